@@ -1,0 +1,174 @@
+import type { EndpointStatistics, IceState } from "./media_port.ts";
+
+/**
+ * What passes between the main thread and the workers of the media plane. Plain data without
+ * functions, promises or shared references, so that it travels by `postMessage` today and through a
+ * ring in shared memory with the fast shell. Endpoints are named by a number that the pool chooses.
+ */
+
+/** Number of a SRTP protection profile in the DTLS registry (RFC 5764 4.1.2, RFC 7714 14.2). */
+export type SrtpProfile = 1 | 7;
+export const AES_CM_128_HMAC_SHA1_80: SrtpProfile = 1;
+export const AEAD_AES_128_GCM: SrtpProfile = 7;
+
+/** Master keys and salts of both directions; `local` protects what we send. */
+export interface SrtpKeys {
+  readonly profile: SrtpProfile;
+  readonly localKey: Uint8Array;
+  readonly localSalt: Uint8Array;
+  readonly remoteKey: Uint8Array;
+  readonly remoteSalt: Uint8Array;
+}
+
+/** What a payload type means, so that packets can be counted by kind. */
+export interface PayloadKind {
+  readonly payloadType: number;
+  readonly kind: "audio" | "video";
+  readonly codec: string;
+  readonly clockRate: number;
+}
+
+export interface SocketAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** First command to a media worker; answered by `ready` or `start-failed`. */
+export interface MediaWorkerStart {
+  readonly type: "start";
+  /** One UDP socket is bound to each; IPv4. */
+  readonly addresses: readonly string[];
+  /** First and last UDP port, both included; one port serves all addresses. */
+  readonly portRange: readonly [number, number];
+  readonly silentAfterMs: number;
+  /** Honour `crash`; tests only. */
+  readonly allowCrash: boolean;
+}
+
+export type MediaCommand =
+  | MediaWorkerStart
+  /** ICE credentials are drawn by the pool, so that chance has one source. */
+  | {
+    readonly type: "open";
+    readonly endpoint: number;
+    readonly kind: "webrtc";
+    readonly iceUfrag: string;
+    readonly icePwd: string;
+  }
+  /** Plain RTP with RTCP on the same port, on a loopback socket of its own: one end of a bridge. */
+  | { readonly type: "open"; readonly endpoint: number; readonly kind: "plain" }
+  | {
+    readonly type: "set-remote";
+    readonly endpoint: number;
+    readonly payloads: readonly PayloadKind[];
+    /** Of a plain endpoint: the only place that packets are taken from and sent to. */
+    readonly remote?: SocketAddress;
+  }
+  /** Opens the endpoint for media: sent only after the fingerprint was checked. */
+  | { readonly type: "keys"; readonly endpoint: number; readonly keys: SrtpKeys }
+  /** Packets of `endpoint` go to `peer`, an endpoint of the same worker. */
+  | { readonly type: "connect"; readonly endpoint: number; readonly peer: number }
+  | { readonly type: "set-flowing"; readonly endpoint: number; readonly flowing: boolean }
+  | { readonly type: "dtls-send"; readonly endpoint: number; readonly data: Uint8Array }
+  | { readonly type: "key-frame"; readonly endpoint: number }
+  | { readonly type: "close"; readonly endpoint: number }
+  /** Dies of an uncaught exception, where the start command allows it. */
+  | { readonly type: "crash" }
+  | { readonly type: "shutdown" };
+
+export type MediaEvent =
+  | {
+    readonly type: "ready";
+    /** What is announced as host candidates, in the order of the start command. */
+    readonly addresses: readonly SocketAddress[];
+    readonly shell: string;
+    /** Profiles that the SRTP engine can do, best first. */
+    readonly profiles: readonly SrtpProfile[];
+  }
+  | { readonly type: "start-failed"; readonly text: string }
+  /** `local` is the own socket of a plain endpoint. */
+  | { readonly type: "opened"; readonly endpoint: number; readonly local?: SocketAddress }
+  | { readonly type: "open-failed"; readonly endpoint: number; readonly text: string }
+  | {
+    readonly type: "ice";
+    readonly endpoint: number;
+    readonly state: IceState;
+    readonly remoteAddress: string | null;
+  }
+  | { readonly type: "dtls-receive"; readonly endpoint: number; readonly data: Uint8Array }
+  | { readonly type: "media"; readonly endpoint: number; readonly kind: "audio" | "video" }
+  | { readonly type: "silent"; readonly endpoint: number; readonly ms: number }
+  | WorkerStatistics
+  /** Something of ours threw and was contained; the worker goes on. */
+  | { readonly type: "fault"; readonly text: string };
+
+/** Once a second: the totals, and the endpoints whose counters have moved. */
+export interface WorkerStatistics {
+  readonly type: "statistics";
+  readonly endpoints: readonly {
+    readonly endpoint: number;
+    readonly statistics: EndpointStatistics;
+  }[];
+  /** Packets forwarded since start. */
+  readonly packets: number;
+  /** Datagrams that belonged to no endpoint, since start. */
+  readonly strays: number;
+}
+
+/** The process's DTLS identity; PEM texts. */
+export interface Certificate {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+  /** SHA-256 of the DER form, `AA:BB:...`. */
+  readonly fingerprint: string;
+}
+
+export type HandshakeCommand =
+  | { readonly type: "start"; readonly certificate: Certificate; readonly allowCrash: boolean }
+  | {
+    readonly type: "open";
+    readonly endpoint: number;
+    /** In our order of preference. */
+    readonly profiles: readonly SrtpProfile[];
+  }
+  /** What the browser's SDP promised; keys are given out only when its certificate fits. */
+  | {
+    readonly type: "fingerprints";
+    readonly endpoint: number;
+    readonly fingerprints: readonly { readonly algorithm: string; readonly value: string }[];
+  }
+  | { readonly type: "dtls-receive"; readonly endpoint: number; readonly data: Uint8Array }
+  | { readonly type: "close"; readonly endpoint: number }
+  | { readonly type: "crash" }
+  | { readonly type: "shutdown" };
+
+export type HandshakeEvent =
+  | { readonly type: "ready" }
+  | { readonly type: "start-failed"; readonly text: string }
+  | { readonly type: "dtls-send"; readonly endpoint: number; readonly data: Uint8Array }
+  | {
+    readonly type: "dtls";
+    readonly endpoint: number;
+    readonly state: "handshaking" | "connected" | "failed" | "closed";
+    readonly text?: string;
+  }
+  | { readonly type: "keys"; readonly endpoint: number; readonly keys: SrtpKeys }
+  | { readonly type: "fault"; readonly text: string };
+
+/** One worker, or what stands for it in a test. Nothing is reported after `terminate`. */
+export interface WorkerPort<Command> {
+  send(command: Command): void;
+  terminate(): void;
+}
+
+export interface WorkerListener<Event> {
+  onEvent(event: Event): void;
+  /** The worker is gone and will say no more. */
+  onDeath(text: string): void;
+}
+
+/** Starts a worker and gives its port; used again for each restart. */
+export type WorkerFactory<Command, Event> = (
+  name: string,
+  listener: WorkerListener<Event>,
+) => WorkerPort<Command>;
