@@ -1,0 +1,165 @@
+import type { Instant } from "../../core/clock.ts";
+import type { FlowId } from "../../core/ids.ts";
+import type { Deadline } from "../../core/sans_io.ts";
+import { type TimerEntry, TimerQueue } from "../../core/timer_queue.ts";
+import type { Flow } from "../flow.ts";
+import type { ClientTransactionId, ServerTransactionId } from "./ids.ts";
+import type { InviteClientTransaction } from "./invite_client.ts";
+import type { InviteServerTransaction } from "./invite_server.ts";
+import type { NonInviteClientTransaction } from "./non_invite_client.ts";
+import type { NonInviteServerTransaction } from "./non_invite_server.ts";
+import type { TimerName } from "./timers.ts";
+
+interface Common {
+  readonly key: string;
+  readonly flow: Flow;
+  /** The stack's own (CANCEL): its user hears nothing of it. */
+  readonly hidden: boolean;
+}
+
+interface NewClient extends Common {
+  readonly id: ClientTransactionId;
+  readonly machine: InviteClientTransaction | NonInviteClientTransaction;
+}
+
+interface NewServer extends Common {
+  readonly id: ServerTransactionId;
+  readonly machine: InviteServerTransaction | NonInviteServerTransaction;
+}
+
+interface Timers {
+  readonly timers: Map<TimerName, TimerEntry<DueTimer>>;
+}
+
+export interface ClientEntry extends NewClient, Timers {
+  readonly side: "client";
+  /** A CANCEL that was asked for; sent once a provisional has come. */
+  cancel: { readonly reason: string | undefined; sent: boolean } | undefined;
+}
+
+export interface ServerEntry extends NewServer, Timers {
+  readonly side: "server";
+  /** Keys under which ACKs to 2xx of this transaction are awaited. */
+  readonly ackKeys: string[];
+}
+
+export type Entry = ClientEntry | ServerEntry;
+
+export interface DueTimer {
+  readonly entry: Entry;
+  readonly timer: TimerName;
+}
+
+/** The live transactions of a stack with their timers, by every key they are looked for. */
+export class TransactionTable {
+  readonly #clients = new Map<string, ClientEntry>();
+  readonly #clientIds = new Map<ClientTransactionId, ClientEntry>();
+  readonly #servers = new Map<string, ServerEntry>();
+  readonly #serverIds = new Map<ServerTransactionId, ServerEntry>();
+  readonly #accepted = new Map<string, ServerEntry>();
+  readonly #flows = new Map<FlowId, Set<Entry>>();
+  readonly #queue = new TimerQueue<DueTimer>();
+
+  get size(): number {
+    return this.#clients.size + this.#servers.size;
+  }
+
+  addClient(client: NewClient): ClientEntry {
+    if (this.#clientIds.has(client.id)) {
+      throw new Error(`client transaction ${client.id} exists already; ids are used once`);
+    }
+    const entry: ClientEntry = { ...client, side: "client", cancel: undefined, timers: new Map() };
+    this.#clients.set(entry.key, entry);
+    this.#clientIds.set(entry.id, entry);
+    this.#join(entry);
+    return entry;
+  }
+
+  addServer(server: NewServer): ServerEntry {
+    const entry: ServerEntry = { ...server, side: "server", ackKeys: [], timers: new Map() };
+    this.#servers.set(entry.key, entry);
+    this.#serverIds.set(entry.id, entry);
+    this.#join(entry);
+    return entry;
+  }
+
+  remove(entry: Entry): void {
+    for (const timer of entry.timers.values()) this.#queue.remove(timer);
+    entry.timers.clear();
+    if (entry.side === "client") {
+      this.#clients.delete(entry.key);
+      this.#clientIds.delete(entry.id);
+    } else {
+      this.#servers.delete(entry.key);
+      this.#serverIds.delete(entry.id);
+      for (const key of entry.ackKeys) {
+        if (this.#accepted.get(key) === entry) this.#accepted.delete(key);
+      }
+    }
+    const onFlow = this.#flows.get(entry.flow.id);
+    onFlow?.delete(entry);
+    if (onFlow?.size === 0) this.#flows.delete(entry.flow.id);
+  }
+
+  clientByKey(key: string): ClientEntry | undefined {
+    return this.#clients.get(key);
+  }
+
+  clientById(id: ClientTransactionId): ClientEntry | undefined {
+    return this.#clientIds.get(id);
+  }
+
+  serverByKey(key: string): ServerEntry | undefined {
+    return this.#servers.get(key);
+  }
+
+  serverById(id: ServerTransactionId): ServerEntry | undefined {
+    return this.#serverIds.get(id);
+  }
+
+  /** The INVITE whose 2xx waits for an ACK of this key. */
+  acceptedBy(key: string): ServerEntry | undefined {
+    return this.#accepted.get(key);
+  }
+
+  expectAck(entry: ServerEntry, key: string): void {
+    if (this.#serverIds.get(entry.id) !== entry || entry.ackKeys.includes(key)) return;
+    entry.ackKeys.push(key);
+    this.#accepted.set(key, entry);
+  }
+
+  /** A copy, since what is done to them may remove them. */
+  entriesOf(flow: FlowId): Entry[] {
+    return [...this.#flows.get(flow) ?? []];
+  }
+
+  setTimer(entry: Entry, name: TimerName, at: Instant): void {
+    this.clearTimer(entry, name);
+    entry.timers.set(name, this.#queue.add(at, { entry, timer: name }));
+  }
+
+  clearTimer(entry: Entry, name: TimerName): void {
+    const timer = entry.timers.get(name);
+    if (!timer) return;
+    this.#queue.remove(timer);
+    entry.timers.delete(name);
+  }
+
+  takeDue(now: Instant): DueTimer | undefined {
+    const due = this.#queue.takeDue(now);
+    due?.entry.timers.delete(due.timer);
+    return due;
+  }
+
+  deadline(): Deadline | undefined {
+    const first = this.#queue.first;
+    return first &&
+      { at: first.at, reason: `timer ${first.value.timer} of ${first.value.entry.id}` };
+  }
+
+  #join(entry: Entry): void {
+    const onFlow = this.#flows.get(entry.flow.id);
+    if (onFlow) onFlow.add(entry);
+    else this.#flows.set(entry.flow.id, new Set([entry]));
+  }
+}
