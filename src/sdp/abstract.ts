@@ -1,0 +1,168 @@
+import { createHash } from "node:crypto";
+import type { EndpointToken } from "../core/ids.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import { intersect, reverse } from "./direction.ts";
+import { checkSipSdp } from "./extra_lines.ts";
+import type { Direction, MediaSection, Sdp, SdpFault } from "./model.ts";
+import { abstractSection, commonSection, rejectedSection } from "./negotiate.ts";
+import { parseSdp } from "./parse.ts";
+import { writeSdp } from "./write.ts";
+
+/**
+ * SDP as it travels inside the process (design section 1): codecs, payload types, extension ids,
+ * SSRCs, mids and directions of the party that it speaks for, and the token of its endpoint; port 9,
+ * no address, no ICE, no DTLS.
+ */
+
+export interface AbstractOfferOptions {
+  /** Lines the application wants on the SIP leg; those that `checkSipSdp` refuses are left out. */
+  readonly sipSdp?: readonly string[];
+}
+
+/** What goes into the INVITE for a browser's offer. */
+export function abstractOffer(
+  browser: Sdp,
+  token: EndpointToken,
+  options: AbstractOfferOptions = {},
+): string {
+  const lines = options.sipSdp ?? [];
+  return write(browser, browser.media.map(abstractSection), token, {
+    extraLines: lines.filter((line) => checkSipSdp([line]).ok),
+  });
+}
+
+/**
+ * The body of the callee's 2xx for its browser's answer. `abstractOffer` is the INVITE's body as
+ * parsed.
+ */
+export function abstractAnswer(
+  abstractOffer: Sdp,
+  browserAnswer: Sdp,
+  token: EndpointToken,
+): Result<string, SdpFault> {
+  const matched = matchSections(abstractOffer, browserAnswer);
+  return matched.ok ? ok(write(browserAnswer, matched.value, token)) : matched;
+}
+
+/**
+ * The offer of a party that has itself answered an offer of ours: exactly what it negotiated. What it
+ * refused is left out, so m-line indices are new; mids stay.
+ */
+export function abstractOfferOfAnswer(
+  serverOffer: Sdp,
+  browserAnswer: Sdp,
+  token: EndpointToken,
+): Result<string, SdpFault> {
+  const matched = matchSections(serverOffer, browserAnswer);
+  if (!matched.ok) return matched;
+  const live = matched.value.filter((section) => !section.rejected);
+  return ok(write(browserAnswer, live, token));
+}
+
+/**
+ * The next offer of the side that wrote `last`: the same media, narrowed to `direction` (`sendonly`
+ * to hold, `sendrecv` to go on with whatever that side could do at first), version one higher
+ * (RFC 3264 8).
+ */
+export function reoffer(last: string, direction: Direction): string {
+  const own = parseOwn(last);
+  return rewrite(own, own.media.map((section) => narrow(section, direction, "sendrecv")));
+}
+
+/**
+ * Answers a re-offer for the side that wrote `last`. `direction` is what that side allows of itself
+ * (as in `reoffer`); the answer also keeps to what the offer allows.
+ */
+export function answerReoffer(
+  last: string,
+  offer: Sdp,
+  direction: Direction,
+): Result<string, SdpFault> {
+  const own = parseOwn(last);
+  if (offer.media.length < own.media.length) {
+    return err({
+      reason: "malformed",
+      text: `re-offer has ${offer.media.length} m-lines; ${own.media.length} were there before`,
+    });
+  }
+  const media = offer.media.map((offered, index) => {
+    const mine = own.media[index];
+    const common = commonSection(offered, mine);
+    if (common.rejected || mine === undefined) return common;
+    return narrow(
+      { ...common, direction: mine.direction, ownDirection: mine.ownDirection },
+      direction,
+      reverse(offered.direction),
+    );
+  });
+  if (media.every((section) => section.rejected)) return noCommonCodec(offer);
+  return ok(rewrite(own, media));
+}
+
+/** Pairs the sections of an answer with the offer's; at least one stays. */
+export function matchSections(offer: Sdp, answer: Sdp): Result<MediaSection[], SdpFault> {
+  if (offer.media.length !== answer.media.length) {
+    return err({
+      reason: "malformed",
+      text: `answer has ${answer.media.length} m-lines; the offer has ${offer.media.length}`,
+    });
+  }
+  const media = offer.media.map((section, index) => commonSection(section, answer.media[index]));
+  return media.some((section) => !section.rejected) ? ok(media) : noCommonCodec(offer);
+}
+
+function noCommonCodec(offer: Sdp): Result<never, SdpFault> {
+  const names = offer.media.flatMap((section) => section.codecs.map((codec) => codec.name));
+  return err({
+    reason: "no_common_codec",
+    text: `no codec in common; offered were ${[...new Set(names)].join(", ") || "none"}`,
+  });
+}
+
+/** The section with what its side could do at first, cut down by `direction` and `allowed`. */
+function narrow(section: MediaSection, direction: Direction, allowed: Direction): MediaSection {
+  if (section.rejected) return rejectedSection(section);
+  const own = section.ownDirection ?? section.direction;
+  const now = intersect(intersect(own, direction), allowed);
+  return { ...section, direction: now, ownDirection: now === own ? undefined : own };
+}
+
+function write(
+  browser: Sdp,
+  media: readonly MediaSection[],
+  token: EndpointToken,
+  extra: { readonly extraLines?: readonly string[] } = {},
+): string {
+  return writeSdp({
+    sessionId: sessionIdOf(token),
+    version: 1,
+    media,
+    extmapAllowMixed: browser.extmapAllowMixed,
+    token,
+    ...extra,
+  });
+}
+
+function rewrite(own: Sdp, media: readonly MediaSection[]): string {
+  return writeSdp({
+    sessionId: own.origin.sessionId,
+    version: own.origin.version + 1,
+    media,
+    extmapAllowMixed: own.extmapAllowMixed,
+    extraLines: own.extraLines,
+    ...(own.token === undefined ? {} : { token: own.token }),
+  });
+}
+
+/** A numeric session id (RFC 8866 5.2) that tells nothing of what it is made from. */
+export function sessionIdOf(secret: string): string {
+  const digest = createHash("sha256").update(secret).digest();
+  return String(digest.readUIntBE(0, 6));
+}
+
+/** Parses what we wrote ourselves; anything else is our bug. */
+function parseOwn(text: string): Sdp {
+  const parsed = parseSdp(text);
+  if (!parsed.ok) throw new Error(`our own SDP cannot be read: ${parsed.error.text}`);
+  return parsed.value;
+}

@@ -1,0 +1,23 @@
+/** SDP: parse, check, negotiate, write. Pure; everything the other rooms use stands here. */
+export type { Direction, Sdp, SdpFault } from "./model.ts";
+export type { LocalTransportLike } from "./write.ts";
+export type { AbstractOfferOptions } from "./abstract.ts";
+export type { OfferedMedia } from "./server_offer.ts";
+export { parseSdp } from "./parse.ts";
+export { directionOf } from "./direction.ts";
+export { checkSipSdp } from "./extra_lines.ts";
+export {
+  browserAnswer,
+  browserOffer,
+  checkBrowserDescription,
+  type RemoteTransport,
+} from "./browser.ts";
+export {
+  abstractAnswer,
+  abstractOffer,
+  abstractOfferOfAnswer,
+  answerReoffer,
+  reoffer,
+} from "./abstract.ts";
+export { serverOffer } from "./server_offer.ts";
+export { codecsOf, endpointToken, firstCodecs, mediaOf, stripEndpointTokens } from "./view.ts";
