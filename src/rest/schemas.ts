@@ -1,0 +1,217 @@
+import { z } from "zod";
+import type {
+  CallSummary,
+  CallView,
+  DomainEvent,
+  HealthView,
+  RegistrationView,
+  SessionView,
+} from "../actors/control_plane.ts";
+import type { WorkerView } from "../rtp/media_port.ts";
+
+/**
+ * The views of the API as schemas: what `/api/openapi.json` describes and the tests hold the answers
+ * against. That they fit the control plane's types is checked by the compiler at the end of this file.
+ */
+
+const time = () => z.iso.datetime();
+const count = () => z.int().min(0);
+
+export const health = z.object({
+  status: z.enum(["ok", "degraded"]),
+  version: z.string(),
+  startedAt: time(),
+  uptimeSeconds: z.number().min(0),
+  sessions: count(),
+  calls: count(),
+  workers: z.object({ running: count(), total: count() }),
+}).meta({ id: "Health", description: "The state of the server as a whole." });
+
+export const sessionState = z.enum(["connecting", "established", "registered", "detached", "ended"]);
+
+export const session = z.object({
+  id: z.string(),
+  login: z.string(),
+  domain: z.string(),
+  port: z.int().meta({ description: "SIP port of the login; 0 is SIP Port 0." }),
+  state: sessionState,
+  since: time().meta({ description: "When the present state began." }),
+  remoteAddress: z.string().nullable(),
+  client: z.string(),
+  calls: count(),
+}).meta({ id: "Session", description: "A client's connection; a SIP user agent." });
+
+const termination = z.object({
+  result: z.enum(["success", "client", "server", "upstream"]),
+  reason: z.enum([
+    "hangup",
+    "remote_hangup",
+    "cancelled",
+    "rejected",
+    "busy",
+    "not_found",
+    "unavailable",
+    "ring_timeout",
+    "media_timeout",
+    "media_silent",
+    "no_common_codec",
+    "answered_elsewhere",
+    "session_lost",
+    "worker_lost",
+    "forbidden",
+    "bad_request",
+    "upstream_error",
+    "request_timeout",
+    "operator",
+    "shutdown",
+    "internal_error",
+  ]),
+  sipStatus: z.int(),
+  by: z.enum(["local", "remote", "server", "operator"]),
+  text: z.string().meta({ description: "How the call ended, in a sentence for a person." }),
+}).meta({ id: "Termination", description: "How a call ended." });
+
+export const callState = z.enum(["trying", "ringing", "active", "held", "ending", "ended"]);
+
+const callSummaryFields = {
+  id: z.string(),
+  sessionId: z.string(),
+  direction: z.enum(["inbound", "outbound"]),
+  caller: z.string(),
+  callee: z.string(),
+  state: callState,
+  since: time().meta({ description: "When the present state began." }),
+  startedAt: time(),
+  sipCallId: z.string(),
+  codecs: z.array(z.string()).readonly().meta({ description: "Negotiated, audio first." }),
+  peerCallId: z.string().nullable().meta({ description: "The other client's call, where ours." }),
+  lossPercent: z.number().min(0).max(100),
+  termination: termination.nullable(),
+};
+
+export const callSummary = z.object(callSummaryFields)
+  .meta({ id: "CallSummary", description: "One client's call, as in lists." });
+
+const statistics = z.object({
+  receivePackets: count(),
+  receiveBytes: count(),
+  receiveLost: z.int().meta({ description: "RFC 3550 A.3; negative where packets came twice." }),
+  jitterMs: z.number(),
+  sendPackets: count(),
+  sendBytes: count(),
+  dropped: count(),
+  roundTripMs: z.number().nullable(),
+  audioCodec: z.string().nullable(),
+  videoCodec: z.string().nullable(),
+}).meta({ id: "LegStatistics", description: "`receive` is from the browser, `send` is to it." });
+
+const webrtcLeg = z.object({
+  kind: z.literal("webrtc"),
+  codecs: z.array(z.string()).readonly(),
+  ice: z.enum(["new", "checking", "connected", "disconnected"]),
+  dtls: z.enum(["new", "handshaking", "connected", "failed", "closed"]),
+  remoteAddress: z.string().nullable(),
+  worker: z.int().nullable(),
+  statistics: statistics.nullable(),
+}).meta({ id: "WebrtcLeg", description: "The client's side of a call." });
+
+const sipLeg = z.object({
+  kind: z.literal("sip"),
+  dialogState: z.enum(["none", "early", "confirmed", "terminated"]),
+  localTag: z.string(),
+  remoteTag: z.string().nullable(),
+  localUri: z.string(),
+  remoteUri: z.string(),
+  nextHop: z.string(),
+  codecs: z.array(z.string()).readonly(),
+}).meta({ id: "SipLeg", description: "The SIP side of a call: an RFC 3261 dialog." });
+
+export const call = z.object({
+  ...callSummaryFields,
+  hasAudio: z.boolean(),
+  hasVideo: z.boolean(),
+  visibleName: z.string(),
+  hold: z.object({ local: z.boolean(), remote: z.boolean() }),
+  answeredAt: time().nullable(),
+  endedAt: time().nullable(),
+  legs: z.tuple([webrtcLeg, sipLeg]).readonly(),
+  warnings: z.array(z.string()).readonly().meta({ description: "What is wrong, in words." }),
+  custom: z.unknown(),
+  inviteParameters: z.record(z.string(), z.string()).nullable(),
+}).meta({ id: "Call", description: "One client's call in full." });
+
+export const registration = z.object({
+  aor: z.string(),
+  contact: z.string(),
+  sessionId: z.string().nullable(),
+  source: z.string(),
+  transport: z.string(),
+  expiresAt: time(),
+  userAgent: z.string().nullable(),
+}).meta({ id: "Registration", description: "One binding of the registrar (RFC 3261 10)." });
+
+export const worker = z.object({
+  id: z.int().min(0),
+  state: z.enum(["starting", "running", "restarting", "stopped"]),
+  restarts: count(),
+  endpoints: count(),
+  bridges: count().meta({ description: "Pairs of endpoints that live in two workers." }),
+  packets: count(),
+  addresses: z.array(z.string()).readonly(),
+  shell: z.string(),
+}).meta({ id: "Worker", description: "One worker of the media pool." });
+
+export const eventType = z.enum([
+  "session.opened",
+  "session.registered",
+  "session.detached",
+  "session.ended",
+  "call.started",
+  "call.ringing",
+  "call.connected",
+  "call.held",
+  "call.unheld",
+  "call.ended",
+  "worker.started",
+  "worker.died",
+]);
+
+export const domainEvent = z.object({
+  sequence: z.int(),
+  at: time(),
+  type: eventType,
+  data: z.record(z.string(), z.unknown()),
+}).meta({ id: "Event", description: "A fact, numbered without gaps." });
+
+export const problemBody = z.object({
+  type: z.string().meta({ description: "Stable URI of the kind of problem: `/problems/<slug>`." }),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  field: z.string().optional().meta({ description: "The parameter or field at fault." }),
+}).meta({ id: "Problem", description: "An error (RFC 9457)." });
+
+/** A list of the API: `{"<plural>": [...], "next": cursor or null}`. */
+export function listOf<T extends z.ZodType>(plural: string, item: T) {
+  return z.object({
+    [plural]: z.array(item),
+    next: z.string().nullable().meta({ description: "Cursor of the next page; null: the last." }),
+  });
+}
+
+/** Same keys, and every value of the view is one of the schema. */
+type Agrees<View, Schema> = [View] extends [Schema]
+  ? [keyof Schema] extends [keyof View] ? [keyof View] extends [keyof Schema] ? true : "missing"
+  : "unknown key"
+  : "value does not fit";
+
+const agreement: readonly true[] = [
+  true satisfies Agrees<HealthView, z.infer<typeof health>>,
+  true satisfies Agrees<SessionView, z.infer<typeof session>>,
+  true satisfies Agrees<CallSummary, z.infer<typeof callSummary>>,
+  true satisfies Agrees<CallView, z.infer<typeof call>>,
+  true satisfies Agrees<RegistrationView, z.infer<typeof registration>>,
+  true satisfies Agrees<WorkerView, z.infer<typeof worker>>,
+  true satisfies Agrees<DomainEvent, z.infer<typeof domainEvent>>,
+];
+void agreement;
