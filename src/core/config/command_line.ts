@@ -1,0 +1,97 @@
+import { err, ok, type Result } from "../result.ts";
+import { nearest } from "./nearest.ts";
+
+/** A fault of whoever configured the server: one sentence, and what it is about. */
+export interface ConfigFault {
+  /** Dotted key, option or file. */
+  readonly key: string;
+  readonly text: string;
+}
+
+export interface CommandLine {
+  readonly request: "start" | "check" | "help" | "version";
+  readonly configFile?: string;
+  readonly propertiesFile?: string;
+  /** Given by `--host`; all addresses where it stands without one. */
+  readonly host?: string;
+  /** As written. */
+  readonly workers?: string;
+}
+
+export const HELP = `Port Zero: browsers call browsers and SIP devices through one process.
+
+  deno task start [options]
+
+  --host [ADDRESS]    let other machines in; all addresses where none is given
+  --config FILE       settings that differ from config/default.jsonc
+  --properties FILE   take over what has a meaning here from a flashphoner.properties
+  --workers N         media workers ("auto": cores minus one)
+  --check-config      print the settings that result, secrets masked, and end
+  --version           print the version and end
+  --help              print this and end
+
+Every key of config/default.jsonc is an environment variable too: media.portFrom is
+PORTZERO_MEDIA_PORT_FROM. Options win over variables, variables over the file.`;
+
+type OptionField = "configFile" | "propertiesFile" | "host" | "workers";
+
+interface Option {
+  readonly field?: OptionField;
+  readonly request?: CommandLine["request"];
+  /** What the value is called in a message; absent: the option takes none. */
+  readonly value?: string;
+  /** Taken where the value is left out; absent: it must not be. */
+  readonly otherwise?: string;
+}
+
+const OPTIONS: Readonly<Record<string, Option>> = {
+  "--config": { field: "configFile", value: "a file" },
+  "--properties": { field: "propertiesFile", value: "a file" },
+  "--host": { field: "host", value: "an address", otherwise: "0.0.0.0" },
+  "--workers": { field: "workers", value: "a number" },
+  "--check-config": { request: "check" },
+  "--help": { request: "help" },
+  "-h": { request: "help" },
+  "--version": { request: "version" },
+};
+
+/** Reads the options; `--name VALUE` and `--name=VALUE` are the same. */
+export function parseCommandLine(args: readonly string[]): Result<CommandLine, ConfigFault[]> {
+  const fields: { [F in OptionField]?: string } = {};
+  const faults: ConfigFault[] = [];
+  let request: CommandLine["request"] = "start";
+  const fault = (key: string, text: string) => faults.push({ key, text });
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (arg === "--") continue;
+    const equals = arg.startsWith("--") ? arg.indexOf("=") : -1;
+    const name = equals < 0 ? arg : arg.slice(0, equals);
+    const option = Object.hasOwn(OPTIONS, name) ? OPTIONS[name]! : undefined;
+    if (!option) {
+      const known = Object.keys(OPTIONS).filter((key) => key.startsWith("--"));
+      fault(
+        name,
+        name.startsWith("-")
+          ? `unknown option ${name}: did you mean ${nearest(name, known)}?`
+          : `unexpected argument "${name}": expected options, see --help`,
+      );
+      continue;
+    }
+    if (option.request) {
+      if (equals >= 0) fault(name, `${name} takes no value`);
+      // Asking for help wins over everything else that is asked for.
+      if (request !== "help") request = option.request;
+      continue;
+    }
+    let value = equals < 0 ? undefined : arg.slice(equals + 1);
+    const following = args[i + 1];
+    if (value === undefined && following !== undefined && !following.startsWith("-")) {
+      value = following;
+      i++;
+    }
+    value ??= option.otherwise;
+    if (value === undefined || value === "") fault(name, `${name} needs ${option.value} after it`);
+    else fields[option.field!] = value;
+  }
+  return faults.length > 0 ? err(faults) : ok({ request, ...fields });
+}
