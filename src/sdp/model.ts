@@ -64,6 +64,8 @@ export interface MediaSection {
   readonly extmapAllowMixed: boolean;
   readonly rtcpMux: boolean;
   readonly rtcpRsize: boolean;
+  /** RTCP extended reports (RFC 3611 5.1), as written. */
+  readonly rtcpXr: string | undefined;
   readonly ptime: string | undefined;
   readonly maxptime: string | undefined;
   readonly bandwidth: readonly { readonly type: string; readonly limit: string }[];

@@ -49,6 +49,7 @@ export function rejectedSection(section: MediaSection): MediaSection {
     ssrcGroups: [],
     rids: [],
     simulcast: undefined,
+    rtcpXr: undefined,
     transport: NO_TRANSPORT,
   };
 }
@@ -92,6 +93,7 @@ export function commonSection(offer: MediaSection, answer: MediaSection | undefi
     extensions: answer.extensions.filter((extension) => offered(offer.extensions, extension)),
     extmapAllowMixed: answer.extmapAllowMixed && offer.extmapAllowMixed,
     rtcpRsize: answer.rtcpRsize && offer.rtcpRsize,
+    rtcpXr: offer.rtcpXr === undefined ? undefined : answer.rtcpXr,
     rids: answer.rids.filter((rid) => ids.has(rid.id)),
     simulcast: offer.simulcast === undefined ? undefined : answer.simulcast,
     transport: NO_TRANSPORT,

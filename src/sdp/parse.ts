@@ -73,7 +73,7 @@ export function parseSdp(text: string): Result<Sdp, SdpFault> {
       sessionId: String(parsed.origin?.sessionId ?? 0),
       version: integer(parsed.origin?.sessionVersion) ?? 0,
     },
-    token: ownAttribute(parsed, ENDPOINT_ATTRIBUTE, (value) => TOKEN.test(value)),
+    token: verbatim(parsed, ENDPOINT_ATTRIBUTE, (value) => TOKEN.test(value)),
     bundles: (parsed.groups ?? []).filter((group) => group.type === "BUNDLE")
       .map((group) => words(group.mids)),
     extmapAllowMixed: parsed.extmapAllowMixed !== undefined,
@@ -124,12 +124,13 @@ function toSection(
     rejected: (integer(media.port) ?? 0) === 0 && media.bundleOnly === undefined,
     mid: text(media.mid),
     direction: directionIn(media, sessionDirection),
-    ownDirection: ownAttribute(media, OWN_DIRECTION_ATTRIBUTE, isDirection),
+    ownDirection: verbatim(media, OWN_DIRECTION_ATTRIBUTE, isDirection),
     codecs: toCodecs(media),
     extensions: toExtensions(media),
     extmapAllowMixed: media.extmapAllowMixed !== undefined,
     rtcpMux: media.rtcpMux !== undefined,
     rtcpRsize: media.rtcpRsize !== undefined,
+    rtcpXr: verbatim(media, "rtcp-xr", () => true),
     ptime: text(media.ptime),
     maxptime: text(media.maxptime),
     bandwidth: (media.bandwidth ?? [])
@@ -241,8 +242,8 @@ function directionIn(section: ParsedSection, otherwise: Direction): Direction {
   return isDirection(value) ? value : otherwise;
 }
 
-/** The value of one of our own attributes, where it is there and well-formed. */
-function ownAttribute<T extends string>(
+/** The value of an attribute that the library does not know, where it is there and well-formed. */
+function verbatim<T extends string>(
   section: ParsedSection,
   name: string,
   fits: ((value: string) => value is T) | ((value: string) => boolean),

@@ -108,6 +108,7 @@ function section(
     extmapAllowMixed: false,
     rtcpMux: true,
     rtcpRsize: kind === "video",
+    rtcpXr: undefined,
     ptime: undefined,
     maxptime: undefined,
     bandwidth: [],

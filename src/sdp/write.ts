@@ -135,6 +135,7 @@ function addNegotiated(media: ParsedMedia, section: MediaSection): void {
   if (section.simulcast !== undefined) {
     media.invalid!.push({ value: `simulcast:${section.simulcast}` });
   }
+  if (section.rtcpXr !== undefined) media.invalid!.push({ value: `rtcp-xr:${section.rtcpXr}` });
   if (section.ownDirection !== undefined) {
     media.invalid!.push({ value: `${OWN_DIRECTION_ATTRIBUTE}:${section.ownDirection}` });
   }
