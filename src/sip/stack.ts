@@ -4,6 +4,7 @@ import type { FlowId } from "../core/ids.ts";
 import type { Deadline, SansIo } from "../core/sans_io.ts";
 import { type Flow, isReliable } from "./flow.ts";
 import {
+  BRANCH_COOKIE,
   createResponse,
   parseMessage,
   serialize,
@@ -44,7 +45,6 @@ export {
 /** Transactions one stack holds before it answers 503 to new requests. */
 export const DEFAULT_MAX_TRANSACTIONS = 200_000;
 const OVERLOAD_RETRY_AFTER_S = 5;
-const MAGIC_COOKIE = "z9hG4bK";
 
 export interface SipStackOptions {
   readonly entropy: Entropy;
@@ -77,7 +77,7 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
 
   constructor(options: SipStackOptions) {
     this.#entropy = options.entropy;
-    this.#sentBy = options.sentBy;
+    this.#sentBy = options.sentBy.toLowerCase();
     this.#userAgent = options.userAgent ?? false;
     this.#timers = { ...DEFAULT_TIMERS, ...options.timers };
     this.#maxTransactions = options.maxTransactions ?? DEFAULT_MAX_TRANSACTIONS;
@@ -131,7 +131,13 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
   #receive(flow: Flow, bytes: Uint8Array): void {
     const parsed = parseMessage(bytes);
     if (!parsed.ok) {
-      this.#outputs.push({ type: "malformed", flow: flow.id, fault: parsed.error, bytes });
+      const fault = parsed.error;
+      if (fault.kind === "empty") return;
+      this.#outputs.push({ type: "malformed", flow: flow.id, fault, bytes });
+      const request = fault.request;
+      if (request && request.method !== "ACK") {
+        this.#refuse(flow, request, fault.status, fault.text);
+      }
       return;
     }
     const message = parsed.value;
@@ -152,10 +158,9 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
 
   #receiveResponse(response: SipResponse): void {
     const via = response.topVia;
-    const sentBy = via.port === undefined ? via.host : `${via.host}:${via.port}`;
     const branch = via.branch;
     // 18.1.2: not ours; RFC 6026 8.9: a response without a transaction goes nowhere.
-    if (branch === undefined || sentBy !== this.#sentBy) return;
+    if (branch === undefined || via.sentBy !== this.#sentBy) return;
     const entry = this.#table.clientByKey(clientKey(branch, response.cseq.method));
     if (!entry) return;
     this.#step(entry, (out) => entry.machine.receive(response, out));
@@ -348,7 +353,7 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
 
   /** Puts our Via on top and gives back its branch. */
   #addVia(request: SipRequest, flow: Flow, suffix: string): string {
-    const branch = `${MAGIC_COOKIE}${randomHex(this.#entropy, 96)}${suffix}`;
+    const branch = `${BRANCH_COOKIE}${randomHex(this.#entropy, 96)}${suffix}`;
     const rport = flow.transport === "UDP" ? ";rport" : "";
     request.headers.prepend(
       "Via",

@@ -1,8 +1,8 @@
-import type { SipMessage, SipRequest } from "../message/mod.ts";
+import { BRANCH_COOKIE, type SipMessage, type SipRequest } from "../message/mod.ts";
 
 /** How messages find their transactions (RFC 3261 17.1.3, 17.2.3). */
 
-const MAGIC_COOKIE = "z9hG4bK";
+const COOKIE = BRANCH_COOKIE.toLowerCase();
 /** Between the parts of a key: cannot stand in any of them. */
 const SEPARATOR = "\n";
 
@@ -22,8 +22,8 @@ export function serverKey(
 ): string {
   const via = request.topVia;
   const branch = via.branch;
-  if (branch !== undefined && branch.toLowerCase().startsWith(MAGIC_COOKIE.toLowerCase())) {
-    return [branch, via.host, via.port ?? "", method].join(SEPARATOR);
+  if (branch !== undefined && branch.toLowerCase().startsWith(COOKIE)) {
+    return [branch, via.sentBy, method].join(SEPARATOR);
   }
   const { sequence } = request.cseq;
   const from = request.from.tag ?? "";
