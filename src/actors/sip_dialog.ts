@@ -1,0 +1,206 @@
+import { sendParent, setup } from "xstate";
+import { InviteUsage, type UsageEvent } from "../sip/user_agent/invite_usage.ts";
+import type { CallPorts, CallResources } from "./call_ports.ts";
+
+export interface SipDialogInput {
+  readonly role: "uac" | "uas";
+  readonly ports: CallPorts;
+  readonly resources: CallResources;
+  /** Sends or takes the INVITE. */
+  readonly start: (emit: (event: UsageEvent) => void) => InviteUsage;
+}
+
+export type SipDialogCommand =
+  | { readonly type: "ring" }
+  | { readonly type: "accept"; readonly body: string }
+  | { readonly type: "reoffer"; readonly body: string }
+  | { readonly type: "reanswer"; readonly body: string }
+  | { readonly type: "refuseReoffer"; readonly status: number }
+  /** Accepted in every state: ends the dialog by the message that fits the state. */
+  | { readonly type: "terminate"; readonly sipStatus: number; readonly reason?: string };
+
+/** What the call hears of its dialog. */
+export type SipDialogNotice =
+  | { readonly type: "dialog.progress"; readonly status: number; readonly body: string | null }
+  | { readonly type: "dialog.answered"; readonly body: string }
+  | { readonly type: "dialog.refused"; readonly status: number; readonly reason: string }
+  | { readonly type: "dialog.acknowledged" }
+  | { readonly type: "dialog.unacknowledged" }
+  | { readonly type: "dialog.cancelled"; readonly reason: string | null }
+  | { readonly type: "dialog.reoffered"; readonly body: string }
+  | { readonly type: "dialog.reanswered"; readonly body: string }
+  | { readonly type: "dialog.reofferRefused"; readonly status: number }
+  | { readonly type: "dialog.bye"; readonly reason: string | null };
+
+/** A BYE or CANCEL that is never answered is given up by its transaction (64*T1); this is beyond it. */
+const GIVE_UP_MS = 35_000;
+
+/**
+ * One SIP dialog of a call, as its user agent sees it (RFC 3261 12 to 15). Mechanics are
+ * `InviteUsage`'s; this machine says what is allowed when, and ends in `terminated` whatever happens.
+ *
+ * @mermaid
+ */
+export const sipDialogMachine = setup({
+  types: {
+    input: {} as SipDialogInput,
+    context: {} as SipDialogInput,
+    events: {} as SipDialogCommand | UsageEvent,
+  },
+  actions: {
+    entered: ({ context }, params: { state: string }) =>
+      context.ports.trace?.("sip_dialog", params.state),
+    begin: ({ context, self }) => {
+      context.resources.usage = context.start((event) => self.send(event));
+      context.resources.unanswered = null;
+    },
+    ring: ({ context }) => context.resources.usage?.ring(180, null),
+    accept: ({ context, event }) => {
+      if (event.type === "accept") context.resources.usage?.accept(event.body);
+    },
+    reject: ({ context, event }) => {
+      if (event.type === "terminate") context.resources.usage?.reject(event.sipStatus);
+    },
+    cancel: ({ context, event }) =>
+      context.resources.usage?.cancel(event.type === "terminate" ? event.reason : undefined),
+    bye: ({ context }) => context.resources.usage?.bye(),
+    reoffer: ({ context, event, self }) => {
+      if (event.type !== "reoffer") return;
+      if (!context.resources.usage?.reoffer(event.body)) {
+        self.send({ type: "usage.reofferRefused", status: 491 });
+      }
+    },
+    reanswer: ({ context, event }) => {
+      if (event.type === "reanswer") context.resources.usage?.reanswer(event.body);
+    },
+    refuseReoffer: ({ context, event }) => {
+      if (event.type === "refuseReoffer") context.resources.usage?.refuseReoffer(event.status);
+    },
+    dispose: ({ context }) => {
+      context.resources.usage?.dispose();
+      context.resources.usage = null;
+    },
+    tellParent: sendParent(({ event }) => toNotice(event as UsageEvent)),
+  },
+  guards: {
+    isAbandoned: ({ context }) => context.resources.usage === null,
+    isUas: ({ context }) => context.role === "uas",
+  },
+  delays: { giveUp: GIVE_UP_MS },
+}).createMachine({
+  id: "sip_dialog",
+  context: ({ input }) => input,
+  initial: "starting",
+  entry: "begin",
+  states: {
+    starting: {
+      always: [{ guard: "isUas", target: "received" }, { target: "calling" }],
+    },
+    calling: {
+      entry: { type: "entered", params: { state: "calling" } },
+      on: {
+        "usage.provisional": { target: "proceeding", actions: "tellParent" },
+        "usage.answered": { target: "confirmed", actions: "tellParent" },
+        "usage.refused": { target: "terminated", actions: "tellParent" },
+        terminate: { target: "cancelling", actions: "cancel" },
+      },
+    },
+    proceeding: {
+      entry: { type: "entered", params: { state: "proceeding" } },
+      on: {
+        "usage.provisional": { actions: "tellParent" },
+        "usage.answered": { target: "confirmed", actions: "tellParent" },
+        "usage.refused": { target: "terminated", actions: "tellParent" },
+        terminate: { target: "cancelling", actions: "cancel" },
+      },
+    },
+    // CANCEL is out; a 200 that crossed it is ended by BYE (RFC 3261 15).
+    cancelling: {
+      entry: { type: "entered", params: { state: "cancelling" } },
+      always: { guard: "isAbandoned", target: "terminated" },
+      on: {
+        "usage.answered": { target: "leaving", actions: "bye" },
+        "usage.refused": { target: "terminated" },
+      },
+      after: { giveUp: "terminated" },
+    },
+    received: {
+      entry: { type: "entered", params: { state: "received" } },
+      on: {
+        ring: { target: "early", actions: "ring" },
+        accept: { target: "accepted", actions: "accept" },
+        "usage.cancelled": { target: "terminated", actions: "tellParent" },
+        terminate: { target: "terminated", actions: "reject" },
+      },
+    },
+    early: {
+      entry: { type: "entered", params: { state: "early" } },
+      on: {
+        accept: { target: "accepted", actions: "accept" },
+        "usage.cancelled": { target: "terminated", actions: "tellParent" },
+        terminate: { target: "terminated", actions: "reject" },
+      },
+    },
+    // Our 200 is out and repeated until the ACK comes.
+    accepted: {
+      entry: { type: "entered", params: { state: "accepted" } },
+      on: {
+        "usage.acknowledged": { target: "confirmed", actions: "tellParent" },
+        "usage.unacknowledged": { target: "leaving", actions: ["tellParent", "bye"] },
+        "usage.bye": { target: "terminated", actions: "tellParent" },
+        terminate: { target: "leaving", actions: "bye" },
+      },
+    },
+    confirmed: {
+      entry: { type: "entered", params: { state: "confirmed" } },
+      on: {
+        reoffer: { actions: "reoffer" },
+        reanswer: { actions: "reanswer" },
+        refuseReoffer: { actions: "refuseReoffer" },
+        "usage.reoffered": { actions: "tellParent" },
+        "usage.reanswered": { actions: "tellParent" },
+        "usage.reofferRefused": { actions: "tellParent" },
+        "usage.unacknowledged": { target: "leaving", actions: ["tellParent", "bye"] },
+        "usage.bye": { target: "terminated", actions: "tellParent" },
+        terminate: { target: "leaving", actions: "bye" },
+      },
+    },
+    leaving: {
+      entry: { type: "entered", params: { state: "leaving" } },
+      always: { guard: "isAbandoned", target: "terminated" },
+      on: { "usage.closed": "terminated" },
+      after: { giveUp: "terminated" },
+    },
+    terminated: {
+      type: "final",
+      entry: ["dispose", { type: "entered", params: { state: "terminated" } }],
+    },
+  },
+});
+
+function toNotice(event: UsageEvent): SipDialogNotice {
+  switch (event.type) {
+    case "usage.provisional":
+      return { type: "dialog.progress", status: event.status, body: event.body };
+    case "usage.answered":
+      return { type: "dialog.answered", body: event.body };
+    case "usage.refused":
+      return { type: "dialog.refused", status: event.status, reason: event.reason };
+    case "usage.acknowledged":
+      return { type: "dialog.acknowledged" };
+    case "usage.unacknowledged":
+      return { type: "dialog.unacknowledged" };
+    case "usage.cancelled":
+      return { type: "dialog.cancelled", reason: event.reason };
+    case "usage.reoffered":
+      return { type: "dialog.reoffered", body: event.body };
+    case "usage.reanswered":
+      return { type: "dialog.reanswered", body: event.body };
+    case "usage.reofferRefused":
+      return { type: "dialog.reofferRefused", status: event.status };
+    case "usage.bye":
+      return { type: "dialog.bye", reason: event.reason };
+    case "usage.closed":
+      return { type: "dialog.bye", reason: null };
+  }
+}

@@ -1,0 +1,289 @@
+import type { Clock } from "../../core/clock.ts";
+import { type Entropy, randomHex } from "../../core/entropy.ts";
+import type { FlowId } from "../../core/ids.ts";
+import type { Log } from "../../core/log.ts";
+import { Driver } from "../../core/sans_io.ts";
+import { createResponse, type SipRequest, type SipResponse } from "../message/mod.ts";
+import { Dialog } from "../dialog/dialog.ts";
+import { ALLOW } from "../dialog/requests.ts";
+import {
+  type ClientTransactionId,
+  type Flow,
+  type ServerTransactionId,
+  SipStack,
+  type StackInput,
+  type StackOutput,
+} from "../stack.ts";
+
+/** What becomes of a request that a user agent sent. */
+export type ClientEvent =
+  | { readonly type: "response"; readonly response: SipResponse }
+  | { readonly type: "failed"; readonly reason: "timeout" | "transport" };
+
+/** What may befall a request before it is through. */
+export type ServerEvent =
+  /** CANCEL; a 487 is owed. */
+  | { readonly type: "cancelled"; readonly reason: string | undefined }
+  /** The ACK to our final response never came, or the flow went away. */
+  | { readonly type: "failed" };
+
+/** What arrives inside a dialog. ACK has no transaction and so no id. */
+export type DialogRequest =
+  | { readonly type: "request"; readonly id: ServerTransactionId; readonly request: SipRequest }
+  | { readonly type: "ack"; readonly request: SipRequest };
+
+/** An INVITE that opens a call; it wants a `watch` at once. */
+export interface IncomingInvite {
+  readonly id: ServerTransactionId;
+  readonly request: SipRequest;
+}
+
+export interface ClientTransaction {
+  /** CANCEL (RFC 3261 9.1); the final response still comes. */
+  cancel(reason?: string): void;
+}
+
+/** One session's user agent: its flow to the next hop, and its Contact. */
+export interface UserAgent {
+  readonly flow: Flow;
+  /** Contact URI, unique to this user agent. */
+  readonly contact: string;
+  request(request: SipRequest, listener: (event: ClientEvent) => void): ClientTransaction;
+  ack(request: SipRequest): void;
+  respond(id: ServerTransactionId, response: SipResponse): void;
+  /** Hears what befalls a request that is still being answered. */
+  watch(id: ServerTransactionId, listener: (event: ServerEvent) => void): void;
+  /** Requests of this dialog go to `listener` until the returned function is called. */
+  openDialog(
+    callId: string,
+    localTag: string,
+    listener: (request: DialogRequest) => void,
+  ): () => void;
+  /** Fresh tag, Call-ID or branch material, `bits` long, in hex. */
+  token(bits: number): string;
+}
+
+export interface UserAgentsOptions {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  /** Host and port of Contact and Via; a listener's, so that nobody sees the hop. */
+  readonly sentBy: string;
+  readonly maxTransactions?: number;
+  /** To the next hop. */
+  readonly send: (flow: Flow, bytes: Uint8Array) => void;
+}
+
+interface PendingClient {
+  readonly agent: AgentState;
+  readonly request: SipRequest;
+  readonly listener: (event: ClientEvent) => void;
+}
+
+interface AgentState {
+  readonly agent: UserAgent;
+  readonly onInvite: (invite: IncomingInvite) => void;
+  open: boolean;
+}
+
+const CONTACT_USER_BITS = 64;
+
+/**
+ * All user agents of this process as one SIP element (RFC 3261 8): one transaction layer, requests
+ * shared out by Contact and by dialog. A listener that throws harms nobody else's message.
+ */
+export class UserAgents {
+  readonly #options: UserAgentsOptions;
+  readonly #driver: Driver<StackInput, StackOutput>;
+  readonly #stack: SipStack;
+  readonly #agents = new Map<FlowId, AgentState>();
+  readonly #byContactUser = new Map<string, AgentState>();
+  readonly #clients = new Map<ClientTransactionId, PendingClient>();
+  readonly #servers = new Map<ServerTransactionId, (event: ServerEvent) => void>();
+  readonly #dialogs = new Map<string, (request: DialogRequest) => void>();
+  #serial = 0;
+
+  constructor(options: UserAgentsOptions) {
+    this.#options = options;
+    const { entropy, sentBy, maxTransactions } = options;
+    this.#stack = new SipStack({
+      entropy,
+      sentBy,
+      userAgent: true,
+      ...(maxTransactions === undefined ? {} : { maxTransactions }),
+    });
+    this.#driver = new Driver(this.#stack, options.clock, (output) => this.#onOutput(output));
+  }
+
+  /** What is alive, for leak checks and health. */
+  get counts(): { agents: number; dialogs: number; clients: number; transactions: number } {
+    return {
+      agents: this.#agents.size,
+      dialogs: this.#dialogs.size,
+      clients: this.#clients.size,
+      transactions: this.#stack.transactionCount,
+    };
+  }
+
+  /** Opens a user agent on a flow of its own. */
+  open(flow: Flow, onInvite: (invite: IncomingInvite) => void): UserAgent {
+    const user = randomHex(this.#options.entropy, CONTACT_USER_BITS);
+    const contact = `sip:${user}@${this.#options.sentBy};transport=tcp`;
+    const agent: UserAgent = {
+      flow,
+      contact,
+      request: (request, listener) => this.#request(state, request, listener),
+      ack: (request) => this.#driver.feed({ type: "ack", request, flow }),
+      respond: (id, response) => this.#driver.feed({ type: "respond", id, response }),
+      watch: (id, listener) => void this.#servers.set(id, listener),
+      openDialog: (callId, localTag, listener) => this.#openDialog(callId, localTag, listener),
+      token: (bits) => randomHex(this.#options.entropy, bits),
+    };
+    const state: AgentState = { agent, onInvite, open: true };
+    this.#agents.set(flow.id, state);
+    this.#byContactUser.set(user, state);
+    return agent;
+  }
+
+  /** Closes a user agent: later INVITEs to it are answered 480. Its transactions run out by themselves. */
+  close(agent: UserAgent): void {
+    const state = this.#agents.get(agent.flow.id);
+    if (!state) return;
+    state.open = false;
+    this.#agents.delete(agent.flow.id);
+    for (const [user, other] of this.#byContactUser) {
+      if (other === state) this.#byContactUser.delete(user);
+    }
+  }
+
+  /** Bytes from the next hop. */
+  receive(flow: Flow, bytes: Uint8Array): void {
+    this.#driver.feed({ type: "receive", flow, bytes });
+  }
+
+  /** Stops all timers; for the end of the process. */
+  stop(): void {
+    this.#driver.close();
+  }
+
+  #request(
+    agent: AgentState,
+    request: SipRequest,
+    listener: (event: ClientEvent) => void,
+  ): ClientTransaction {
+    const id = `c${++this.#serial}` as ClientTransactionId;
+    this.#clients.set(id, { agent, request, listener });
+    this.#driver.feed({ type: "request", id, request, flow: agent.agent.flow });
+    return {
+      cancel: (reason) =>
+        this.#driver.feed(
+          reason === undefined ? { type: "cancel", id } : { type: "cancel", id, reason },
+        ),
+    };
+  }
+
+  #openDialog(
+    callId: string,
+    localTag: string,
+    listener: (request: DialogRequest) => void,
+  ): () => void {
+    const key = dialogKey(callId, localTag);
+    this.#dialogs.set(key, listener);
+    return () => {
+      if (this.#dialogs.get(key) === listener) this.#dialogs.delete(key);
+    };
+  }
+
+  #onOutput(output: StackOutput): void {
+    switch (output.type) {
+      case "send":
+        return this.#options.send(output.flow, output.bytes);
+      case "request":
+        return this.#guard(output.request.method, () => this.#onRequest(output));
+      case "ack":
+        return this.#guard("ACK", () => this.#onAck(output.request));
+      case "cancelled":
+        return this.#guard("CANCEL", () => {
+          this.#servers.get(output.id)?.({ type: "cancelled", reason: output.reason });
+        });
+      case "server-failed":
+        return this.#guard("failure", () => this.#servers.get(output.id)?.({ type: "failed" }));
+      case "response":
+        return this.#guard("response", () => this.#onResponse(output.id, output.response));
+      case "failed":
+        return this.#guard("failure", () => {
+          const pending = this.#clients.get(output.id);
+          pending?.listener({ type: "failed", reason: output.reason });
+        });
+      case "terminated":
+        this.#clients.delete(output.id as ClientTransactionId);
+        this.#servers.delete(output.id as ServerTransactionId);
+        return;
+      case "malformed":
+        this.#options.log.warn("dropped a malformed SIP message", { flow: output.flow });
+    }
+  }
+
+  #guard(what: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#options.log.error(`a user agent failed on ${what}`, { error });
+    }
+  }
+
+  #onRequest(output: Extract<StackOutput, { type: "request" }>): void {
+    const { id, request, flow } = output;
+    const localTag = request.to.tag;
+    if (localTag !== undefined) {
+      const listener = this.#dialogs.get(dialogKey(request.callId, localTag));
+      if (listener) return listener({ type: "request", id, request });
+      return this.#answer(id, request, 481);
+    }
+    const state = this.#agentOf(request);
+    if (!state?.open) return this.#answer(id, request, 480);
+    if (state.agent.flow.id !== flow.id) return this.#answer(id, request, 404);
+    if (request.method === "INVITE") return state.onInvite({ id, request });
+    if (request.method === "OPTIONS") return this.#answer(id, request, 200);
+    this.#answer(id, request, 405);
+  }
+
+  #agentOf(request: SipRequest): AgentState | undefined {
+    const uri = request.requestUri;
+    return uri.ok ? this.#byContactUser.get(uri.value.user ?? "") : undefined;
+  }
+
+  #answer(id: ServerTransactionId, request: SipRequest, status: number): void {
+    const response = createResponse(request, status, undefined, {
+      toTag: randomHex(this.#options.entropy, 64),
+    });
+    response.headers.set("Allow", ALLOW);
+    this.#driver.feed({ type: "respond", id, response });
+  }
+
+  #onAck(request: SipRequest): void {
+    const localTag = request.to.tag;
+    if (localTag === undefined) return;
+    this.#dialogs.get(dialogKey(request.callId, localTag))?.({ type: "ack", request });
+  }
+
+  #onResponse(id: ClientTransactionId, response: SipResponse): void {
+    const pending = this.#clients.get(id);
+    if (pending) pending.listener({ type: "response", response });
+  }
+
+  /**
+   * Ends a dialog that a late or second 2xx has made and that no call wants: ACK and BYE
+   * (RFC 3261 13.2.2.4).
+   */
+  static refuseLateAnswer(agent: UserAgent, invite: SipRequest, response: SipResponse): void {
+    const dialog = Dialog.ofUac(invite, response);
+    if (!dialog.ok) return;
+    agent.ack(dialog.value.ack(invite.cseq.sequence));
+    agent.request(dialog.value.request("BYE"), () => {});
+  }
+}
+
+function dialogKey(callId: string, localTag: string): string {
+  return `${callId}\n${localTag}`;
+}
