@@ -37,7 +37,7 @@ export function createResponse(
   if (options.toTag !== undefined && status !== 100) addTag(headers, options.toTag);
   for (const [name, value] of options.headers ?? []) headers.append(name, value);
   if (options.contentType !== undefined) headers.append("Content-Type", options.contentType);
-  return new SipResponse(status, oneLine(reason), headers, options.body);
+  return new SipResponse(status, cleanReason(reason), headers, options.body);
 }
 
 function addTag(headers: HeaderList, tag: string): void {
@@ -50,8 +50,14 @@ function addTag(headers: HeaderList, tag: string): void {
   }
 }
 
-/** Reason phrases quote the peer's own text; a line break there would forge header fields. */
-function oneLine(text: string): string {
-  // deno-lint-ignore no-control-regex -- control characters are what is taken out
-  return text.replace(/[\x00-\x1f\x7f]+/g, " ");
+const MAX_REASON = 200;
+
+/**
+ * Faults quote the peer's own text, which may hold what no `Reason-Phrase` may (RFC 3261 25.1)
+ * and, in a line break, a whole forged header.
+ */
+function cleanReason(text: string): string {
+  return text.slice(0, MAX_REASON).replaceAll('"', "'").replace(/[<>]/g, "")
+    // deno-lint-ignore no-control-regex -- control characters are what is taken out
+    .replace(/[\x00-\x1f\x7f]+/g, " ").replace(/[%#\\^`{|}[\]]/g, "?").toWellFormed();
 }
