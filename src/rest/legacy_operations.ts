@@ -52,7 +52,7 @@ const startupBody = z.looseObject({
     z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/),
     text("text without control characters", 4096),
   ).nullish().meta({ expected: "an object of header names and texts without control characters" }),
-  custom: z.unknown().meta({ description: "Handed on to the session's client." }),
+  custom: z.unknown().optional().meta({ description: "Handed on to the session's client." }),
 });
 
 const callFilter = ["callId", "status", "caller", "callee", "sessionId", "incoming", "visibleName"];

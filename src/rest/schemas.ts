@@ -27,7 +27,13 @@ export const health = z.object({
   workers: z.object({ running: count(), total: count() }),
 }).meta({ id: "Health", description: "The state of the server as a whole." });
 
-export const sessionState = z.enum(["connecting", "established", "registered", "detached", "ended"]);
+export const sessionState = z.enum([
+  "connecting",
+  "established",
+  "registered",
+  "detached",
+  "ended",
+]);
 
 export const session = z.object({
   id: z.string(),
@@ -136,7 +142,7 @@ export const call = z.object({
   endedAt: time().nullable(),
   legs: z.tuple([webrtcLeg, sipLeg]).readonly(),
   warnings: z.array(z.string()).readonly().meta({ description: "What is wrong, in words." }),
-  custom: z.unknown(),
+  custom: z.unknown().optional(),
   inviteParameters: z.record(z.string(), z.string()).nullable(),
 }).meta({ id: "Call", description: "One client's call in full." });
 

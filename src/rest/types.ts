@@ -76,8 +76,10 @@ export interface WebLimits {
   readonly frameBytes: number;
   /** Largest REST body, bytes. */
   readonly bodyBytes: number;
-  /** Events queued for one slow reader before it is cut. */
+  /** Events queued for one slow reader before it is cut; more than the bus replays (1,000). */
   readonly eventBacklog: number;
+  /** WebSockets open at the same time. */
+  readonly sockets: number;
   /** Event streams open at the same time. */
   readonly eventStreams: number;
   /** Comment line on a quiet event stream, ms. */
@@ -87,7 +89,8 @@ export interface WebLimits {
 export const DEFAULT_LIMITS: WebLimits = {
   frameBytes: 1024 * 1024,
   bodyBytes: 1024 * 1024,
-  eventBacklog: 1000,
+  eventBacklog: 2048,
+  sockets: 10_000,
   eventStreams: 100,
   heartbeatMs: 15_000,
 };
