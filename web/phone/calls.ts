@@ -1,0 +1,366 @@
+/// <reference lib="dom" />
+import type { CallNote } from "./line.ts";
+import { LiveCall } from "./live_call.ts";
+import { acquire, type DeviceChoice, MediaRefusal, setEnabled } from "./media.ts";
+import { qualityOf } from "./quality.ts";
+import { CALL_STATUSES, type Sdk, type SdkCall, type SdkMediaOptions } from "./sdk.ts";
+import type { SdkCallStatus, SdkSession } from "./sdk.ts";
+import type { CallState, Notice } from "./state.ts";
+import { endNotice } from "./words.ts";
+
+/** What the calls need of the phone around them. */
+export interface CallsHost {
+  sdk(): Sdk;
+  session(): SdkSession | undefined;
+  me(): string;
+  devices(): DeviceChoice;
+  note(sdkCallId: string): CallNote;
+  notify(notice: Notice | null): void;
+  changed(calls: readonly CallState[], activeKey: number | null): void;
+  /** Permission was given: devices have names now. */
+  mediaOpened(): void;
+}
+
+/** The server says TRYING at once; without it the call frame got lost. */
+const TRYING_TIMEOUT_MS = 10_000;
+const ANSWER_TIMEOUT_MS = 20_000;
+const HANGUP_TIMEOUT_MS = 4_000;
+const HOLD_TIMEOUT_MS = 5_000;
+const QUALITY_INTERVAL_MS = 2_000;
+/** So long after the answer nothing at all has arrived: something is in the way. */
+const NO_MEDIA_AFTER_MS = 8_000;
+
+/** All calls of this page. Every way in has a way out: the server's word, or a watchdog. */
+export class Calls {
+  readonly #host: CallsHost;
+  readonly #live = new Map<number, LiveCall>();
+  #calls: readonly CallState[] = [];
+  #activeKey: number | null = null;
+  #lastKey = 0;
+
+  constructor(host: CallsHost) {
+    this.#host = host;
+  }
+
+  box(key: number, side: "local" | "remote"): HTMLElement | undefined {
+    const live = this.#live.get(key);
+    return side === "local" ? live?.localBox : live?.remoteBox;
+  }
+
+  async start(callee: string, wantsVideo: boolean): Promise<void> {
+    this.#holdActive();
+    const live = this.#add({ direction: "outbound", peer: callee, hasVideo: wantsVideo });
+    this.#activate(live.key);
+    const media = await this.#open(live, wantsVideo);
+    const session = this.#host.session();
+    if (media === undefined || session === undefined) return this.#drop(live);
+    try {
+      const call = session.createCall({ ...media, callee, visibleName: this.#host.me() });
+      this.#attach(live, call);
+      live.after("trying", TRYING_TIMEOUT_MS, () => this.#end(live, "FAILED", "No answer in time"));
+      call.call();
+    } catch (fault) {
+      this.#host.notify({ kind: "error", text: `The call could not be started: ${fault}` });
+      this.#drop(live);
+    }
+  }
+
+  incoming(call: SdkCall, hasVideo: boolean): void {
+    const peer = call.caller() || call.visibleName() || "somebody";
+    const live = this.#add({ direction: "inbound", peer, hasVideo });
+    this.#attach(live, call);
+    this.#patch(live.key, { phase: "incoming" });
+    if (this.#activeKey === null) this.#activate(live.key);
+  }
+
+  async answer(key: number, wantsCamera: boolean): Promise<void> {
+    const live = this.#live.get(key);
+    const call = live?.sdkCall;
+    if (live === undefined || call === undefined || this.#find(key)?.phase !== "incoming") return;
+    this.#patch(key, { phase: "answering" });
+    this.#host.notify(null);
+    if (this.#activeKey !== key) this.#holdActive();
+    this.#activate(key);
+    const media = await this.#open(live, wantsCamera && this.#find(key)?.hasVideo === true);
+    if (!this.#live.has(key)) return;
+    // Without a microphone it goes on ringing: one may allow it and press Answer again.
+    if (media === undefined) return this.#patch(key, { phase: "incoming" });
+    try {
+      live.after("answer", ANSWER_TIMEOUT_MS, () => this.#end(live, "FAILED", "No media in time"));
+      call.answer(media);
+    } catch (fault) {
+      this.#end(live, "FAILED", String(fault));
+    }
+  }
+
+  hangup(key: number): void {
+    const live = this.#live.get(key);
+    const state = this.#find(key);
+    if (live === undefined || state === undefined || state.phase === "ending") return;
+    live.isEndedByUs = true;
+    this.#patch(key, { phase: "ending" });
+    const status = live.sdkCall?.status();
+    if (status === undefined) return this.#end(live, "FINISH", "");
+    live.after("hangup", HANGUP_TIMEOUT_MS, () => this.#end(live, "FINISH", ""));
+    // An outgoing call that the server has not confirmed would be cancelled here alone and ring on there.
+    if (status === "PENDING" && state.direction === "outbound") live.isHangupWanted = true;
+    else live.sdkCall?.hangup();
+  }
+
+  hangupAll(): void {
+    for (const key of [...this.#live.keys()]) this.hangup(key);
+  }
+
+  /** The line is gone, and all calls with it; the server has ended them. */
+  dropAll(): void {
+    const all = [...this.#live.values()];
+    // Forgotten first: closing them makes the SDK report ends that nobody needs to hear.
+    this.#live.clear();
+    for (const live of all) live.release(false);
+    this.#calls = [];
+    this.#activeKey = null;
+    this.#publish();
+  }
+
+  toggleHold(key: number): void {
+    const state = this.#find(key);
+    if (state === undefined || state.isHoldPending) return;
+    if (state.phase === "active") this.#hold(key);
+    else if (state.phase === "held") this.resume(key);
+  }
+
+  /** Takes a waiting call to the stage and its hold away; the one that talks is held. */
+  resume(key: number): void {
+    const live = this.#live.get(key);
+    if (live === undefined) return;
+    if (this.#activeKey !== key) this.#holdActive();
+    this.#activate(key);
+    if (this.#find(key)?.phase !== "held") return;
+    this.#waitForHold(live);
+    live.sdkCall?.unhold();
+  }
+
+  setMuted(key: number, isMuted: boolean): void {
+    this.#patch(key, { isMuted });
+    this.#applySwitches(key);
+  }
+
+  setCameraOff(key: number, isCameraOff: boolean): void {
+    this.#patch(key, { isCameraOff });
+    this.#applySwitches(key);
+  }
+
+  /** Live calls change their device at once. */
+  async switchDevice(kind: keyof DeviceChoice, id: string): Promise<void> {
+    for (const live of this.#live.values()) {
+      const state = this.#find(live.key);
+      if (state?.connectedAt == null || live.sdkCall === undefined) continue;
+      if (kind === "speaker") await live.sdkCall.setAudioOutputId(id);
+      else if (id === "") continue;
+      else if (kind === "microphone") await live.sdkCall.switchMic(id);
+      else if (state.hasCamera) await live.sdkCall.switchCam(id);
+      this.#applySwitches(live.key);
+    }
+  }
+
+  #attach(live: LiveCall, call: SdkCall): void {
+    live.sdkCall = call;
+    for (const status of CALL_STATUSES) {
+      call.on(status, () => {
+        if (this.#live.get(live.key) === live) this.#heard(live, call, status);
+      });
+    }
+  }
+
+  #heard(live: LiveCall, call: SdkCall, status: SdkCallStatus): void {
+    if (status === "FINISH" || status === "BUSY" || status === "FAILED") {
+      const localError = call.getErrorInfo();
+      return this.#end(live, status, localError ?? "", localError === undefined);
+    }
+    live.cancel("trying");
+    if (live.isHangupWanted) {
+      live.isHangupWanted = false;
+      call.hangup();
+      return;
+    }
+    const state = this.#find(live.key);
+    if (state === undefined || state.phase === "ending") return;
+    switch (status) {
+      case "TRYING":
+        return this.#patch(live.key, { phase: "calling" });
+      case "RING":
+      case "RING_MEDIA":
+      case "SESSION_PROGRESS":
+        if (state.direction === "outbound") this.#patch(live.key, { phase: "ringing" });
+        return;
+      case "HOLD":
+        live.cancel("hold");
+        return this.#patch(live.key, { phase: "held", isHoldPending: false });
+      case "ESTABLISHED":
+        return this.#established(live, state);
+    }
+  }
+
+  #established(live: LiveCall, state: CallState): void {
+    live.cancel("answer");
+    live.cancel("hold");
+    const isNew = state.connectedAt === null;
+    this.#patch(live.key, {
+      phase: "active",
+      isHoldPending: false,
+      ...(isNew ? { connectedAt: Date.now() } : {}),
+    });
+    this.#applySwitches(live.key);
+    if (!isNew) return;
+    const speaker = this.#host.devices().speaker;
+    if (speaker !== "") void live.sdkCall?.setAudioOutputId(speaker)?.catch(() => {});
+    live.every("quality", QUALITY_INTERVAL_MS, () => this.#measure(live));
+    live.after("media", NO_MEDIA_AFTER_MS, () => this.#checkMedia(live));
+    // Somebody else was taken to the stage meanwhile: this one waits.
+    if (this.#activeKey !== live.key) this.#hold(live.key);
+  }
+
+  #measure(live: LiveCall): void {
+    live.sdkCall?.getStats((stats) => {
+      if (this.#live.has(live.key)) this.#patch(live.key, { quality: qualityOf(stats) });
+    }, true);
+  }
+
+  #checkMedia(live: LiveCall): void {
+    const state = this.#find(live.key);
+    if (state?.phase !== "active" || state.quality?.packets !== 0) return;
+    this.#host.notify({
+      kind: "warning",
+      text: `Nothing is heard of ${state.peer} yet.`,
+      hint: "A firewall between you and the server may stop the sound (UDP).",
+    });
+  }
+
+  /** Opens microphone and camera; undefined, with a notice, where that failed or the call is over. */
+  async #open(live: LiveCall, wantsCamera: boolean): Promise<SdkMediaOptions | undefined> {
+    try {
+      const devices = this.#host.devices();
+      const media = await acquire(this.#host.sdk(), live.localBox, wantsCamera, devices);
+      this.#host.mediaOpened();
+      if (!this.#live.has(live.key)) {
+        live.release(true);
+        return undefined;
+      }
+      if (media.notice !== undefined) this.#host.notify(media.notice);
+      this.#patch(live.key, { hasCamera: media.hasCamera });
+      this.#applySwitches(live.key);
+      return {
+        localVideoDisplay: live.localBox,
+        remoteVideoDisplay: live.remoteBox,
+        constraints: media.constraints,
+        receiveAudio: true,
+        receiveVideo: media.hasCamera,
+      };
+    } catch (fault) {
+      if (!this.#live.has(live.key)) return undefined;
+      this.#host.notify(
+        fault instanceof MediaRefusal
+          ? fault.notice
+          : { kind: "error", text: `Microphone and camera could not be opened: ${fault}` },
+      );
+      return undefined;
+    }
+  }
+
+  /** The one way out of a call that the server knew or might have known. */
+  #end(
+    live: LiveCall,
+    status: "FINISH" | "BUSY" | "FAILED",
+    localInfo: string,
+    isServersWord = false,
+  ): void {
+    const state = this.#find(live.key);
+    if (state === undefined) return;
+    const note = this.#host.note(live.sdkCall?.id() ?? "");
+    const seconds = state.connectedAt === null ? 0 : (Date.now() - state.connectedAt) / 1000;
+    this.#host.notify(endNotice({
+      direction: state.direction,
+      peer: state.peer,
+      status,
+      wasConnected: state.connectedAt !== null,
+      seconds,
+      isByUs: live.isEndedByUs,
+      sipStatus: note.sipStatus,
+      info: note.info || localInfo,
+    }));
+    this.#drop(live, isServersWord);
+  }
+
+  #drop(live: LiveCall, isServersWord = false): void {
+    this.#live.delete(live.key);
+    live.release(isServersWord && this.#live.size === 0);
+    this.#calls = this.#calls.filter((call) => call.key !== live.key);
+    if (this.#activeKey === live.key) {
+      // What rings comes first, then whoever waits (held until it is resumed).
+      const next = this.#calls.find((call) => call.phase === "incoming") ?? this.#calls[0];
+      this.#activeKey = next?.key ?? null;
+    }
+    this.#publish();
+  }
+
+  #hold(key: number): void {
+    const live = this.#live.get(key);
+    if (live === undefined) return;
+    this.#waitForHold(live);
+    live.sdkCall?.hold();
+  }
+
+  #holdActive(): void {
+    const key = this.#activeKey;
+    if (key !== null && this.#find(key)?.phase === "active") this.#hold(key);
+  }
+
+  #waitForHold(live: LiveCall): void {
+    this.#patch(live.key, { isHoldPending: true });
+    live.after("hold", HOLD_TIMEOUT_MS, () => this.#patch(live.key, { isHoldPending: false }));
+  }
+
+  #applySwitches(key: number): void {
+    const state = this.#find(key);
+    const local = this.box(key, "local");
+    if (state === undefined || local === undefined) return;
+    setEnabled(local, "audio", !state.isMuted);
+    setEnabled(local, "video", !state.isCameraOff);
+  }
+
+  #add(of: Pick<CallState, "direction" | "peer" | "hasVideo">): LiveCall {
+    const live = new LiveCall(++this.#lastKey);
+    this.#live.set(live.key, live);
+    this.#calls = [...this.#calls, {
+      ...of,
+      key: live.key,
+      phase: "starting",
+      hasCamera: false,
+      isMuted: false,
+      isCameraOff: false,
+      isHoldPending: false,
+      connectedAt: null,
+      quality: null,
+    }];
+    this.#publish();
+    return live;
+  }
+
+  #activate(key: number): void {
+    this.#activeKey = key;
+    this.#publish();
+  }
+
+  #find(key: number): CallState | undefined {
+    return this.#calls.find((call) => call.key === key);
+  }
+
+  #patch(key: number, change: Partial<CallState>): void {
+    this.#calls = this.#calls.map((call) => call.key === key ? { ...call, ...change } : call);
+    this.#publish();
+  }
+
+  #publish(): void {
+    this.#host.changed(this.#calls, this.#activeKey);
+  }
+}
