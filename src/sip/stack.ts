@@ -230,6 +230,7 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
 
   /** Answers without a transaction: what is wrong with the request is wrong with its repetition. */
   #refuse(flow: Flow, request: SipRequest, status: number, text: string, retryAfter = 0): void {
+    if (!request.headers.has("Via")) return;
     const response = createResponse(request, status, text, { toTag: statelessTag(request) });
     if (retryAfter > 0) response.headers.set("Retry-After", String(retryAfter));
     this.#send(flow, response);

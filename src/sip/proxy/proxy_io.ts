@@ -1,0 +1,70 @@
+import type { FlowId } from "../../core/ids.ts";
+import type { Flow } from "../flow.ts";
+import type { Fault, ParseFault, SipMessage, SipRequest } from "../message/mod.ts";
+import type { RegistrarEvent } from "../registrar/registrar.ts";
+import type { Account } from "./authenticator.ts";
+
+/** What a policy says of one request. */
+export type Verdict =
+  /**
+   * Go on. `identity` is the user part that From (of a REGISTER: To) must name; null where any may
+   * stand there.
+   */
+  | { readonly kind: "allow"; readonly identity: string | null }
+  /** Prove it by digest; `username`: nobody else will do. */
+  | { readonly kind: "challenge"; readonly realm: string; readonly username: string | null }
+  | { readonly kind: "forbid"; readonly status: number; readonly text: string };
+
+/** An answer of the proxy's own: reason phrase where the status's own does not say enough. */
+export interface Refusal {
+  readonly status: number;
+  readonly reason?: string;
+  readonly headers?: readonly (readonly [string, string])[];
+}
+
+/** What the house decides and the proxy carries out. Pure functions; answers are not kept. */
+export interface ProxyPolicy {
+  /** Whether a URI's host and port mean this server. */
+  isOurs(host: string, port: number | undefined): boolean;
+  /** The one domain of all AoRs. */
+  readonly canonicalDomain: string;
+  /**
+   * Who speaks on this flow and what may he do? Asked for each request outside dialogs, not for ACK
+   * and CANCEL.
+   * @param registered user part that this flow has registered, null before
+   */
+  authorize(request: SipRequest, flow: Flow, registered: string | null): Verdict;
+  /** The account whose digest user name this is; undefined for guests and strangers. */
+  account(username: string): Account | undefined;
+  /** Whether this user part is an account: without bindings it is away (480), not unknown (404). */
+  hasAccount(user: string): boolean;
+}
+
+export type ProxyInput =
+  | { readonly type: "receive"; readonly flow: Flow; readonly bytes: Uint8Array }
+  /** Its bindings, transactions, identity and contacts go. */
+  | { readonly type: "flow-closed"; readonly flow: FlowId }
+  /** An operator takes an AoR's bindings away, or the one of this contact. */
+  | { readonly type: "unregister"; readonly aor: string; readonly contact?: string };
+
+export type ProxyOutput =
+  | {
+    readonly type: "send";
+    readonly flow: Flow;
+    readonly bytes: Uint8Array;
+    readonly message: SipMessage;
+  }
+  | RegistrarEvent
+  /** Digest credentials were wrong, or were not the ones asked for. */
+  | {
+    readonly type: "authentication-failed";
+    readonly flow: Flow;
+    readonly username: string;
+    readonly method: string;
+  }
+  | {
+    readonly type: "malformed";
+    readonly flow: FlowId;
+    readonly fault: ParseFault | Fault;
+    readonly bytes: Uint8Array;
+  };

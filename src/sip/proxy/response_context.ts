@@ -1,0 +1,216 @@
+import { createResponse, type SipRequest, type SipResponse } from "../message/mod.ts";
+import type { FailureReason } from "../transaction/effects.ts";
+import type { ClientTransactionId, ServerTransactionId } from "../transaction/ids.ts";
+
+/** What a response context asks of its proxy. */
+export type ContextEffect =
+  /** Upstream, on the server transaction. */
+  | { readonly type: "forward"; readonly response: SipResponse }
+  | {
+    readonly type: "cancel";
+    readonly branch: ClientTransactionId;
+    readonly reason: string | undefined;
+  }
+  /** Starts or restarts timer C (RFC 3261 16.6 step 11, 16.7 step 2). */
+  | { readonly type: "set-timer-c"; readonly branch: ClientTransactionId }
+  | { readonly type: "clear-timer-c"; readonly branch: ClientTransactionId }
+  /** Nothing useful to say upstream (RFC 4320 4.2). */
+  | { readonly type: "abandon" };
+
+interface Branch {
+  readonly id: ClientTransactionId;
+  final: SipResponse | undefined;
+  /** Timer C ran out: its 487 means that nobody answered. */
+  timedOut: boolean;
+  cancelled: boolean;
+  /** The stack has nothing more to say of it. */
+  terminated: boolean;
+}
+
+const ANSWERED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"';
+
+/**
+ * One request on its way through a stateful proxy: its server transaction, the branches it was
+ * forked to, and which response goes back (RFC 3261 16.7 to 16.10).
+ */
+export class ResponseContext {
+  readonly id: ServerTransactionId;
+  readonly request: SipRequest;
+  readonly #localTag: string;
+  readonly #branches = new Map<ClientTransactionId, Branch>();
+  /** A final response went upstream, or nobody is there to hear one. */
+  #answered = false;
+  #cancelled = false;
+  #serverTerminated = false;
+
+  /** @param localTag To tag of responses that the proxy makes itself */
+  constructor(id: ServerTransactionId, request: SipRequest, localTag: string) {
+    this.id = id;
+    this.request = request;
+    this.#localTag = localTag;
+  }
+
+  /** Nothing more can happen here. */
+  get isOver(): boolean {
+    if (!this.#serverTerminated) return false;
+    for (const branch of this.#branches.values()) if (!branch.terminated) return false;
+    return true;
+  }
+
+  /** To be called for all branches before the first response arrives. */
+  addBranch(id: ClientTransactionId, out: ContextEffect[]): void {
+    this.#branches.set(id, {
+      id,
+      final: undefined,
+      timedOut: false,
+      cancelled: false,
+      terminated: false,
+    });
+    if (this.#isInvite) out.push({ type: "set-timer-c", branch: id });
+  }
+
+  response(id: ClientTransactionId, response: SipResponse, out: ContextEffect[]): void {
+    const branch = this.#branches.get(id);
+    if (!branch) return;
+    const { status } = response;
+    if (status < 200) {
+      if (status === 100 || branch.final) return;
+      if (this.#isInvite) out.push({ type: "set-timer-c", branch: id });
+      if (!this.#answered) out.push({ type: "forward", response: withoutTopVia(response) });
+      return;
+    }
+    out.push({ type: "clear-timer-c", branch: id });
+    branch.final ??= response;
+    if (status < 300) {
+      // Each 2xx to an INVITE goes up, also after the first: the caller must know (16.7 step 5).
+      if (!this.#answered || this.#isInvite) {
+        this.#answered = true;
+        out.push({ type: "forward", response: withoutTopVia(response) });
+      }
+      this.#cancelOthers(id, ANSWERED_ELSEWHERE, out);
+      return;
+    }
+    if (branch.timedOut && status === 487) branch.final = this.#own(408);
+    if (status >= 600) this.#cancelOthers(id, `SIP;cause=${status}`, out);
+    this.#answerIfAllDone(out);
+  }
+
+  /** A branch ended without a final response. */
+  failed(id: ClientTransactionId, reason: FailureReason, out: ContextEffect[]): void {
+    const branch = this.#branches.get(id);
+    if (!branch || branch.final) return;
+    out.push({ type: "clear-timer-c", branch: id });
+    // A flow that is gone is a person who is not there, not a fault of ours (RFC 5626 5.3).
+    const status = this.#cancelled ? 487 : reason === "timeout" ? 408 : 480;
+    branch.final = this.#own(status);
+    this.#answerIfAllDone(out);
+  }
+
+  /** The caller cancelled, or is gone. */
+  cancel(reason: string | undefined, out: ContextEffect[]): void {
+    this.#cancelled = true;
+    this.#cancelOthers(undefined, reason, out);
+  }
+
+  /** The server transaction failed: nobody listens any more. */
+  abandoned(out: ContextEffect[]): void {
+    const wasAnswered = this.#answered;
+    this.#answered = true;
+    if (!wasAnswered) this.cancel(undefined, out);
+  }
+
+  timerC(id: ClientTransactionId, out: ContextEffect[]): void {
+    const branch = this.#branches.get(id);
+    if (!branch || branch.final) return;
+    branch.timedOut = true;
+    this.#cancelBranch(branch, undefined, out);
+  }
+
+  branchTerminated(id: ClientTransactionId): void {
+    const branch = this.#branches.get(id);
+    if (branch) branch.terminated = true;
+  }
+
+  serverTerminated(): void {
+    this.#serverTerminated = true;
+  }
+
+  get #isInvite(): boolean {
+    return this.request.method === "INVITE";
+  }
+
+  #cancelOthers(
+    except: ClientTransactionId | undefined,
+    reason: string | undefined,
+    out: ContextEffect[],
+  ): void {
+    if (!this.#isInvite) return;
+    for (const branch of this.#branches.values()) {
+      if (branch.id !== except) this.#cancelBranch(branch, reason, out);
+    }
+  }
+
+  #cancelBranch(branch: Branch, reason: string | undefined, out: ContextEffect[]): void {
+    if (branch.final || branch.cancelled) return;
+    branch.cancelled = true;
+    out.push({ type: "clear-timer-c", branch: branch.id });
+    out.push({ type: "cancel", branch: branch.id, reason });
+  }
+
+  #answerIfAllDone(out: ContextEffect[]): void {
+    if (this.#answered) return;
+    const finals: SipResponse[] = [];
+    for (const { final } of this.#branches.values()) {
+      if (!final) return;
+      finals.push(final);
+    }
+    this.#answered = true;
+    const best = chooseBest(finals);
+    if (best.status === 408 && !this.#isInvite) {
+      out.push({ type: "abandon" });
+      return;
+    }
+    out.push({ type: "forward", response: this.#outgoing(best, finals) });
+  }
+
+  /** The best response as it goes upstream: steps 6 (503), 7 (challenges) and 3 (Via) of 16.7. */
+  #outgoing(best: SipResponse, finals: readonly SipResponse[]): SipResponse {
+    if (best.status === 503) return this.#own(500);
+    const isOwn = best.topVia.toString() === this.request.topVia.toString();
+    const response = isOwn ? best : withoutTopVia(best);
+    if (best.status !== 401 && best.status !== 407) return response;
+    for (const other of finals) {
+      if (other === best || (other.status !== 401 && other.status !== 407)) continue;
+      for (const name of ["WWW-Authenticate", "Proxy-Authenticate"]) {
+        for (const value of other.headers.getAll(name)) response.headers.append(name, value);
+      }
+    }
+    return response;
+  }
+
+  #own(status: number): SipResponse {
+    return createResponse(this.request, status, undefined, { toTag: this.#localTag });
+  }
+}
+
+/** Statuses that tell the caller how to try again: first among the 4xx (16.7 step 6). */
+const HELPFUL = new Set([401, 407, 415, 420, 484]);
+
+/**
+ * The response that a forked request gets (16.7 step 6): a 6xx if there is one, else of the lowest
+ * class, the helpful ones first, and what somebody said before what nobody did.
+ */
+export function chooseBest(finals: readonly SipResponse[]): SipResponse {
+  const rank = ({ status }: SipResponse): number => {
+    if (status >= 600) return 0;
+    const silent = status === 408 || status === 480 || status === 503 ? 2 : 1;
+    return Math.floor(status / 100) * 10 + (HELPFUL.has(status) ? 0 : silent);
+  };
+  return finals.reduce((best, other) => rank(other) < rank(best) ? other : best);
+}
+
+function withoutTopVia(response: SipResponse): SipResponse {
+  const copy = response.clone();
+  copy.headers.removeFirstValue("Via");
+  return copy;
+}
