@@ -149,7 +149,7 @@ Deno.test("property: sdp: mutated descriptions never throw, and what we write is
         assert.ok(!/[^\r]\n|\r[^\n]|\r\n\r\n/.test(written), "line ends");
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 200 },
   );
 });
 
