@@ -41,11 +41,13 @@ const choice = <const T extends readonly [string, ...string[]]>(...words: T) =>
 
 const HOST_NAME =
   /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i;
+// A name whose last part is a number can only be a mistyped address (RFC 3696 2).
+const LIKE_ADDRESS = /(^|\.)\d+$/;
 // What a header value may hold without folding or quoting trouble (RFC 3261 25.1, server-val).
 const PRINTABLE = /^[\x20-\x7e]+$/;
 
 const ipAddress = z.union([z.ipv4(), z.ipv6()]);
-const hostName = z.string().regex(HOST_NAME);
+const hostName = z.string().regex(HOST_NAME).refine((text) => !LIKE_ADDRESS.test(text));
 const host = z.union([ipAddress, hostName]);
 
 /** Whether `text` is an IPv4 or IPv6 address, without brackets, port or zone. */
