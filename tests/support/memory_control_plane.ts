@@ -1,0 +1,251 @@
+import type {
+  CallQuery,
+  CallSummary,
+  CallView,
+  CommandRefusal,
+  ControlPlane,
+  DomainEvent,
+  HealthView,
+  Page,
+  PageQuery,
+  RegistrationView,
+  SessionQuery,
+  SessionView,
+  StartCall,
+} from "../../src/actors/control_plane.ts";
+import type { WorkerId } from "../../src/core/ids.ts";
+import { err, ok, type Result } from "../../src/core/result.ts";
+import type { WorkerView } from "../../src/rtp/media_port.ts";
+
+const EPOCH = "2026-01-01T00:00:00.000Z";
+const KEPT_EVENTS = 1000;
+
+/** A control plane that keeps its sessions and calls in maps: all of the contract, no telephony. */
+export class MemoryControlPlane implements ControlPlane {
+  readonly #sessions = new Map<string, SessionView>();
+  readonly #calls = new Map<string, CallView>();
+  readonly #events: DomainEvent[] = [];
+  readonly #listeners = new Set<(event: DomainEvent) => void>();
+  readonly started: StartCall[] = [];
+  #sequence = 0;
+
+  addSession(id: string, login: string, state: SessionView["state"] = "registered"): void {
+    this.#sessions.set(id, {
+      id,
+      login,
+      domain: "localhost",
+      port: 0,
+      state,
+      since: EPOCH,
+      remoteAddress: "127.0.0.1",
+      client: "Web SDK 2.0",
+      calls: 0,
+    });
+    this.publish("session.opened", { sessionId: id });
+  }
+
+  addCall(id: string, more: Partial<CallView> = {}): void {
+    this.#calls.set(id, { ...activeCall(id), ...more });
+    this.publish("call.started", { callId: id });
+  }
+
+  publish(type: DomainEvent["type"], data: Readonly<Record<string, unknown>>): void {
+    const event = { sequence: ++this.#sequence, at: EPOCH, type, data };
+    this.#events.push(event);
+    if (this.#events.length > KEPT_EVENTS) this.#events.shift();
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(event);
+      } catch {
+        this.#listeners.delete(listener);
+      }
+    }
+  }
+
+  /** How many hear facts now. */
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  health(): HealthView {
+    return {
+      status: "ok",
+      version: "0.0.0",
+      startedAt: EPOCH,
+      uptimeSeconds: 1,
+      sessions: this.#sessions.size,
+      calls: this.#liveCalls().length,
+      workers: { running: 1, total: 1 },
+    };
+  }
+
+  sessions(query: SessionQuery): Page<SessionView> {
+    return page(
+      [...this.#sessions.values()].filter((session) =>
+        (query.state === undefined || session.state === query.state) &&
+        (query.user === undefined || session.login === query.user)
+      ),
+      query,
+    );
+  }
+
+  calls(query: CallQuery): Page<CallSummary> {
+    const all = query.state === undefined ? this.#liveCalls() : [...this.#calls.values()].filter(
+      (call) => call.state === query.state,
+    );
+    return page(
+      all.filter((call) =>
+        query.user === undefined || [call.caller, call.callee].includes(query.user)
+      )
+        .map(summary),
+      query,
+    );
+  }
+
+  call(id: string): CallView | undefined {
+    return this.#calls.get(id);
+  }
+
+  registrations(query: PageQuery & { readonly user?: string }): Page<RegistrationView> {
+    const bindings = [...this.#sessions.values()].filter((session) =>
+      session.state === "registered" && (query.user === undefined || session.login === query.user)
+    ).map((session) => ({
+      aor: `sip:${session.login}@localhost`,
+      contact: `sip:${session.login}@127.0.0.1:5060`,
+      sessionId: session.id,
+      source: "127.0.0.1",
+      transport: "memory",
+      expiresAt: EPOCH,
+      userAgent: null,
+    }));
+    return page(bindings, query);
+  }
+
+  workers(): readonly WorkerView[] {
+    return [{
+      id: 0 as WorkerId,
+      state: "running",
+      restarts: 0,
+      endpoints: 0,
+      bridges: 0,
+      packets: 0,
+      addresses: ["127.0.0.1:30000"],
+      shell: "portable",
+    }];
+  }
+
+  endCall(id: string): Result<void, CommandRefusal> {
+    const call = this.#calls.get(id);
+    if (!call) return err({ code: "not_found", text: `No call ${id} is known` });
+    if (call.state === "ended") return err({ code: "ended", text: `Call ${id} has ended already` });
+    this.#calls.set(id, {
+      ...call,
+      state: "ended",
+      endedAt: EPOCH,
+      termination: {
+        result: "success",
+        reason: "operator",
+        sipStatus: 200,
+        by: "operator",
+        text: "An operator ended the call",
+      },
+    });
+    this.publish("call.ended", { callId: id });
+    return ok(undefined);
+  }
+
+  startCall(request: StartCall): Result<{ readonly callId: string }, CommandRefusal> {
+    const callId = request.callId ?? crypto.randomUUID();
+    if (this.#calls.has(callId)) {
+      return err({ code: "conflict", text: `A call ${callId} exists already` });
+    }
+    const session = [...this.#sessions.values()].find(({ login }) => login === request.login);
+    if (!session) {
+      return err({ code: "not_found", text: `Nobody is connected as ${request.login}` });
+    }
+    this.started.push(request);
+    this.addCall(callId, { sessionId: session.id, state: "ringing", direction: "inbound" });
+    return ok({ callId });
+  }
+
+  endSession(id: string): Result<void, CommandRefusal> {
+    if (!this.#sessions.delete(id)) return err({ code: "not_found", text: `No session ${id}` });
+    this.publish("session.ended", { sessionId: id });
+    return ok(undefined);
+  }
+
+  subscribe(after: number | undefined, listener: (event: DomainEvent) => void): () => void {
+    if (after !== undefined) {
+      for (const event of this.#events) if (event.sequence > after) listener(event);
+    }
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #liveCalls(): CallView[] {
+    return [...this.#calls.values()].filter((call) => call.state !== "ended");
+  }
+}
+
+function page<T>(all: readonly T[], query: PageQuery): Page<T> {
+  const start = Number(query.cursor ?? 0);
+  const end = start + query.limit;
+  return { items: all.slice(start, end), next: end < all.length ? String(end) : null };
+}
+
+function summary(call: CallView): CallSummary {
+  const { id, sessionId, direction, caller, callee, state, since, startedAt } = call;
+  const { sipCallId, codecs, peerCallId, lossPercent, termination } = call;
+  return {
+    ...{ id, sessionId, direction, caller, callee, state, since, startedAt },
+    ...{ sipCallId, codecs, peerCallId, lossPercent, termination },
+  };
+}
+
+function activeCall(id: string): CallView {
+  return {
+    id,
+    sessionId: "session-1",
+    direction: "outbound",
+    caller: "alice",
+    callee: "bob",
+    state: "active",
+    since: EPOCH,
+    startedAt: EPOCH,
+    sipCallId: `${id}@localhost`,
+    codecs: ["opus"],
+    peerCallId: null,
+    lossPercent: 0,
+    termination: null,
+    hasAudio: true,
+    hasVideo: false,
+    visibleName: "Alice",
+    hold: { local: false, remote: false },
+    answeredAt: EPOCH,
+    endedAt: null,
+    legs: [
+      {
+        kind: "webrtc",
+        codecs: ["opus"],
+        ice: "connected",
+        dtls: "connected",
+        remoteAddress: "127.0.0.1:50000",
+        worker: 0,
+        statistics: null,
+      },
+      {
+        kind: "sip",
+        dialogState: "confirmed",
+        localTag: "a",
+        remoteTag: "b",
+        localUri: "sip:alice@localhost",
+        remoteUri: "sip:bob@localhost",
+        nextHop: "memory",
+        codecs: ["opus"],
+      },
+    ],
+    warnings: [],
+    custom: null,
+    inviteParameters: null,
+  };
+}
