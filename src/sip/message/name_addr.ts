@@ -86,7 +86,7 @@ function openBracket(text: string): number {
   const quoteAt = text.indexOf('"');
   if (quoteAt < 0 || (open >= 0 && open < quoteAt)) return open;
   // Quotes belong to the display name only if they begin it; else they are in a parameter.
-  if (skipBlanks(text, 0) !== quoteAt) return open < 0 ? -1 : UNBALANCED;
+  if (skipBlanks(text, 0) !== quoteAt) return -1;
   const end = endOfQuoted(text, quoteAt);
   return end < 0 ? UNBALANCED : text.indexOf("<", end);
 }

@@ -166,7 +166,8 @@ function checkedName(name: string): string {
 }
 
 function headerValue(value: string): string {
-  if (isToken(value) || /^\[[0-9a-fA-F:.]+\]$/.test(value)) return value;
+  // `received` takes an IPv6 address as it is (RFC 3261 25.1).
+  if (isToken(value) || /^\[?[0-9a-fA-F:.]+\]?$/.test(value)) return value;
   return quote(value);
 }
 
