@@ -1,0 +1,158 @@
+/// <reference lib="dom" />
+import { useEffect, useState } from "preact/hooks";
+import { countOf } from "../shared/format.ts";
+import { Mark } from "../shared/icons.tsx";
+import type { Overview } from "./api.ts";
+import { CallDetail } from "./call_detail.tsx";
+import { CallTable, EndedTable } from "./call_tables.tsx";
+import type { Feed, FeedState } from "./feed.ts";
+import { conversationsOf } from "./model.ts";
+import { SessionTable } from "./session_table.tsx";
+
+export function App({ feed }: { readonly feed: Feed }) {
+  const looks = useLooks(feed);
+  const [selected, select] = useSelectedCall();
+  const { overview, state } = feed;
+  return (
+    <>
+      <header class="bar">
+        <a class="brand" href="/console">
+          <Mark />
+          Port Zero <span class="brand-part">Console</span>
+        </a>
+        <FeedLine state={state} />
+        <a class="bar-link" href="/" target="_blank" rel="noopener">Phone</a>
+      </header>
+      <main class={selected === null ? "console" : "console console-split"}>
+        <FeedNotice state={state} />
+        {overview === undefined
+          ? state.kind === "loading" && <p class="loading">Asking the server…</p>
+          : (
+            <div class="lists" data-stale={state.kind === "lost"}>
+              <Summary overview={overview} />
+              <CallTable
+                conversations={conversationsOf(overview.calls)}
+                hasMore={overview.hasMoreCalls}
+                selected={selected}
+                onSelect={select}
+                onEnded={() => feed.refresh()}
+              />
+              <SessionTable sessions={overview.sessions} hasMore={overview.hasMoreSessions} />
+              <EndedTable
+                conversations={conversationsOf(overview.ended)}
+                selected={selected}
+                onSelect={select}
+              />
+            </div>
+          )}
+        {selected !== null && overview !== undefined && (
+          <CallDetail
+            key={selected}
+            id={selected}
+            looks={looks}
+            onClose={() => select(null)}
+            onSelect={select}
+          />
+        )}
+      </main>
+    </>
+  );
+}
+
+function Summary({ overview }: { readonly overview: Overview }) {
+  const { health } = overview;
+  const isShort = health.workers.running < health.workers.total;
+  return (
+    <dl class="summary">
+      <Figure name="Live calls" value={String(conversationsOf(overview.calls).length)} />
+      <Figure name="Sessions" value={String(health.sessions)} />
+      <Figure
+        name="Media workers"
+        value={`${health.workers.running} of ${health.workers.total}`}
+        note={isShort ? "one is down" : undefined}
+      />
+      <Figure name="Running for" value={uptime(health.uptimeSeconds)} note={`v${health.version}`} />
+    </dl>
+  );
+}
+
+function Figure({ name, value, note }: {
+  readonly name: string;
+  readonly value: string;
+  readonly note?: string | undefined;
+}) {
+  return (
+    <div class="figure">
+      <dt>{name}</dt>
+      <dd>{value} {note !== undefined && <small>{note}</small>}</dd>
+    </div>
+  );
+}
+
+function uptime(seconds: number): string {
+  if (seconds < 120) return countOf(Math.floor(seconds), "second");
+  if (seconds < 7200) return countOf(Math.floor(seconds / 60), "minute");
+  if (seconds < 172_800) return countOf(Math.floor(seconds / 3600), "hour");
+  return countOf(Math.floor(seconds / 86_400), "day");
+}
+
+function FeedLine({ state }: { readonly state: FeedState }) {
+  const words = state.kind === "loading"
+    ? "Connecting…"
+    : state.kind === "live"
+    ? state.isPushed ? "Live" : "Live, asking every 2 s"
+    : state.kind === "lost"
+    ? "Connection lost"
+    : "Signed out";
+  return <p class={`line line-${state.kind}`} role="status" data-feed={state.kind}>{words}</p>;
+}
+
+function FeedNotice({ state }: { readonly state: FeedState }) {
+  if (state.kind === "lost") {
+    return (
+      <div class="notice notice-error" role="alert">
+        <div class="notice-words">
+          <p class="notice-text">The connection to the server is lost.</p>
+          <p class="notice-hint">
+            What you see is from{" "}
+            {new Date(state.since).toLocaleTimeString()}. Trying again by itself.
+          </p>
+        </div>
+      </div>
+    );
+  }
+  if (state.kind === "signed-out") {
+    return (
+      <div class="notice notice-warning" role="alert">
+        <div class="notice-words">
+          <p class="notice-text">This server wants the operator token.</p>
+          <p class="notice-hint">It was printed when the server started.</p>
+        </div>
+        <a class="button" href="/console">Sign in</a>
+      </div>
+    );
+  }
+  return null;
+}
+
+function useLooks(feed: Feed): number {
+  const [looks, setLooks] = useState(feed.looks);
+  useEffect(() => feed.subscribe(() => setLooks(feed.looks)), [feed]);
+  return looks;
+}
+
+/** The selected call stands in the address, so that it can be sent to a colleague. */
+function useSelectedCall(): readonly [string | null, (id: string | null) => void] {
+  const read = () => new URLSearchParams(location.hash.slice(1)).get("call");
+  const [selected, setSelected] = useState(read);
+  useEffect(() => {
+    const follow = () => setSelected(read());
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  return [selected, (id) => {
+    const hash = id === null ? "" : `#call=${encodeURIComponent(id)}`;
+    history.pushState(null, "", `${location.pathname}${hash}`);
+    setSelected(id);
+  }];
+}

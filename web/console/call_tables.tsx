@@ -1,0 +1,179 @@
+/// <reference lib="dom" />
+import { useState } from "preact/hooks";
+import { clockOf, secondsSince } from "../shared/format.ts";
+import { useNow } from "../shared/hooks.ts";
+import { LIST_LIMIT } from "./api.ts";
+import { EndCallButton } from "./end_call_button.tsx";
+import type { Conversation } from "./model.ts";
+import { Empty, Loss, Parties, Section, StateTag } from "./parts.tsx";
+
+interface Selectable {
+  readonly selected: string | null;
+  onSelect(id: string): void;
+}
+
+export function CallTable(
+  { conversations, hasMore, selected, onSelect, onEnded }: Selectable & {
+    readonly conversations: readonly Conversation[];
+    readonly hasMore: boolean;
+    onEnded(): void;
+  },
+) {
+  const now = useNow();
+  return (
+    <Section id="live-calls" title="Live calls" count={conversations.length}>
+      {conversations.length === 0
+        ? (
+          <Empty>
+            <p>No calls at the moment.</p>
+            <p>
+              Open the <a href="/" target="_blank" rel="noopener">phone page</a>{" "}
+              in two windows and call one from the other: the call shows up here.
+            </p>
+          </Empty>
+        )
+        : (
+          <table aria-labelledby="live-calls">
+            <thead>
+              <tr>
+                <th scope="col">Call</th>
+                <th scope="col" class="wide">State</th>
+                <th scope="col" class="wide">Codecs</th>
+                <th scope="col" class="wide number">
+                  <abbr title="Packets lost of what caller / callee sent">Loss</abbr>
+                </th>
+                <th scope="col" class="number">Duration</th>
+                <th scope="col">
+                  <span class="unseen">Hang up</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {conversations.map((conversation) => {
+                const { lead } = conversation;
+                return (
+                  <tr key={lead.id} class={lead.id === selected ? "selected" : ""}>
+                    <td>
+                      <OpenButton conversation={conversation} onSelect={onSelect} />
+                      <p class="narrow sub">
+                        <StateTag state={conversation.state} /> {conversation.codecs.join(", ")}
+                        {conversation.codecs.length > 0 && (
+                          <>
+                            · <Loss losses={conversation.losses} /> lost
+                          </>
+                        )}
+                      </p>
+                    </td>
+                    <td class="wide">
+                      <StateTag state={conversation.state} />
+                    </td>
+                    <td class="wide">{conversation.codecs.join(", ") || "–"}</td>
+                    <td class="wide number">
+                      <Loss losses={conversation.losses} />
+                    </td>
+                    <td class="number">{clockOf(secondsSince(lead.startedAt, now))}</td>
+                    <td class="action">
+                      <EndCallButton call={lead} onEnded={onEnded} />
+                    </td>
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+        )}
+      {hasMore && <p class="aside">The first {LIST_LIMIT} are shown; the API lists all.</p>}
+    </Section>
+  );
+}
+
+const FIRST_ENDED = 8;
+
+export function EndedTable({ conversations, selected, onSelect }: Selectable & {
+  readonly conversations: readonly Conversation[];
+}) {
+  const [showsAll, setShowsAll] = useState(false);
+  const shown = showsAll ? conversations : conversations.slice(0, FIRST_ENDED);
+  return (
+    <Section id="ended-calls" title="Ended calls">
+      {conversations.length === 0
+        ? (
+          <Empty>
+            <p>No call has ended yet since the server started.</p>
+          </Empty>
+        )
+        : (
+          <table aria-labelledby="ended-calls">
+            <thead>
+              <tr>
+                <th scope="col">Call</th>
+                <th scope="col" class="wide">How it ended</th>
+                <th scope="col" class="number">Duration</th>
+                <th scope="col" class="number">Ended</th>
+              </tr>
+            </thead>
+            <tbody>
+              {shown.map((conversation) => {
+                const { lead } = conversation;
+                return (
+                  <tr key={lead.id} class={lead.id === selected ? "selected" : ""}>
+                    <td>
+                      <OpenButton conversation={conversation} onSelect={onSelect} />
+                      <p class="narrow sub">
+                        <Ending conversation={conversation} />
+                      </p>
+                    </td>
+                    <td class="wide">
+                      <Ending conversation={conversation} />
+                    </td>
+                    <td class="number">
+                      {clockOf(secondsSince(lead.startedAt, Date.parse(lead.since)))}
+                    </td>
+                    <td class="number">
+                      <time dateTime={lead.since}>{new Date(lead.since).toLocaleTimeString()}</time>
+                    </td>
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+        )}
+      {conversations.length > shown.length && (
+        <button
+          type="button"
+          class="button"
+          onClick={() => setShowsAll(true)}
+        >
+          Show {conversations.length - shown.length} more
+        </button>
+      )}
+    </Section>
+  );
+}
+
+/** The reason in words, from the caller's point of view, and the SIP status for those who want it. */
+function Ending({ conversation }: { readonly conversation: Conversation }) {
+  const { termination } = conversation.lead;
+  if (termination === null) return <>Ended</>;
+  return (
+    <>
+      <span class={termination.result === "success" ? "" : "bad"}>{termination.text}</span>{" "}
+      <span class="code">{termination.sipStatus}</span>
+    </>
+  );
+}
+
+function OpenButton({ conversation, onSelect }: {
+  readonly conversation: Conversation;
+  onSelect(id: string): void;
+}) {
+  return (
+    <button
+      type="button"
+      class="open"
+      title="Show details"
+      onClick={() => onSelect(conversation.lead.id)}
+    >
+      <Parties conversation={conversation} />
+    </button>
+  );
+}

@@ -1,0 +1,65 @@
+/// <reference lib="dom" />
+import { clockOf, secondsSince } from "../shared/format.ts";
+import { useNow } from "../shared/hooks.ts";
+import { LIST_LIMIT, type SessionView } from "./api.ts";
+import { Empty, Section } from "./parts.tsx";
+import { clientWords, sessionStateWords } from "./words.ts";
+
+export function SessionTable({ sessions, hasMore }: {
+  readonly sessions: readonly SessionView[];
+  readonly hasMore: boolean;
+}) {
+  const now = useNow();
+  return (
+    <Section id="sessions" title="Sessions" count={sessions.length}>
+      {sessions.length === 0
+        ? (
+          <Empty>
+            <p>Nobody is connected.</p>
+            <p>
+              A session begins when somebody types a name on the{" "}
+              <a href="/" target="_blank" rel="noopener">phone page</a>, or an application connects.
+            </p>
+          </Empty>
+        )
+        : (
+          <table aria-labelledby="sessions">
+            <thead>
+              <tr>
+                <th scope="col">Login</th>
+                <th scope="col" class="wide">State</th>
+                <th scope="col" class="wide">Address</th>
+                <th scope="col" class="wide">Client</th>
+                <th scope="col" class="number">Calls</th>
+                <th scope="col" class="number">Since</th>
+              </tr>
+            </thead>
+            <tbody>
+              {sessions.map((session) => (
+                <tr key={session.id}>
+                  <td>
+                    <b>{session.login}</b> <span class="sub">@{session.domain}:{session.port}</span>
+                    <p class="narrow sub">
+                      <SessionTag state={session.state} /> {session.remoteAddress ?? ""}
+                    </p>
+                  </td>
+                  <td class="wide">
+                    <SessionTag state={session.state} />
+                  </td>
+                  <td class="wide">{session.remoteAddress ?? "–"}</td>
+                  <td class="wide" title={session.client}>{clientWords(session.client)}</td>
+                  <td class="number">{session.calls}</td>
+                  <td class="number">{clockOf(secondsSince(session.since, now))}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )}
+      {hasMore && <p class="aside">The first {LIST_LIMIT} are shown; the API lists all.</p>}
+    </Section>
+  );
+}
+
+function SessionTag({ state }: { readonly state: SessionView["state"] }) {
+  return <span class={`tag tag-${state}`} data-state={state}>{sessionStateWords(state)}</span>;
+}

@@ -1,0 +1,77 @@
+import type {
+  CallSummary,
+  CallView,
+  SessionView,
+  SipLegView,
+  WebrtcLegView,
+} from "../../src/actors/control_plane.ts";
+
+/** Glossary words in the language of the page. Pure. */
+
+const CALL_STATES: Readonly<Record<CallSummary["state"], string>> = {
+  trying: "Trying",
+  ringing: "Ringing",
+  active: "Active",
+  held: "On hold",
+  ending: "Ending",
+  ended: "Ended",
+};
+
+const SESSION_STATES: Readonly<Record<SessionView["state"], string>> = {
+  connecting: "Connecting",
+  established: "Connected",
+  registered: "Registered",
+  detached: "Away, kept",
+  ended: "Ended",
+};
+
+export function callStateWords(state: CallSummary["state"]): string {
+  return CALL_STATES[state];
+}
+
+export function sessionStateWords(state: SessionView["state"]): string {
+  return SESSION_STATES[state];
+}
+
+const ICE: Readonly<Record<WebrtcLegView["ice"], string>> = {
+  new: "not begun",
+  checking: "checking",
+  connected: "connected",
+  disconnected: "disconnected",
+};
+
+const DTLS: Readonly<Record<WebrtcLegView["dtls"], string>> = {
+  new: "not begun",
+  handshaking: "handshaking",
+  connected: "connected",
+  failed: "failed",
+  closed: "closed",
+};
+
+export function iceWords(leg: WebrtcLegView): string {
+  return ICE[leg.ice];
+}
+
+export function dtlsWords(leg: WebrtcLegView): string {
+  return DTLS[leg.dtls];
+}
+
+export function dialogWords(leg: SipLegView): string {
+  return leg.dialogState === "none" ? "not begun" : leg.dialogState;
+}
+
+/** Who this call belongs to: the caller's client, or the callee's. */
+export function ownerOf(call: CallSummary | CallView): string {
+  return call.direction === "outbound" ? call.caller : call.callee;
+}
+
+/** A client tells what it is by a user agent string; its last known product is enough for a list. */
+export function clientWords(client: string): string {
+  const known = [...client.matchAll(/(Firefox|Edg|OPR|Chrome|Safari|Android|iOS)\/?([\d]*)/g)];
+  const browser = ["Edg", "OPR", "Firefox", "Chrome", "Safari"]
+    .map((name) => known.find((match) => match[1] === name))
+    .find((match) => match !== undefined);
+  if (browser === undefined) return client.length > 40 ? `${client.slice(0, 40)}…` : client;
+  const name = browser[1] === "Edg" ? "Edge" : browser[1] === "OPR" ? "Opera" : browser[1];
+  return `${name} ${browser[2] ?? ""}`.trim();
+}
