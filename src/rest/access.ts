@@ -12,12 +12,11 @@ export interface AccessRules {
 
 /** Lower-case name or address of `authority` (`name`, `name:port`, `[v6]:port`, bare v6). */
 export function hostName(authority: string): string | undefined {
+  // Anything besides host and port (user, path, query) is no authority of a Host header.
+  if (/[\s/?#@\\]/.test(authority)) return undefined;
   const isBareV6 = (authority.match(/:/g)?.length ?? 0) > 1 && !authority.startsWith("[");
   try {
-    const url = new URL(`http://${isBareV6 ? `[${authority}]` : authority}`);
-    // Anything besides host and port (user, path, query) is no authority of a Host header.
-    if (url.username || url.password || url.pathname !== "/" || url.search || url.hash) return;
-    return plainName(url.hostname);
+    return plainName(new URL(`http://${isBareV6 ? `[${authority}]` : authority}`).hostname);
   } catch {
     return undefined;
   }
