@@ -1,4 +1,4 @@
-import { endOfQuoted, isToken } from "./text.ts";
+import { endOfQuoted, isToken, trimBlanks } from "./text.ts";
 
 /** Compact forms: RFC 3261 7.3.3 and the extensions that registered one with IANA. */
 const COMPACT = new Map([
@@ -118,7 +118,7 @@ export class HeaderField {
 }
 
 function unfold(text: string): string {
-  return (text.includes("\n") ? text.replace(/[ \t]*\r\n[ \t]+/g, " ") : text).trim();
+  return trimBlanks(text.includes("\n") ? text.replace(/[ \t]*\r\n[ \t]+/g, " ") : text);
 }
 
 /** `text` split at the commas that stand outside quotes and angle brackets. */
@@ -136,11 +136,11 @@ export function splitList(text: string): string[] {
     } else if (code === 0x3c) inBrackets = true;
     else if (code === 0x3e) inBrackets = false;
     else if (code === 0x2c && !inBrackets) {
-      out.push(text.slice(from, i).trim());
+      out.push(trimBlanks(text.slice(from, i)));
       from = i + 1;
     }
   }
-  out.push(text.slice(from).trim());
+  out.push(trimBlanks(text.slice(from)));
   return out;
 }
 

@@ -1,7 +1,7 @@
 import { err, ok, type Result } from "../../core/result.ts";
 import { Params } from "./params.ts";
 import { parseUri, type SipUri } from "./uri.ts";
-import { endOfQuoted, isToken, quote, skipBlanks, unquote } from "./text.ts";
+import { endOfQuoted, isToken, quote, skipBlanks, trimBlanks, unquote } from "./text.ts";
 
 export interface NameAddrParts {
   readonly displayName?: string | null;
@@ -37,7 +37,7 @@ export class NameAddr {
     const open = openBracket(text);
     if (open === UNBALANCED) return err(`unterminated quotes in "${text}"`);
     if (open < 0) return parseAddrSpec(text);
-    const name = parseDisplayName(text.slice(0, open).trim());
+    const name = parseDisplayName(trimBlanks(text.slice(0, open)));
     if (!name.ok) return name;
     const close = text.indexOf(">", open);
     if (close < 0) return err(`"<" without ">" in "${text}"`);
@@ -111,7 +111,7 @@ function parseDisplayName(text: string): Result<string | null, string> {
 function parseAddrSpec(text: string): Result<NameAddr, string> {
   const semicolon = text.indexOf(";");
   const end = semicolon < 0 ? text.length : semicolon;
-  const addrSpec = text.slice(0, end).trim();
+  const addrSpec = trimBlanks(text.slice(0, end));
   if (addrSpec.includes("?") || addrSpec.includes(",")) {
     return err(`URI with "?" or "," must stand in angle brackets: "${text}"`);
   }

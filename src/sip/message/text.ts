@@ -219,3 +219,11 @@ export function skipBlanks(text: string, at: number): number {
   while (at < text.length && (text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09)) at++;
   return at;
 }
+
+/** `text` without SP and HTAB around it; other white space is part of the value. */
+export function trimBlanks(text: string): string {
+  const from = skipBlanks(text, 0);
+  let to = text.length;
+  while (to > from && (text.charCodeAt(to - 1) === 0x20 || text.charCodeAt(to - 1) === 0x09)) to--;
+  return text.slice(from, to);
+}

@@ -95,3 +95,8 @@ Deno.test("header list: folded and oddly spaced lines read as one and are relaye
   assert.equal(message.headers.get("Empty"), "");
   assert.deepEqual(serialize(message), bytes);
 });
+
+Deno.test("header list: only blanks and tabs are trimmed", () => {
+  const list = HeaderList.of([["Subject", " \t\u00a0x\v \t"]]);
+  assert.equal(list.get("subject"), "\u00a0x\v");
+});
