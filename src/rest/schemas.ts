@@ -2,12 +2,12 @@ import { z } from "zod";
 import type {
   CallSummary,
   CallView,
+  ControlPlane,
   DomainEvent,
   HealthView,
   RegistrationView,
   SessionView,
 } from "../actors/control_plane.ts";
-import type { WorkerView } from "../rtp/media_port.ts";
 
 /**
  * The views of the API as schemas: what `/api/openapi.json` describes and the tests hold the answers
@@ -217,7 +217,7 @@ const agreement: readonly true[] = [
   true satisfies Agrees<CallSummary, z.infer<typeof callSummary>>,
   true satisfies Agrees<CallView, z.infer<typeof call>>,
   true satisfies Agrees<RegistrationView, z.infer<typeof registration>>,
-  true satisfies Agrees<WorkerView, z.infer<typeof worker>>,
+  true satisfies Agrees<ReturnType<ControlPlane["workers"]>[number], z.infer<typeof worker>>,
   true satisfies Agrees<DomainEvent, z.infer<typeof domainEvent>>,
 ];
 void agreement;

@@ -26,18 +26,15 @@ export class VendorPackage {
   /** @param path relative to the package's root; only what the index holds can be read */
   async read(path: string): Promise<StaticFile | undefined> {
     const files = await (this.#files ??= this.#index());
-    const url = files.get(path);
+    // The vendor's style sheets write some names in other cases than the files have.
+    const url = files.get(path) ?? files.get(path.toLowerCase());
     return url && staticFile(path, await Deno.readFile(url), false);
-  }
-
-  /** All paths that are served. */
-  async paths(): Promise<readonly string[]> {
-    return [...(await (this.#files ??= this.#index())).keys()];
   }
 
   /** Walks the package once: looking names up in a list leaves no way out of the directory. */
   async #index(): Promise<ReadonlyMap<string, URL>> {
     const files = new Map<string, URL>();
+    const lowerCase = new Map<string, URL>();
     const walk = async (directory: URL, prefix: string): Promise<void> => {
       for await (const entry of Deno.readDir(directory)) {
         const path = prefix + entry.name;
@@ -47,11 +44,13 @@ export class VendorPackage {
             await walk(new URL(`${name}/`, directory), `${path}/`);
           }
         } else if (entry.isFile && SHOWN.test(path)) {
-          files.set(path, new URL(name, directory));
+          const url = new URL(name, directory);
+          files.set(path, url);
+          lowerCase.set(path.toLowerCase(), url);
         }
       }
     };
     await walk(this.#directory, "");
-    return files;
+    return new Map([...lowerCase, ...files]);
   }
 }
