@@ -83,7 +83,8 @@ export const callMachine = setup({
     publish: ({ context }, params: { type: "call.ringing" | "call.connected" }) =>
       context.ports.publish(params.type, eventData(context)),
 
-    notifyTrying: ({ context }) => context.ports.notify({ type: "trying", call: clientCall(context) }),
+    notifyTrying: ({ context }) =>
+      context.ports.notify({ type: "trying", call: clientCall(context) }),
     notifyRinging: ({ context }) => {
       if (context.origin.type === "startup" || context.told === "talking") return;
       context.ports.notify({ type: "ringing", call: clientCall(context), sipStatus: 180 });
@@ -353,6 +354,7 @@ export const callMachine = setup({
       on: {
         "client.hold": { actions: "wantHold" },
         "client.unhold": { actions: "wantHold" },
+        "client.unsupported": { actions: "confirmHold" },
         "dialog.reoffered": { actions: ["answerReoffer", "applyFlow"] },
         "media.silent": { guard: "isSilent", target: "ending", actions: "end" },
       },

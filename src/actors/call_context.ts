@@ -15,6 +15,8 @@ export type CallEvent =
   | { readonly type: "client.hold" }
   | { readonly type: "client.unhold" }
   | { readonly type: "client.attached" }
+  /** What this server can't do for the call (yet): its state is told again, so that no page waits. */
+  | { readonly type: "client.unsupported" }
   | { readonly type: "terminate"; readonly termination: Termination }
   | SipDialogNotice
   | MediaSessionNotice
@@ -42,7 +44,6 @@ export interface CallContext extends CallInput {
   readonly reofferTries: number;
   readonly told: "nothing" | "talking";
   readonly isRinging: boolean;
-  readonly sipCallId: string;
   readonly localTag: string;
   readonly remoteTag: string | null;
   readonly localUri: string;
@@ -82,7 +83,6 @@ export function initialCallContext(input: CallInput): CallContext {
     reofferTries: 0,
     told: "nothing",
     isRinging: false,
-    sipCallId: "",
     localTag: "",
     remoteTag: null,
     localUri: party.identity.uri,
@@ -96,13 +96,13 @@ export function initialCallContext(input: CallInput): CallContext {
   };
   switch (origin.type) {
     case "startup":
-      return { ...base, hasVideo: origin.hasVideo, sipCallId: party.agent.token(128) };
+      return { ...base, hasVideo: origin.hasVideo };
     case "client":
-      return ofOffer({ ...base, offer: origin.sdp, sipCallId: party.agent.token(128) }, origin.sdp);
+      return ofOffer({ ...base, offer: origin.sdp }, origin.sdp);
     case "invite": {
       const { request } = origin.invite;
       const body = decoder.decode(request.body);
-      return ofOffer({ ...base, sipCallId: request.callId, remoteSdp: body }, body);
+      return ofOffer({ ...base, remoteSdp: body }, body);
     }
   }
 }

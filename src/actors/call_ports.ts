@@ -54,6 +54,7 @@ export type CallOrigin =
 
 export interface CallInput {
   readonly callId: CallId;
+  readonly sipCallId: string;
   readonly ports: CallPorts;
   readonly party: CallParty;
   readonly origin: CallOrigin;

@@ -153,7 +153,6 @@ export function dialogFacts(context: CallContext): Change {
   const { usage } = context.resources;
   if (!usage) return {};
   return {
-    sipCallId: usage.callId,
     localTag: usage.localTag,
     remoteTag: usage.remoteTag,
     localUri: usage.localUri,

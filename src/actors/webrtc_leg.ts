@@ -93,7 +93,11 @@ export const webrtcLegMachine = setup({
         negotiated: "connecting",
         // A callee's browser may be up before its answer is: the packets overtake the frame.
         transport: [
-          { guard: { type: "dtlsIs", params: { state: "connected" } }, target: "early", actions: "keep" },
+          {
+            guard: { type: "dtlsIs", params: { state: "connected" } },
+            target: "early",
+            actions: "keep",
+          },
           { actions: "keep" },
         ],
       },

@@ -300,7 +300,11 @@ export class InviteUsage {
     this.#finallyAnswered = true;
     const dialog = Dialog.ofUac(this.#invite, response);
     if (!dialog.ok) {
-      return this.#emit({ type: "usage.refused", status: 500, reason: `Unusable answer: ${dialog.error}` });
+      return this.#emit({
+        type: "usage.refused",
+        status: 500,
+        reason: `Unusable answer: ${dialog.error}`,
+      });
     }
     if (this.#ended) return UserAgents.refuseLateAnswer(this.#agent, this.#invite, response);
     this.#dialog = dialog.value;

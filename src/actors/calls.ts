@@ -1,0 +1,291 @@
+import { createActor } from "xstate";
+import type { Clock } from "../core/clock.ts";
+import { type Entropy, uuid } from "../core/entropy.ts";
+import type { CallId, SessionId } from "../core/ids.ts";
+import type { Log } from "../core/log.ts";
+import { type Termination, termination } from "../core/termination.ts";
+import type { MediaPort } from "../rtp/media_port.ts";
+import type { IncomingInvite } from "../sip/user_agent/user_agents.ts";
+import { type CallActor, callMachine, clientCall, eventData } from "./call.ts";
+import { type CallContext, initialCallContext } from "./call_context.ts";
+import {
+  type CallInput,
+  type CallOptions,
+  type CallOrigin,
+  type CallParty,
+  type CallPorts,
+  type CallResources,
+  noResources,
+  releaseResources,
+} from "./call_ports.ts";
+import type { ClientNotice } from "./client.ts";
+import type { CallView } from "./control_plane.ts";
+import type { EventBus } from "./event_bus.ts";
+import { toCallView } from "./views.ts";
+
+/** Ended calls that stay readable. */
+export const ENDED_CALLS = 1_000;
+/** Live calls one session may have; a further INVITE is answered 486. */
+export const CALLS_PER_SESSION = 20;
+
+export interface CallsPorts {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  readonly media: MediaPort;
+  readonly bus: EventBus;
+  readonly options: CallOptions;
+  /** To the client of a session. */
+  notify(session: SessionId, notice: ClientNotice): void;
+  onCallGone(session: SessionId): void;
+  trace?(machine: string, state: string): void;
+}
+
+/** One live call: its actor, and what its will needs. */
+export interface CallRecord {
+  readonly id: CallId;
+  readonly sessionId: SessionId;
+  readonly actor: CallActor;
+  readonly input: CallInput;
+  readonly resources: CallResources;
+  readonly sipCallId: string;
+  /** The client has had its `finished`. */
+  isTold: boolean;
+}
+
+export interface NewCall {
+  readonly callId?: CallId;
+  readonly party: CallParty;
+  readonly origin: CallOrigin;
+  readonly caller: string;
+  readonly callee: string;
+  readonly target: string;
+  readonly visibleName: string;
+  readonly inviteParameters?: Readonly<Record<string, string>> | null;
+  readonly custom?: unknown;
+}
+
+/**
+ * All calls of this process, each a root actor of its own with an error observer. A call that dies of
+ * a fault leaves a will: dialog, endpoint and client are dealt with, nobody else notices.
+ */
+export class Calls {
+  readonly #ports: CallsPorts;
+  readonly #live = new Map<CallId, CallRecord>();
+  readonly #bySession = new Map<SessionId, Set<CallRecord>>();
+  readonly #bySipCall = new Map<string, Set<CallRecord>>();
+  readonly #ended = new Map<string, CallView>();
+
+  constructor(ports: CallsPorts) {
+    this.#ports = ports;
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  get(id: string): CallRecord | undefined {
+    return this.#live.get(id as CallId);
+  }
+
+  live(): Iterable<CallRecord> {
+    return this.#live.values();
+  }
+
+  ended(): Iterable<CallView> {
+    return this.#ended.values();
+  }
+
+  endedCall(id: string): CallView | undefined {
+    return this.#ended.get(id);
+  }
+
+  ofSession(session: SessionId): ReadonlySet<CallRecord> {
+    return this.#bySession.get(session) ?? new Set();
+  }
+
+  /** The calls that one SIP Call-ID joins: caller, callee, and other places that ring. */
+  ofSipCall(sipCallId: string): ReadonlySet<CallRecord> {
+    return this.#bySipCall.get(sipCallId) ?? new Set();
+  }
+
+  isFull(session: SessionId): boolean {
+    return this.ofSession(session).size >= CALLS_PER_SESSION;
+  }
+
+  /** Starts a call. The id is free: whoever chose it has looked. */
+  start(call: NewCall): CallRecord {
+    const { party, origin } = call;
+    const id = call.callId ?? uuid(this.#ports.entropy) as CallId;
+    const resources = noResources();
+    if (origin.type === "invite") {
+      resources.unanswered = { agent: party.agent, invite: origin.invite };
+    }
+    const sipCallId = origin.type === "invite"
+      ? origin.invite.request.callId
+      : party.agent.token(128);
+    const input: CallInput = {
+      callId: id,
+      sipCallId,
+      ports: this.#callPorts(id, party.sessionId),
+      party,
+      origin,
+      resources,
+      caller: call.caller,
+      callee: call.callee,
+      target: call.target,
+      visibleName: call.visibleName,
+      inviteParameters: call.inviteParameters ?? null,
+      custom: call.custom ?? null,
+    };
+    const actor = createActor(callMachine, { input, clock: this.#ports.clock });
+    const record: CallRecord = {
+      id,
+      sipCallId,
+      sessionId: party.sessionId,
+      actor,
+      input,
+      resources,
+      isTold: false,
+    };
+    this.#add(record);
+    actor.subscribe({
+      complete: () => this.#finish(record, actor.getSnapshot().output),
+      error: (error) => this.#executeWill(record, error),
+    });
+    if (origin.type === "client") this.#tellTrying(record);
+    this.#ports.bus.publish("call.started", eventData(initialCallContext(input)));
+    actor.start();
+    return record;
+  }
+
+  /** Ends a live call; false where there is none of that id. */
+  end(id: string, reason: Termination): boolean {
+    const record = this.get(id);
+    record?.actor.send({ type: "terminate", termination: reason });
+    return record !== undefined;
+  }
+
+  endOfSession(session: SessionId, reason: Termination): void {
+    for (const record of [...this.ofSession(session)]) {
+      record.actor.send({ type: "terminate", termination: reason });
+    }
+  }
+
+  /** Refuses an INVITE without making a call of it. */
+  refuse(party: CallParty, invite: IncomingInvite, status: number): void {
+    releaseResources(
+      { unanswered: { agent: party.agent, invite }, usage: null, endpoint: null },
+      status,
+      this.#ports.log,
+    );
+  }
+
+  #callPorts(id: CallId, session: SessionId): CallPorts {
+    const { clock, entropy, log, media, options, bus, trace } = this.#ports;
+    const ports: CallPorts = {
+      clock,
+      entropy,
+      log,
+      media,
+      options,
+      notify: (notice) => {
+        if (notice.type === "finished") {
+          const record = this.#live.get(id);
+          if (record) record.isTold = true;
+        }
+        this.#ports.notify(session, notice);
+      },
+      publish: (type, data) => bus.publish(type, data),
+    };
+    return trace ? { ...ports, trace } : ports;
+  }
+
+  /** At once, before any work (reference, must-do rule 5). */
+  #tellTrying(record: CallRecord): void {
+    const context = initialCallContext(record.input);
+    record.input.ports.notify({ type: "trying", call: clientCall(context) });
+  }
+
+  #add(record: CallRecord): void {
+    this.#live.set(record.id, record);
+    addTo(this.#bySession, record.sessionId, record);
+    addTo(this.#bySipCall, record.sipCallId, record);
+  }
+
+  #finish(record: CallRecord, end: Termination | undefined): void {
+    if (!this.#live.delete(record.id)) return;
+    removeFrom(this.#bySession, record.sessionId, record);
+    removeFrom(this.#bySipCall, record.sipCallId, record);
+    const reason = end ?? termination("internal_error");
+    releaseResources(record.resources, refusalOf(reason), this.#ports.log);
+    const context = this.#contextOf(record);
+    const ended: CallContext = {
+      ...context,
+      termination: reason,
+      endedAt: context.endedAt ?? this.#ports.clock.epoch(),
+    };
+    this.#archive(toCallView(ended, "ended", null));
+    this.#ports.bus.publish("call.ended", {
+      ...eventData(ended),
+      reason: reason.reason,
+      result: reason.result,
+      sipStatus: reason.sipStatus,
+      text: reason.text,
+    });
+    this.#ports.onCallGone(record.sessionId);
+  }
+
+  #executeWill(record: CallRecord, error: unknown): void {
+    this.#ports.log.error("a call failed and was ended", { call: record.id, error });
+    const reason = termination("internal_error");
+    const context = this.#contextOf(record);
+    releaseResources(record.resources, reason.sipStatus, this.#ports.log);
+    for (const child of [context.dialog, context.leg, context.media]) {
+      // Children of a machine that died of its own fault are orphans: nobody else stops them.
+      child?.send({ type: "terminate", sipStatus: 500 });
+    }
+    if (!record.isTold) {
+      try {
+        record.input.ports.notify({
+          type: "finished",
+          call: clientCall(context),
+          termination: reason,
+        });
+      } catch (fault) {
+        this.#ports.log.error("a client could not be told that its call ended", { error: fault });
+      }
+    }
+    this.#finish(record, reason);
+  }
+
+  #contextOf(record: CallRecord): CallContext {
+    // A machine that threw before its first state has no context.
+    const snapshot = record.actor.getSnapshot() as { context?: CallContext };
+    return snapshot.context ?? initialCallContext(record.input);
+  }
+
+  #archive(view: CallView): void {
+    this.#ended.set(view.id, view);
+    if (this.#ended.size > ENDED_CALLS) {
+      const oldest = this.#ended.keys().next();
+      if (!oldest.done) this.#ended.delete(oldest.value);
+    }
+  }
+}
+
+function refusalOf(reason: Termination): number {
+  return reason.sipStatus >= 300 ? reason.sipStatus : 480;
+}
+
+function addTo<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
+  const values = index.get(key);
+  if (values) values.add(value);
+  else index.set(key, new Set([value]));
+}
+
+function removeFrom<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
+  const values = index.get(key);
+  values?.delete(value);
+  if (values?.size === 0) index.delete(key);
+}

@@ -1,0 +1,139 @@
+import type { Clock } from "../core/clock.ts";
+import type { Entropy } from "../core/entropy.ts";
+import type { Log } from "../core/log.ts";
+import type { MediaPort, WorkerView } from "../rtp/media_port.ts";
+import type { CallOptions } from "./call_ports.ts";
+import { Calls } from "./calls.ts";
+import { Commands } from "./commands.ts";
+import type { ControlPlane } from "./control_plane.ts";
+import { EventBus } from "./event_bus.ts";
+import { HousePolicy } from "./house_policy.ts";
+import { Queries } from "./queries.ts";
+import type { SessionOptions } from "./session.ts";
+import { SessionDirectory } from "./sessions.ts";
+import { type Hop, memoryHop, SipService } from "./sip_service.ts";
+
+export interface PlaneOptions {
+  readonly version: string;
+  readonly call: CallOptions;
+  readonly session: SessionOptions;
+  readonly sip: {
+    /** `host:port` in Via, Contact and Record-Route. */
+    readonly sentBy: string;
+    readonly canonicalDomain: string;
+    /** Every host that means us. */
+    readonly hosts: readonly string[];
+    readonly localCalls: boolean;
+    readonly accounts: readonly { readonly name: string; readonly password: string }[];
+  };
+}
+
+export interface PlanePorts {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  readonly media: MediaPort;
+  readonly workers: () => readonly WorkerView[];
+  /** Absent: the in-memory hop. */
+  readonly hop?: Hop;
+  /** A test's hook: told of every state that any machine enters. */
+  readonly trace?: (machine: string, state: string) => void;
+}
+
+/** The control plane in one piece: sessions for connections, views and commands for operators. */
+export interface Plane {
+  readonly sessions: SessionDirectory;
+  readonly control: ControlPlane;
+  readonly bus: EventBus;
+  /** Ends calls and sessions; `done` follows when the last one is gone. New ones are refused. */
+  stop(done: () => void): void;
+  /** Stops what timers are left; nothing is answered any more. */
+  close(): void;
+  /** Everything that is alive, by kind: all zero when nothing is left over. */
+  counts(): Readonly<Record<string, number>>;
+}
+
+export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
+  const { clock, entropy, log, media } = ports;
+  const { canonicalDomain, sentBy, localCalls, accounts } = options.sip;
+  const bus = new EventBus(clock, log);
+  const policy = new HousePolicy({
+    canonicalDomain,
+    hosts: new Set(options.sip.hosts.map((host) => host.toLowerCase())),
+    accounts,
+  });
+  const sip = new SipService({
+    clock,
+    entropy,
+    log,
+    policy,
+    sentBy,
+    hop: ports.hop ?? memoryHop(clock),
+  });
+  const trace = ports.trace ? { trace: ports.trace } : {};
+  const sessions = new SessionDirectory({
+    clock,
+    entropy,
+    log,
+    bus,
+    sip,
+    options: {
+      ...options.session,
+      canonicalDomain,
+      sentBy,
+      localCalls,
+      isOurs: (host) => policy.isOurs(host),
+    },
+    ...trace,
+  });
+  let onGone: (() => void) | undefined;
+  const calls = new Calls({
+    clock,
+    entropy,
+    log,
+    media,
+    bus,
+    options: options.call,
+    notify: (session, notice) => sessions.notify(session, notice),
+    onCallGone: (session) => sessions.onCallGone(session),
+    ...trace,
+  });
+  sessions.bind(calls);
+  bus.subscribe(undefined, (event) => {
+    if (event.type === "session.ended" || event.type === "call.ended") {
+      clock.defer(() => onGone?.());
+    }
+  });
+  const queries = new Queries(
+    { clock, sessions, calls, sip, bus, workers: ports.workers },
+    options,
+  );
+  const commands = new Commands({ sessions, calls });
+  return {
+    sessions,
+    bus,
+    control: {
+      health: () => queries.health(),
+      sessions: (query) => queries.sessions(query),
+      calls: (query) => queries.calls(query),
+      call: (id) => queries.call(id),
+      registrations: (query) => queries.registrations(query),
+      workers: () => ports.workers(),
+      endCall: (id) => commands.endCall(id),
+      startCall: (request) => commands.startCall(request),
+      endSession: (id) => commands.endSession(id),
+      subscribe: (after, listener) => bus.subscribe(after, listener),
+    },
+    stop(done) {
+      onGone = () => {
+        if (sessions.size > 0 || calls.size > 0) return;
+        onGone = undefined;
+        done();
+      };
+      sessions.endAll();
+      clock.defer(() => onGone?.());
+    },
+    close: () => sip.stop(),
+    counts: () => ({ sessions: sessions.size, calls: calls.size, ...sip.counts }),
+  };
+}

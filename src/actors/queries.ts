@@ -1,0 +1,192 @@
+import type { Clock, Instant } from "../core/clock.ts";
+import type { WorkerView } from "../rtp/media_port.ts";
+import type { CallRecord, Calls } from "./calls.ts";
+import type {
+  CallQuery,
+  CallSummary,
+  CallView,
+  HealthView,
+  Page,
+  PageQuery,
+  RegistrationView,
+  SessionQuery,
+  SessionView,
+} from "./control_plane.ts";
+import type { EventBus } from "./event_bus.ts";
+import type { SessionDirectory } from "./sessions.ts";
+import type { SipService } from "./sip_service.ts";
+import { iso, toCallState, toCallSummary, toCallView, toSessionView } from "./views.ts";
+
+export interface QueryPorts {
+  readonly clock: Clock;
+  readonly sessions: SessionDirectory;
+  readonly calls: Calls;
+  readonly sip: SipService;
+  readonly bus: EventBus;
+  readonly workers: () => readonly WorkerView[];
+}
+
+/** What operators read: from live snapshots and the archive, paged, changing nothing. */
+export class Queries {
+  readonly #ports: QueryPorts;
+  readonly #version: string;
+  readonly #startedAt: number;
+  readonly #started: Instant;
+
+  constructor(ports: QueryPorts, options: { readonly version: string }) {
+    this.#ports = ports;
+    this.#version = options.version;
+    this.#startedAt = ports.clock.epoch();
+    this.#started = ports.clock.now();
+  }
+
+  health(): HealthView {
+    const { clock, sessions, calls } = this.#ports;
+    const workers = this.#ports.workers();
+    const running = workers.filter((worker) => worker.state === "running").length;
+    return {
+      status: running === workers.length ? "ok" : "degraded",
+      version: this.#version,
+      startedAt: iso(this.#startedAt),
+      uptimeSeconds: Math.floor((clock.now() - this.#started) / 1000),
+      sessions: sessions.size,
+      calls: calls.size,
+      workers: { running, total: workers.length },
+    };
+  }
+
+  sessions(query: SessionQuery): Page<SessionView> {
+    const { sessions, calls } = this.#ports;
+    const views = function* () {
+      for (const record of sessions.live()) {
+        const snapshot = record.actor.getSnapshot();
+        yield toSessionView(snapshot.context, snapshot.value, {
+          remoteAddress: record.connection?.remoteAddress ?? null,
+          calls: calls.ofSession(record.id).size,
+        });
+      }
+    };
+    const fits = (view: SessionView) =>
+      (query.state === undefined || view.state === query.state) &&
+      (query.user === undefined || view.login === query.user);
+    return page(views(), query, fits, (view) => view.id);
+  }
+
+  calls(query: CallQuery): Page<CallSummary> {
+    const fits = (view: CallSummary) =>
+      (query.state === undefined || view.state === query.state) &&
+      (query.user === undefined || view.caller === query.user || view.callee === query.user);
+    const views = query.state === "ended"
+      ? [...this.#ports.calls.ended()].reverse().map(summaryOf)
+      : this.#liveSummaries();
+    return page(views, query, fits, (view) => view.id);
+  }
+
+  call(id: string): CallView | undefined {
+    const record = this.#ports.calls.get(id);
+    if (!record) return this.#ports.calls.endedCall(id);
+    const { context, value } = record.actor.getSnapshot();
+    return toCallView(context, toCallState(value, context), this.#peerOf(record));
+  }
+
+  registrations(query: PageQuery & { readonly user?: string }): Page<RegistrationView> {
+    const { sip, clock } = this.#ports;
+    const after = query.cursor === undefined ? undefined : Number(query.cursor);
+    const found: RegistrationView[] = [];
+    let cursor = after;
+    for (;;) {
+      const batch = sip.location.page({
+        limit: query.limit,
+        ...(cursor === undefined ? {} : { after: cursor }),
+      });
+      for (const binding of batch.bindings) {
+        cursor = binding.sequenceNumber;
+        const user = decodeUser(binding.aor);
+        if (query.user !== undefined && query.user !== user) continue;
+        found.push({
+          aor: binding.aor,
+          contact: binding.contact,
+          sessionId: sip.sessionOf(binding.flow.id),
+          source: binding.flow.remote,
+          transport: binding.flow.transport,
+          expiresAt: iso(clock.epoch() + binding.expiresAt - clock.now()),
+          userAgent: binding.userAgent,
+        });
+        if (found.length === query.limit) {
+          return { items: found, next: batch.next === null ? null : String(cursor) };
+        }
+      }
+      if (batch.next === null) return { items: found, next: null };
+    }
+  }
+
+  *#liveSummaries(): Generator<CallSummary> {
+    for (const record of this.#ports.calls.live()) {
+      const { context, value } = record.actor.getSnapshot();
+      yield toCallSummary(context, toCallState(value, context), this.#peerOf(record));
+    }
+  }
+
+  /** The other client's call of the same dialog: one's remote tag is the other's local tag. */
+  #peerOf(record: CallRecord): string | null {
+    const mine = record.resources.usage;
+    if (!mine) return null;
+    const peers = this.#ports.calls.ofSipCall(mine.callId);
+    for (const other of peers) {
+      const theirs = other.resources.usage;
+      if (other === record || !theirs) continue;
+      if (theirs.localTag === mine.remoteTag || theirs.remoteTag === mine.localTag) return other.id;
+    }
+    return null;
+  }
+}
+
+function summaryOf(view: CallView): CallSummary {
+  return {
+    id: view.id,
+    sessionId: view.sessionId,
+    direction: view.direction,
+    caller: view.caller,
+    callee: view.callee,
+    state: view.state,
+    since: view.since,
+    startedAt: view.startedAt,
+    sipCallId: view.sipCallId,
+    codecs: view.codecs,
+    peerCallId: view.peerCallId,
+    lossPercent: view.lossPercent,
+    termination: view.termination,
+  };
+}
+
+/** A page of what fits, from behind the item that the cursor names. */
+function page<T>(
+  items: Iterable<T>,
+  query: PageQuery,
+  fits: (item: T) => boolean,
+  idOf: (item: T) => string,
+): Page<T> {
+  const found: T[] = [];
+  let isBehind = query.cursor === undefined;
+  let last: string | null = null;
+  for (const item of items) {
+    if (!isBehind) {
+      isBehind = idOf(item) === query.cursor;
+      continue;
+    }
+    if (!fits(item)) continue;
+    if (found.length === query.limit) return { items: found, next: last };
+    found.push(item);
+    last = idOf(item);
+  }
+  return { items: found, next: null };
+}
+
+function decodeUser(aor: string): string {
+  const user = aor.replace(/^sips?:/, "").split("@")[0] ?? "";
+  try {
+    return decodeURIComponent(user);
+  } catch {
+    return user;
+  }
+}

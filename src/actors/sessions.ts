@@ -1,0 +1,341 @@
+import { createActor } from "xstate";
+import type { Clock } from "../core/clock.ts";
+import { type Entropy, uuid } from "../core/entropy.ts";
+import type { SessionId } from "../core/ids.ts";
+import type { Log } from "../core/log.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import { type Termination, termination } from "../core/termination.ts";
+import { escapeUser } from "../sip/message/mod.ts";
+import type { IncomingInvite, UserAgent } from "../sip/user_agent/user_agents.ts";
+import type { CallParty } from "./call_ports.ts";
+import type { Calls } from "./calls.ts";
+import type {
+  ClientCommand,
+  ClientConnection,
+  ClientNotice,
+  SessionHandle,
+  SessionProfile,
+  SessionRefusal,
+  Sessions,
+} from "./client.ts";
+import type { EventBus } from "./event_bus.ts";
+import { type Callee, parseCallee } from "./routing.ts";
+import { type SessionActor, sessionMachine, type SessionOptions } from "./session.ts";
+import type { SipService } from "./sip_service.ts";
+
+/** Sessions one process keeps; a further one is refused with a clear reason. */
+export const MAX_SESSIONS = 50_000;
+
+export interface SessionDirectoryPorts {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  readonly bus: EventBus;
+  readonly sip: SipService;
+  readonly options: SessionOptions & {
+    readonly canonicalDomain: string;
+    readonly sentBy: string;
+    /** `enable_local_videochat`: SIP Port 0 at all. */
+    readonly localCalls: boolean;
+    readonly isOurs: (host: string) => boolean;
+  };
+  trace?(machine: string, state: string): void;
+}
+
+export interface SessionRecord {
+  readonly id: SessionId;
+  readonly profile: SessionProfile;
+  readonly actor: SessionActor;
+  readonly agent: UserAgent;
+  readonly party: CallParty;
+  readonly authToken: string;
+  /** What the operators count: newest first where a login has several. */
+  readonly order: number;
+  connection: ClientConnection | null;
+}
+
+/** All sessions of this process, each a root actor; a session that fails takes its own calls along. */
+export class SessionDirectory implements Sessions {
+  readonly #ports: SessionDirectoryPorts;
+  readonly #live = new Map<SessionId, SessionRecord>();
+  readonly #byToken = new Map<string, SessionRecord>();
+  #calls!: Calls;
+  #order = 0;
+  #closed = false;
+
+  constructor(ports: SessionDirectoryPorts) {
+    this.#ports = ports;
+  }
+
+  /** Sessions and calls know each other; the composition ties the knot. */
+  bind(calls: Calls): void {
+    this.#calls = calls;
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  live(): Iterable<SessionRecord> {
+    return this.#live.values();
+  }
+
+  get(id: string): SessionRecord | undefined {
+    return this.#live.get(id as SessionId);
+  }
+
+  /** The connected session of a login, the newest where there are several. */
+  connected(login: string): SessionRecord | undefined {
+    let newest: SessionRecord | undefined;
+    for (const record of this.#live.values()) {
+      if (record.profile.login !== login || !record.connection) continue;
+      if (!newest || record.order > newest.order) newest = record;
+    }
+    return newest;
+  }
+
+  open(
+    profile: SessionProfile,
+    connection: ClientConnection,
+  ): Result<SessionHandle, SessionRefusal> {
+    const refusal = this.#refusal(profile);
+    if (refusal) return err(refusal);
+    const { clock, entropy, sip, bus, options } = this.#ports;
+    const id = uuid(entropy) as SessionId;
+    const user = escapeUser(profile.login);
+    const agent = sip.open(
+      id,
+      { user: profile.login, isGuest: profile.port === 0 },
+      (invite) => this.#onInvite(id, invite),
+    );
+    const aor = `sip:${user}@${options.canonicalDomain}`;
+    const credentials = { username: profile.authName, password: profile.password };
+    const actor = createActor(sessionMachine, {
+      clock,
+      input: {
+        id,
+        ports: this.#sessionPorts(id),
+        profile,
+        agent,
+        aor,
+        registrar: `sip:${options.canonicalDomain}`,
+        credentials,
+      },
+    });
+    const record: SessionRecord = {
+      id,
+      profile,
+      actor,
+      agent,
+      party: {
+        sessionId: id,
+        agent,
+        identity: { uri: aor, displayName: profile.visibleName },
+        credentials,
+      },
+      authToken: `/${connection.remoteAddress}/${options.sentBy}-${uuid(entropy)}`,
+      order: ++this.#order,
+      connection,
+    };
+    this.#live.set(id, record);
+    this.#byToken.set(record.authToken, record);
+    actor.subscribe({
+      complete: () => this.#remove(record),
+      error: (error) => this.#executeWill(record, error),
+    });
+    bus.publish("session.opened", { id, login: profile.login, domain: profile.domain });
+    actor.start();
+    return ok(this.#handle(record, connection));
+  }
+
+  resume(authToken: string, connection: ClientConnection): SessionHandle | undefined {
+    const record = this.#byToken.get(authToken);
+    if (!record || record.actor.getSnapshot().matches("ending")) return undefined;
+    const previous = record.connection;
+    if (previous) {
+      // The newest wins; what the old one had on the wire dies with it.
+      this.#calls.endOfSession(record.id, termination("session_lost"));
+      record.connection = null;
+      previous.disconnect("replaced");
+    }
+    record.connection = connection;
+    record.actor.send({ type: "attached" });
+    return this.#handle(record, connection);
+  }
+
+  /** What a user of this session means by `text`. */
+  parseCallee(record: SessionRecord, text: string): Result<Callee, string> {
+    return parseCallee(text, record.profile.port === 0, this.#ports.options);
+  }
+
+  notify(id: SessionId, notice: ClientNotice): void {
+    this.#live.get(id)?.connection?.notify(notice);
+  }
+
+  onCallGone(id: SessionId): void {
+    this.#live.get(id)?.actor.send({ type: "callGone" });
+  }
+
+  /** Ends every session and refuses new ones; for the end of the process. */
+  endAll(): void {
+    this.#closed = true;
+    for (const record of [...this.#live.values()]) {
+      this.end(record, termination("shutdown"), "shutdown");
+    }
+  }
+
+  end(record: SessionRecord, reason: Termination, farewell: "operator" | "shutdown"): void {
+    record.actor.send({ type: "terminate", termination: reason, farewell });
+  }
+
+  #refusal(profile: SessionProfile): SessionRefusal | undefined {
+    if (this.#closed) return { field: "connection", text: "The server is shutting down" };
+    if (this.#live.size >= MAX_SESSIONS) {
+      return { field: "connection", text: `The server has its ${MAX_SESSIONS} sessions already` };
+    }
+    if (profile.port === 0 && !this.#ports.options.localCalls) {
+      return {
+        field: "sipPort",
+        text: "SIP Port 0 is switched off here (sip.localCalls): use a SIP server's port",
+      };
+    }
+    return undefined;
+  }
+
+  #sessionPorts(id: SessionId) {
+    const { clock, bus, options, trace } = this.#ports;
+    const ports = {
+      clock,
+      options,
+      notify: (notice: ClientNotice) => this.notify(id, notice),
+      disconnect: (reason: Parameters<ClientConnection["disconnect"]>[0]) => {
+        const record = this.#live.get(id);
+        const connection = record?.connection;
+        if (record) record.connection = null;
+        connection?.disconnect(reason);
+      },
+      endCalls: (reason: Termination) => this.#calls.endOfSession(id, reason),
+      attachCalls: () => {
+        for (const call of this.#calls.ofSession(id)) call.actor.send({ type: "client.attached" });
+      },
+      callCount: () => this.#calls.ofSession(id).size,
+      publish: bus.publish.bind(bus),
+    };
+    return trace ? { ...ports, trace } : ports;
+  }
+
+  #handle(record: SessionRecord, connection: ClientConnection): SessionHandle {
+    const isCurrent = () => record.connection === connection;
+    return {
+      id: record.id,
+      profile: record.profile,
+      authToken: record.authToken,
+      ready: () => {
+        if (isCurrent()) record.actor.send({ type: "ready" });
+      },
+      command: (command) => {
+        if (isCurrent()) this.#onCommand(record, command);
+      },
+      detach: () => {
+        if (!isCurrent()) return;
+        record.connection = null;
+        record.actor.send({ type: "detached" });
+      },
+    };
+  }
+
+  #onCommand(record: SessionRecord, command: ClientCommand): void {
+    if (command.type === "call") return this.#onCall(record, command);
+    const call = this.#calls.get(command.callId);
+    if (!call || call.sessionId !== record.id) return;
+    switch (command.type) {
+      case "answer":
+        return call.actor.send({ type: "client.answer", sdp: command.sdp });
+      case "hangup":
+        return call.actor.send({ type: "client.hangup" });
+      case "hold":
+        return call.actor.send({ type: "client.hold" });
+      case "unhold":
+        return call.actor.send({ type: "client.unhold" });
+      case "dtmf":
+      case "transfer":
+        return call.actor.send({ type: "client.unsupported" });
+    }
+  }
+
+  #onCall(record: SessionRecord, command: Extract<ClientCommand, { type: "call" }>): void {
+    const { profile } = record;
+    const callee = this.parseCallee(record, command.callee);
+    const refuse = (reason: Termination) =>
+      this.notify(record.id, {
+        type: "finished",
+        termination: reason,
+        call: {
+          callId: command.callId,
+          incoming: false,
+          caller: profile.login,
+          callee: command.callee,
+          visibleName: command.visibleName ?? profile.login,
+          hasAudio: true,
+          hasVideo: false,
+          inviteParameters: null,
+          custom: command.custom,
+        },
+      });
+    const known = this.#calls.get(command.callId);
+    // The same frame again is the same call; somebody else's id is nobody's.
+    if (known?.sessionId === record.id) return;
+    if (known) return refuse(termination("bad_request", { text: "The call id is in use" }));
+    if (command.alreadyCancelled) return refuse(termination("cancelled"));
+    if (!callee.ok) return refuse(termination("bad_request", { text: callee.error }));
+    if (this.#calls.isFull(record.id)) {
+      return refuse(termination("busy", { by: "server", text: "This session has too many calls" }));
+    }
+    this.#calls.start({
+      callId: command.callId,
+      party: record.party,
+      origin: { type: "client", sdp: command.sdp, sipSdp: command.sipSdp },
+      caller: profile.login,
+      callee: callee.value.name,
+      target: callee.value.uri,
+      visibleName: command.visibleName ?? profile.visibleName ?? profile.login,
+      inviteParameters: command.inviteParameters,
+      custom: command.custom,
+    });
+  }
+
+  #onInvite(id: SessionId, invite: IncomingInvite): void {
+    const record = this.#live.get(id);
+    if (!record) return;
+    const { profile, party } = record;
+    if (record.actor.getSnapshot().matches("ending")) {
+      return this.#calls.refuse(party, invite, 480);
+    }
+    if (this.#calls.isFull(id)) return this.#calls.refuse(party, invite, 486);
+    const { from } = invite.request;
+    const caller = from.uri.user ?? from.uri.host ?? "unknown";
+    this.#calls.start({
+      party,
+      origin: { type: "invite", invite },
+      caller,
+      callee: profile.login,
+      target: "",
+      visibleName: from.displayName ?? caller,
+    });
+  }
+
+  #executeWill(record: SessionRecord, error: unknown): void {
+    this.#ports.log.error("a session failed and was ended", { session: record.id, error });
+    this.#calls.endOfSession(record.id, termination("internal_error"));
+    const { connection } = record;
+    record.connection = null;
+    connection?.disconnect("operator");
+    this.#remove(record);
+  }
+
+  #remove(record: SessionRecord): void {
+    if (!this.#live.delete(record.id)) return;
+    this.#byToken.delete(record.authToken);
+    this.#ports.sip.close(record.agent);
+  }
+}

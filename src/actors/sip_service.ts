@@ -1,0 +1,149 @@
+import type { Clock } from "../core/clock.ts";
+import type { Entropy } from "../core/entropy.ts";
+import type { FlowId, SessionId } from "../core/ids.ts";
+import type { Log } from "../core/log.ts";
+import { Driver } from "../core/sans_io.ts";
+import { ProxyCore, type ProxyInput, type ProxyOutput } from "../sip/proxy/proxy.ts";
+import type { Binding, Location } from "../sip/registrar/location.ts";
+import type { Flow } from "../sip/stack.ts";
+import { type IncomingInvite, type UserAgent, UserAgents } from "../sip/user_agent/user_agents.ts";
+import { HousePolicy, type Speaker } from "./house_policy.ts";
+
+/**
+ * What carries serialised messages between our user agents and our proxy. In production nothing is
+ * lost and it counts as TCP; the simulator loses, repeats and reorders, and calls it UDP.
+ */
+export interface Hop {
+  readonly transport: "TCP" | "UDP";
+  /** Calls `deliver` later, at least never if the message gets lost. */
+  carry(deliver: () => void): void;
+}
+
+/** Delivers in order, after the present event is through. */
+export function memoryHop(clock: Clock): Hop {
+  return { transport: "TCP", carry: (deliver) => clock.defer(deliver) };
+}
+
+export interface SipServiceOptions {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  readonly policy: HousePolicy;
+  /** `host:port` in Via, Contact and Record-Route. */
+  readonly sentBy: string;
+  readonly hop: Hop;
+}
+
+/** One binding as the operators read it. */
+export interface RegisteredBinding {
+  readonly binding: Binding;
+  readonly sessionId: SessionId | null;
+}
+
+/**
+ * The SIP elements of this process: all user agents as one, registrar and proxy as the other, and the
+ * hop between them (design section 1).
+ */
+export class SipService {
+  readonly #options: SipServiceOptions;
+  readonly #agents: UserAgents;
+  readonly #proxy: ProxyCore;
+  readonly #proxyDriver: Driver<ProxyInput, ProxyOutput>;
+  readonly #open = new Map<FlowId, SessionId>();
+
+  constructor(options: SipServiceOptions) {
+    const { clock, entropy, log, sentBy, policy } = options;
+    this.#options = options;
+    this.#proxy = new ProxyCore({ entropy, sentBy, policy });
+    this.#proxyDriver = new Driver(this.#proxy, clock, (output) => this.#onProxyOutput(output));
+    this.#agents = new UserAgents({
+      clock,
+      entropy,
+      log,
+      sentBy,
+      send: (flow, bytes) =>
+        this.#carry(flow, () => this.#proxyDriver.feed({ type: "receive", flow, bytes })),
+    });
+  }
+
+  /** A user agent for a session, on a flow of its own. */
+  open(
+    session: SessionId,
+    speaker: Speaker,
+    onInvite: (invite: IncomingInvite) => void,
+  ): UserAgent {
+    const { hop, policy, sentBy } = this.#options;
+    const flow: Flow = {
+      id: `session:${session}` as FlowId,
+      transport: hop.transport,
+      remote: sentBy,
+    };
+    policy.admit(flow.id, speaker);
+    this.#open.set(flow.id, session);
+    return this.#agents.open(flow, onInvite);
+  }
+
+  /** Ends a session's flow: its bindings go, what is still under way on it fails. */
+  close(agent: UserAgent): void {
+    const { id } = agent.flow;
+    if (!this.#open.delete(id)) return;
+    this.#agents.close(agent);
+    this.#proxyDriver.feed({ type: "flow-closed", flow: id });
+    this.#options.policy.dismiss(id);
+  }
+
+  get location(): Location {
+    return this.#proxy.location;
+  }
+
+  sessionOf(flow: FlowId): SessionId | null {
+    return this.#open.get(flow) ?? null;
+  }
+
+  /** What is alive, for leak checks. */
+  get counts(): Readonly<Record<string, number>> {
+    const { agents, dialogs, clients, transactions } = this.#agents.counts;
+    return {
+      agents,
+      dialogs,
+      clients,
+      agentTransactions: transactions,
+      proxyTransactions: this.#proxy.transactionCount,
+      proxyContexts: this.#proxy.contextCount,
+      bindings: this.#proxy.bindingCount,
+    };
+  }
+
+  stop(): void {
+    this.#agents.stop();
+    this.#proxyDriver.close();
+  }
+
+  #carry(flow: Flow, deliver: () => void): void {
+    this.#options.hop.carry(() => {
+      if (!this.#open.has(flow.id)) return;
+      try {
+        deliver();
+      } catch (error) {
+        this.#options.log.error("a SIP message could not be handled", { flow: flow.id, error });
+      }
+    });
+  }
+
+  #onProxyOutput(output: ProxyOutput): void {
+    const { log } = this.#options;
+    switch (output.type) {
+      case "send":
+        return this.#carry(output.flow, () => this.#agents.receive(output.flow, output.bytes));
+      case "authentication-failed":
+        return log.warn("wrong SIP credentials", {
+          username: output.username,
+          method: output.method,
+        });
+      case "malformed":
+        return log.warn("dropped a malformed SIP message", { flow: output.flow });
+      default:
+        log.debug(output.type, { aor: output.binding.aor, contact: output.binding.contact });
+    }
+  }
+}

@@ -1,0 +1,178 @@
+import type { CallContext } from "./call_context.ts";
+import type {
+  CallState,
+  CallSummary,
+  CallView,
+  SessionView,
+  SipLegView,
+  WebrtcLegView,
+} from "./control_plane.ts";
+import type { SessionContext } from "./session.ts";
+import { directionOf, firstCodecs, parseSdp } from "../sdp/mod.ts";
+
+/** From snapshots to what operators read. Pure: the same snapshot gives the same view. */
+
+/** Glossary word of a call machine's state. */
+export function toCallState(value: unknown, context: CallContext): CallState {
+  const state = typeof value === "string" ? value : "active";
+  switch (state) {
+    case "preparing":
+    case "offering":
+    case "inviting":
+    case "calling":
+      return context.isRinging ? "ringing" : "trying";
+    case "ringing":
+    case "alerting":
+    case "alerted":
+    case "answering":
+    case "answered":
+      return "ringing";
+    case "ending":
+      return "ending";
+    case "ended":
+      return "ended";
+    default:
+      return context.hold.local || context.hold.remote ? "held" : "active";
+  }
+}
+
+export function toCallSummary(
+  context: CallContext,
+  state: CallState,
+  peerCallId: string | null,
+): CallSummary {
+  return {
+    id: context.callId,
+    sessionId: context.party.sessionId,
+    direction: context.direction,
+    caller: context.caller,
+    callee: context.callee,
+    state,
+    since: iso(state === "ended" ? context.endedAt ?? context.since : context.since),
+    startedAt: iso(context.startedAt),
+    sipCallId: context.sipCallId,
+    codecs: context.codecs,
+    peerCallId,
+    lossPercent: lossOf(context),
+    termination: context.termination,
+  };
+}
+
+export function toCallView(
+  context: CallContext,
+  state: CallState,
+  peerCallId: string | null,
+): CallView {
+  return {
+    ...toCallSummary(context, state, peerCallId),
+    hasAudio: context.hasAudio,
+    hasVideo: context.hasVideo,
+    visibleName: context.visibleName,
+    hold: context.hold,
+    answeredAt: context.answeredAt === null ? null : iso(context.answeredAt),
+    endedAt: context.endedAt === null ? null : iso(context.endedAt),
+    legs: [toWebrtcLeg(context), toSipLeg(context)],
+    warnings: state === "ended" || state === "ending" ? [] : warningsOf(context, state),
+    custom: context.custom,
+    inviteParameters: context.inviteParameters,
+  };
+}
+
+function toWebrtcLeg(context: CallContext): WebrtcLegView {
+  const leg = context.leg?.getSnapshot().context;
+  const media = context.media?.getSnapshot().context;
+  return {
+    kind: "webrtc",
+    codecs: context.codecs,
+    ice: leg?.ice ?? "new",
+    dtls: leg?.dtls ?? "new",
+    remoteAddress: leg?.remoteAddress ?? null,
+    worker: media?.worker ?? null,
+    statistics: media?.statistics ?? null,
+  };
+}
+
+function toSipLeg(context: CallContext): SipLegView {
+  const { usage } = context.resources;
+  const parsed = context.remoteSdp === null ? undefined : parseSdp(context.remoteSdp);
+  return {
+    kind: "sip",
+    dialogState: usage?.dialogState ?? (context.localTag === "" ? "none" : "terminated"),
+    localTag: usage?.localTag ?? context.localTag,
+    remoteTag: usage?.remoteTag ?? context.remoteTag,
+    localUri: context.localUri,
+    remoteUri: context.remoteUri,
+    nextHop: context.party.agent.flow.remote,
+    codecs: parsed?.ok ? firstCodecs(parsed.value) : context.codecs,
+  };
+}
+
+/** What an operator is told is wrong, in words. */
+function warningsOf(context: CallContext, state: CallState): string[] {
+  const warnings: string[] = [];
+  if (state !== "active" && state !== "held") return warnings;
+  const leg = context.leg?.getSnapshot().context;
+  const statistics = context.media?.getSnapshot().context.statistics;
+  if (leg && leg.ice !== "connected") {
+    warnings.push(
+      "The browser has not reached our media port: check the way to it and its microphone",
+    );
+  } else if (leg && leg.dtls !== "connected") {
+    warnings.push("The DTLS handshake with the browser is not done");
+  } else if (statistics && statistics.receivePackets === 0) {
+    warnings.push("No media packet has come from the browser");
+  }
+  if (statistics && statistics.sendPackets === 0 && state === "active") {
+    warnings.push("No media packet has gone to the browser: the other side sends nothing");
+  }
+  if (lossOf(context) > 5) warnings.push(`The browser's packets are lost: ${lossOf(context)} %`);
+  const remote = context.remoteSdp === null ? undefined : parseSdp(context.remoteSdp);
+  if (remote?.ok && state === "active" && directionOf(remote.value) === "inactive") {
+    warnings.push("The other side offers no media");
+  }
+  return warnings;
+}
+
+function lossOf(context: CallContext): number {
+  const statistics = context.media?.getSnapshot().context.statistics;
+  if (!statistics) return 0;
+  const expected = statistics.receivePackets + statistics.receiveLost;
+  return expected === 0 ? 0 : Math.round(1000 * statistics.receiveLost / expected) / 10;
+}
+
+export function toSessionView(
+  context: SessionContext,
+  value: unknown,
+  extra: { readonly remoteAddress: string | null; readonly calls: number },
+): SessionView {
+  const { id, profile, since } = context;
+  return {
+    id,
+    login: profile.login,
+    domain: profile.domain,
+    port: profile.port,
+    state: sessionState(value, context),
+    since: iso(since),
+    remoteAddress: extra.remoteAddress,
+    client: String(profile.echo["clientBrowserVersion"] ?? profile.echo["clientVersion"] ?? ""),
+    calls: extra.calls,
+  };
+}
+
+function sessionState(value: unknown, context: SessionContext): SessionView["state"] {
+  switch (value) {
+    case "connecting":
+      return "connecting";
+    case "online":
+      return context.registered && context.profile.registerRequired ? "registered" : "established";
+    case "detached":
+    case "unreachable":
+      return "detached";
+    default:
+      return "ended";
+  }
+}
+
+export function iso(epoch: number): string {
+  return new Date(epoch).toISOString();
+}
