@@ -1,8 +1,8 @@
 import { parseArgs, styleText } from "node:util";
 import { installNeeds } from "./install_needs.ts";
 import { type NeedName, NEEDS, WITHOUT_VARIABLE } from "./needs.ts";
-import { closingLine, plan, type Suite, SUITES } from "./suites.ts";
-import { addCounts, type Counts, NO_COUNTS, runSuite } from "./run_suite.ts";
+import { addCounts, closingLine, type Counts, NO_COUNTS, runSuite } from "./run_suite.ts";
+import { plan, type PlannedSuite } from "./suites.ts";
 
 /**
  * `deno task test [--fast] [part of a path ...] [-- options of deno test]`: gets what the tests need,
@@ -42,7 +42,7 @@ async function main(): Promise<number> {
   }
   const lacking = Deno.env.get("CI") === "true" ? missing.filter(isRequired) : [];
   if (lacking.length > 0) console.error(`CI=true, so missing ${lacking.join(", ")} is a failure.`);
-  console.log(closingLine(total));
+  console.log(`\n${closingLine(total)}`);
   return total.failed === 0 && lacking.length === 0 ? 0 : 1;
 }
 
@@ -53,7 +53,7 @@ function isRequired(name: NeedName): boolean {
 
 async function runAll(
   root: string,
-  suites: readonly { readonly suite: Suite; readonly files: readonly string[] }[],
+  suites: readonly PlannedSuite[],
   through: readonly string[],
   missing: readonly NeedName[],
 ): Promise<Counts> {
@@ -62,14 +62,13 @@ async function runAll(
   for (const { suite, files } of suites) {
     const word = files.length === 1 ? "file" : "files";
     console.log(styleText("bold", `\n== ${suite.name}: ${files.length} ${word}`));
-    total = addCounts(total, await runSuite({ root, suite, files, through, env }));
+    total = addCounts(total, await runSuite({ root, suite, files, through, env, write }));
   }
-  console.log(
-    `\nSuites: ${SUITES.map(({ name }) => name).join(", ")}; run: ${
-      suites.map(({ suite }) => suite.name).join(", ")
-    }`,
-  );
   return total;
+}
+
+function write(chunk: Uint8Array): void {
+  for (let sent = 0; sent < chunk.length;) sent += Deno.stdout.writeSync(chunk.subarray(sent));
 }
 
 if (import.meta.main) Deno.exit(await main());

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { addCounts, countsOf } from "../../../tools/run_suite.ts";
-import { closingLine, plan } from "../../../tools/suites.ts";
+import { addCounts, closingLine, countsOf, runSuite } from "../../../tools/run_suite.ts";
+import { plan, SUITES } from "../../../tools/suites.ts";
 
 const ROOT = decodeURIComponent(new URL("../../../", import.meta.url).pathname);
 
@@ -46,4 +46,30 @@ Deno.test("tools/test: a part of a path picks files, nothing fits nothing", () =
   assert.deepEqual(plan(ROOT, ["no/such/file"]), []);
   const all = plan(ROOT, []).find(({ suite }) => suite.name === "fast");
   assert.ok(all && all.files.includes("tests/property/sdp_test.ts"));
+});
+
+Deno.test("tools/test: a real run, with a failure, a skip, a broken file and its environment", async () => {
+  const root = `${await Deno.makeTempDir()}/`;
+  try {
+    await Deno.writeTextFile(
+      `${root}good_test.ts`,
+      `Deno.test("good", () => { if (Deno.env.get("MARK") !== "1") throw new Error("no mark"); });
+       Deno.test({ name: "skipped", ignore: true, fn() {} });
+       Deno.test("bad", () => { throw new Error("bad"); });`,
+    );
+    await Deno.writeTextFile(`${root}broken_test.ts`, `throw new Error("broken");`);
+    let output = "";
+    const counts = await runSuite({
+      root,
+      suite: SUITES[0]!,
+      files: ["good_test.ts", "broken_test.ts"],
+      through: [],
+      env: { MARK: "1" },
+      write: (chunk) => output += new TextDecoder().decode(chunk),
+    });
+    assert.deepEqual(counts, { passed: 1, failed: 2, skipped: 1 }, output);
+    assert.match(output, /good .*ok/);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
 });
