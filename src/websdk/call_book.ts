@@ -68,17 +68,21 @@ export class CallBook {
     this.#send({ message: "finish", data: [toCallObject(call, "FAILED", sipStatus, info)] });
   }
 
-  /** An answer with a description for a call that rings; else what to do instead. */
-  answer(callId: string, sdp: string): ClientCommand | undefined {
+  /**
+   * An answer to a call that rings.
+   *
+   * @param fault why there is no description that could be used
+   */
+  answer(callId: string, sdp: string, fault?: string): ClientCommand | undefined {
     const entry = this.#entries.get(callId);
     const rings = entry?.incoming && entry.announced && !entry.answered && !entry.hungUp;
     if (!rings || entry.failure !== undefined) {
       this.#log.debug("ignored an answer to no ringing call", { callId });
       return undefined;
     }
-    if (sdp === "") {
+    if (sdp === "" || fault !== undefined) {
       // Its client waits for `talk` from here on and shows no way out but the end of the call.
-      entry.failure = "answer: sdp is missing";
+      entry.failure = fault ?? "answer: sdp is missing";
       return { type: "hangup", callId: callId as CallId };
     }
     entry.answered = true;

@@ -13,6 +13,8 @@ import type { CallData, ClientData } from "./wire.ts";
 const DTMF_METHODS: ReadonlySet<string> = new Set(["RFC2833", "INFO", "INFO_RELAY"]);
 const MAX_DTMF = 64;
 const MAX_SHOWN = 256;
+/** Of `custom` as JSON, characters: it is kept with the call. */
+const MAX_CUSTOM = 16 * 1024;
 
 /** `call`, checked; what its client claims to be (`caller`) is not even read. */
 export function toCallCommand(
@@ -29,6 +31,11 @@ export function toCallCommand(
   if (!sipSdp.ok) return sipSdp;
   const inviteParameters = checkInviteParameters(data.inviteParameters);
   if (!inviteParameters.ok) return inviteParameters;
+  const custom = data.custom ?? null;
+  const customLength = JSON.stringify(custom).length;
+  if (customLength > MAX_CUSTOM) {
+    return fault("custom", `has ${customLength} characters as JSON, and ${MAX_CUSTOM} are allowed`);
+  }
   return ok({
     type: "call",
     callId: data.callId as CallId,
@@ -37,7 +44,7 @@ export function toCallCommand(
     visibleName: visibleName.value,
     sipSdp: sipSdp.value,
     inviteParameters: inviteParameters.value,
-    custom: data.custom ?? null,
+    custom,
     alreadyCancelled,
   });
 }

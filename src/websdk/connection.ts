@@ -96,9 +96,10 @@ export class WebSdkConnection implements ClientConnection {
   /** One text frame from the client. Never throws. */
   receive(frame: string): void {
     if (this.#state === "closed") return;
-    const { frameLength } = this.#options.limits;
-    if (frame.length > frameLength) {
-      this.#log.warn("a frame is too long", { length: frame.length, allowed: frameLength });
+    const { frameLength, firstFrameLength } = this.#options.limits;
+    const allowed = this.#state === "waiting" ? firstFrameLength : frameLength;
+    if (frame.length > allowed) {
+      this.#log.warn("a frame is too long", { length: frame.length, allowed });
       return this.#end(TOO_BIG, "frame too long");
     }
     if (!this.#rate.admit(frame.length, this.#clock.now())) {
@@ -273,7 +274,7 @@ export class WebSdkConnection implements ClientConnection {
       }
     }
     if (fault.message === "answer" && fault.callId !== undefined) {
-      this.#pass(session, this.#calls.answer(fault.callId, ""));
+      this.#pass(session, this.#calls.answer(fault.callId, "", fault.text));
     }
   }
 

@@ -23,6 +23,8 @@ export interface WebSdkLimits {
   readonly connectTimeout: number;
   /** Longest frame, characters. An SDP with video has 7 to 10 thousand, logs have more. */
   readonly frameLength: number;
+  /** The same until the client is connected; `connection` is kept for as long as its session. */
+  readonly firstFrameLength: number;
   /** Frames a second, sustained, and how many may come at once. */
   readonly frameRate: number;
   readonly frameBurst: number;
@@ -37,6 +39,7 @@ export const DEFAULT_LIMITS: WebSdkLimits = {
   pingProbes: 10,
   connectTimeout: 10_000,
   frameLength: 256 * 1024,
+  firstFrameLength: 32 * 1024,
   frameRate: 50,
   frameBurst: 200,
   bufferedBytes: 1024 * 1024,

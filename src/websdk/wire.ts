@@ -15,7 +15,13 @@ const text = z.union([z.string(), z.number().transform(String)], {
 });
 const optionalText = text.nullish().transform((value) => value ?? undefined);
 const textOrEmpty = text.nullish().transform((value) => value ?? "");
-const sdp = z.string({ error: "must be text" }).nullish().transform((value) => value ?? "");
+
+/** Longest description, characters; a browser's with video has 10 thousand. */
+const MAX_SDP = 64 * 1024;
+
+const sdp = z.string({ error: "must be text" })
+  .max(MAX_SDP, { error: `must have at most ${MAX_SDP} characters` })
+  .nullish().transform((value) => value ?? "");
 
 /** A boolean, or one in the words of REST examples and old clients. */
 const flag = z.union([
@@ -28,9 +34,9 @@ const flag = z.union([
 /** Longest call id, characters; the SDKs' own have 18 to 36. */
 export const MAX_CALL_ID = 128;
 
-/** Any text: UUIDs of version 1 (web) and 4 (Android), and older forms. */
-const callId = text.refine((value) => value !== "" && value.length <= MAX_CALL_ID, {
-  error: `must have 1 to ${MAX_CALL_ID} characters`,
+/** UUIDs of version 1 (web) and 4 (Android), and older forms: anything that prints, no blanks. */
+const callId = text.refine((value) => value.length <= MAX_CALL_ID && /^[\x21-\x7e]+$/.test(value), {
+  error: `must have 1 to ${MAX_CALL_ID} ASCII characters without blanks`,
 });
 
 const connection = z.object({

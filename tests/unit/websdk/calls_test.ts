@@ -313,6 +313,8 @@ Deno.test("a call that cannot be is FAILED at once, in words", () => {
     [{ inviteParameters: { "X-A": "1\r\nVia: x" } }, /control characters/],
     [{ inviteParameters: { "X A": "1" } }, /"X A" is no header name/],
     [{ inviteParameters: [1] }, /must be an object/],
+    [{ custom: "x".repeat(20_000) }, /^custom: has 20002 characters/],
+    [{ sdp: "x".repeat(70_000) }, /sdp must have at most 65536 characters/],
   ];
   for (const [fields, words] of cases) {
     const { socket, connection, session } = connected();
@@ -378,6 +380,24 @@ Deno.test("an answer without SDP ends its own call; another answer is ignored", 
   answered.connection.receive(frame("answer", { callId: SERVER_ID, sdp: OFFER }));
   answered.connection.receive(frame("answer", { callId: SERVER_ID, sdp: 5 }));
   assert.deepEqual(answered.session.commands.map(({ type }) => type), ["answer"]);
+});
+
+Deno.test("an answer whose SDP cannot be used says why", () => {
+  const { socket, connection, notify } = ringing();
+  connection.receive(frame("answer", { callId: SERVER_ID, sdp: { type: "answer" } }));
+  notify(finished(INCOMING, "rejected"));
+  assert.equal(socket.last("finish")["status"], "FAILED");
+  assert.match(String(socket.last("finish")["info"]), /sdp must be text and is an object/);
+});
+
+Deno.test("a call id that no client makes is refused", () => {
+  for (const callId of ["", "a b", "a\n", "é", "x".repeat(129), null, {}]) {
+    const { socket, connection, session } = connected();
+    connection.receive(frame("call", { ...CALL, callId }));
+    assert.deepEqual(session.commands, []);
+    assert.match(String(socket.last("fail")["info"]), /callId must /);
+    assert.equal(socket.closes.length, 0);
+  }
 });
 
 Deno.test("messages for calls that are not there or not answered reach no session", () => {

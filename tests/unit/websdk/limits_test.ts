@@ -41,6 +41,12 @@ Deno.test("a frame beyond the limit ends its own socket only", () => {
   assert.deepEqual(victim.session.log, ["ready"]);
 });
 
+Deno.test("who is not connected yet may not send much at once", () => {
+  const { socket, connection } = bench().dial();
+  connection.receive(frame("connection", { ...PHONE, custom: "x".repeat(40_000) }));
+  assert.deepEqual(socket.closes.map(({ code }) => code), [1009]);
+});
+
 Deno.test("a flood ends its own socket; a busy client in the limit goes on", () => {
   const on = bench({ limits: { frameRate: 50, frameBurst: 200 } });
   const victim = connected(on);
