@@ -124,7 +124,12 @@ export interface Certificate {
 }
 
 export type HandshakeCommand =
-  | { readonly type: "start"; readonly certificate: Certificate; readonly allowCrash: boolean }
+  /** Without a certificate the worker makes one; a restarted worker gets that of the first. */
+  | {
+    readonly type: "start";
+    readonly certificate: Certificate | null;
+    readonly allowCrash: boolean;
+  }
   | {
     readonly type: "open";
     readonly endpoint: number;
@@ -143,7 +148,7 @@ export type HandshakeCommand =
   | { readonly type: "shutdown" };
 
 export type HandshakeEvent =
-  | { readonly type: "ready" }
+  | { readonly type: "ready"; readonly certificate: Certificate }
   | { readonly type: "start-failed"; readonly text: string }
   | { readonly type: "dtls-send"; readonly endpoint: number; readonly data: Uint8Array }
   | {

@@ -1,19 +1,16 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Entropy } from "../../core/entropy.ts";
+import type { HandshakeCommand, HandshakeEvent, MediaCommand, MediaEvent } from "../contract.ts";
+import { parseIpv4 } from "../engine/address_table.ts";
 import type { MediaPort, WorkerView } from "../media_port.ts";
+import { type MediaLog, MediaPool, type PoolWorkerEvent } from "../pool.ts";
+import { workerFactory } from "./worker_port.ts";
 
-export type MediaLog = (
-  level: "debug" | "info" | "warn" | "error",
-  text: string,
-  fields?: Readonly<Record<string, unknown>>,
-) => void;
+export type { MediaLog, PoolWorkerEvent } from "../pool.ts";
 
-/** Something that happened to a worker, for the event bus. */
-export interface PoolWorkerEvent {
-  readonly type: "worker.started" | "worker.died" | "worker.stopped";
-  readonly worker: number;
-  readonly text: string;
-}
+const SILENT_AFTER_MS = 30_000;
+/** Workers get this long to close their sockets before they are ended, ms. */
+const SHUTDOWN_GRACE = 50;
 
 export interface MediaPoolOptions {
   readonly clock: Clock;
@@ -30,20 +27,79 @@ export interface MediaPoolOptions {
   readonly onWorkerEvent: (event: PoolWorkerEvent) => void;
   /** `silent` is reported after this long without a packet; default 30,000 ms. */
   readonly silentAfterMs?: number;
-  /** Lets `crashWorker` work; tests only. */
+  /** Lets the `crash` functions work; tests only. */
   readonly allowCrash?: boolean;
 }
 
 export interface RunningMediaPool extends MediaPort {
   workers(): readonly WorkerView[];
-  /** Kills a media worker by an uncaught exception, where `allowCrash` is set. */
+  /** What is open; all zero when every call is over. */
+  readonly size: {
+    readonly endpoints: number;
+    readonly bridges: number;
+    readonly waiting: number;
+  };
+  /** Kills a worker by an uncaught exception, where `allowCrash` is set. */
   crashWorker(worker: number): void;
+  crashHandshakeWorker(): void;
   /** Ends all workers; endpoints get no event. */
   close(): Promise<void>;
+}
+
+/** What `auto` stands for: loopback, and the machine's own IPv4 addresses. */
+export function ownAddresses(): string[] {
+  const own = Deno.networkInterfaces()
+    .filter(({ family, address }) => family === "IPv4" && !address.startsWith("127."))
+    .map(({ address }) => address);
+  return ["127.0.0.1", ...new Set(own)];
 }
 
 /**
  * Starts the workers; resolves when all are up.
  * @throws Error in words for a person when an address is not ours or the port range is used up
  */
-export declare function createMediaPool(options: MediaPoolOptions): Promise<RunningMediaPool>;
+export async function createMediaPool(options: MediaPoolOptions): Promise<RunningMediaPool> {
+  const addresses = options.addresses === "auto" ? ownAddresses() : options.addresses;
+  if (addresses.length === 0) {
+    throw new Error("media addresses: none is given, expected at least one");
+  }
+  for (const address of addresses) {
+    if (parseIpv4(address) < 0) {
+      throw new Error(
+        `media address ${address} is not understood, expected IPv4 such as 127.0.0.1`,
+      );
+    }
+  }
+  const pool = new MediaPool({
+    clock: options.clock,
+    entropy: options.entropy,
+    workers: options.workers,
+    mediaFactory: workerFactory<MediaCommand, MediaEvent>(
+      new URL("./media_worker.ts", import.meta.url),
+    ),
+    handshakeFactory: workerFactory<HandshakeCommand, HandshakeEvent>(
+      new URL("./handshake_worker.ts", import.meta.url),
+    ),
+    addresses,
+    ...(options.publicAddress === undefined ? {} : { publicAddress: options.publicAddress }),
+    portRange: options.portRange,
+    silentAfterMs: options.silentAfterMs ?? SILENT_AFTER_MS,
+    allowCrash: options.allowCrash ?? false,
+    log: options.log,
+    onWorkerEvent: options.onWorkerEvent,
+  });
+  await new Promise<void>((resolve, reject) => {
+    pool.start((fault) => {
+      if (fault === null) return resolve();
+      pool.terminate();
+      reject(new Error(`the media workers could not be started: ${fault}`));
+    });
+  });
+  return Object.assign(pool, { close: () => close(pool) });
+}
+
+async function close(pool: MediaPool): Promise<void> {
+  pool.shutdown();
+  await new Promise((resolve) => setTimeout(resolve, SHUTDOWN_GRACE));
+  pool.terminate();
+}

@@ -1,0 +1,96 @@
+import type { Instant } from "../../core/clock.ts";
+import type { PayloadKind } from "../contract.ts";
+import type { EndpointStatistics, IceState } from "../media_port.ts";
+import type { HmacSha1 } from "../srtp/hmac_sha1.ts";
+import type { SrtpReceiver, SrtpSender } from "../srtp/context.ts";
+import { ReceiveStatistics } from "./receive_statistics.ts";
+import type { Rewrite } from "./rewrite.ts";
+import { RoundTrip } from "./round_trip.ts";
+
+/** Where datagrams come from and go to; addresses as in `AddressTable`. */
+export interface Place {
+  readonly socket: number;
+  readonly address: number;
+  readonly port: number;
+}
+
+/** State of one leg in a worker. The rules are in `engine.ts`, `forwarder.ts` and `ice_lite.ts`. */
+export class Endpoint {
+  /** Local user fragment and the HMAC under the local password; a plain endpoint has neither. */
+  iceUfrag = "";
+  iceKey: HmacSha1 | null = null;
+  iceState: IceState = "new";
+  lastCheck: Instant = 0;
+  /** Places that an authenticated check came from, oldest first. */
+  places: Place[] = [];
+
+  /** Where its packets are sent: the nominated place; socket -1 while there is none. */
+  socket = -1;
+  address = 0;
+  port = 0;
+
+  /** Both null on a plain endpoint. */
+  receiver: SrtpReceiver | null = null;
+  sender: SrtpSender | null = null;
+  /** True from the moment that keys are there, and so the fingerprint was checked. */
+  open = false;
+  flowing = true;
+
+  peer: Endpoint | null = null;
+  /** Endpoints whose peer this is. */
+  readonly sources = new Set<Endpoint>();
+  /** Whether packets may go on to the peer now; kept up by the forwarder. */
+  pathOpen = false;
+  /** How packets of this endpoint change on their way to the peer; null: not at all. */
+  rewrite: Rewrite | null = null;
+
+  /** By payload type; what is not negotiated is passed on but not understood. */
+  readonly payloads: (PayloadKind | null)[] = new Array(128).fill(null);
+  readonly receive = new ReceiveStatistics();
+  readonly roundTrip = new RoundTrip();
+  receivePackets = 0;
+  receiveBytes = 0;
+  sendPackets = 0;
+  sendBytes = 0;
+  dropped = 0;
+  /** Packets that came before the keys; their stream has lost its first key frame. */
+  early = 0;
+
+  audioSeen = false;
+  videoSeen = false;
+  /** Authenticated packets of any kind, to notice silence. */
+  heard = 0;
+  heardAtTick = 0;
+  heardLast: Instant = 0;
+  silentTold = false;
+  /** A key frame request that the rate limit put off; Infinity: none. */
+  keyFrameDue: Instant = Infinity;
+  /** DTLS datagrams passed on since the last tick. */
+  dtlsSinceTick = 0;
+  /** Counters at the last report, to report only what has moved. */
+  reported = -1;
+
+  constructor(
+    readonly id: number,
+    readonly kind: "webrtc" | "plain",
+    /** SSRC of our own feedback. */
+    readonly ssrc: number,
+  ) {}
+
+  statistics(): EndpointStatistics {
+    const far = this.peer?.roundTrip.ms ?? null;
+    const near = this.roundTrip.ms;
+    return {
+      receivePackets: this.receivePackets,
+      receiveBytes: this.receiveBytes,
+      receiveLost: this.receive.lost,
+      jitterMs: this.receive.audioJitterMs,
+      sendPackets: this.sendPackets,
+      sendBytes: this.sendBytes,
+      dropped: this.dropped,
+      roundTripMs: near !== null && far !== null ? near + far : null,
+      audioCodec: this.receive.audio?.codec ?? null,
+      videoCodec: this.receive.video?.codec ?? null,
+    };
+  }
+}

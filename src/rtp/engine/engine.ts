@@ -1,0 +1,298 @@
+import type { Instant } from "../../core/clock.ts";
+import type { Deadline } from "../../core/sans_io.ts";
+import type { MediaCommand, WorkerStatistics } from "../contract.ts";
+import type { SrtpEngine } from "../srtp/cipher.ts";
+import { MAX_SRTP_OVERHEAD } from "../srtp/cipher.ts";
+import { SrtpReceiver, SrtpSender } from "../srtp/context.ts";
+import { HmacSha1 } from "../srtp/hmac_sha1.ts";
+import { AddressTable, parseIpv4 } from "./address_table.ts";
+import { isStrayOnceUp } from "./dtls_filter.ts";
+import { Endpoint } from "./endpoint.ts";
+import { Forwarder } from "./forwarder.ts";
+import { IceLite } from "./ice_lite.ts";
+import { type MediaShell, SCRATCH_LENGTH } from "./shell.ts";
+
+/** How often consent, silence and statistics are looked after, ms. */
+const TICK = 1000;
+/** DTLS datagrams of one endpoint passed on in a tick; a handshake takes about ten. */
+const MAX_DTLS_PER_TICK = 100;
+
+export interface MediaEngineOptions {
+  readonly shell: MediaShell;
+  readonly srtp: SrtpEngine;
+  /** All packets lie here: the shell's receive slots, and `SCRATCH_LENGTH` bytes of the engine's. */
+  readonly arena: Uint8Array;
+  readonly scratch: number;
+  /** `silent` is told after this long without a packet, ms. */
+  readonly silentAfterMs: number;
+}
+
+/** Commands that reach the engine; the others are the shell's own. */
+export type EngineCommand = Exclude<MediaCommand, { type: "start" | "crash" | "shutdown" }>;
+
+/**
+ * The media engine of one worker: demultiplexes, answers ICE checks, opens and closes SRTP, forwards,
+ * counts. It reads no clock and waits for nothing; the same code runs under every shell. Datagrams are
+ * handed over where they lie, so that a packet costs no allocation.
+ */
+export class MediaEngine {
+  readonly #shell: MediaShell;
+  readonly #srtp: SrtpEngine;
+  readonly #arena: Uint8Array;
+  readonly #scratch: number;
+  readonly #silentAfterMs: number;
+  readonly #table = new AddressTable();
+  readonly #endpoints = new Map<number, Endpoint>();
+  readonly #ice: IceLite;
+  readonly #forwarder: Forwarder;
+  #nextTick: Instant = Infinity;
+  /** Least `keyFrameDue` of all endpoints. */
+  #keyFrameDue: Instant = Infinity;
+  #strays = 0;
+
+  constructor(options: MediaEngineOptions) {
+    const { arena, scratch, shell } = options;
+    if (scratch + SCRATCH_LENGTH > arena.length) {
+      throw new Error(`arena of ${arena.length} bytes has no room for scratch at ${scratch}`);
+    }
+    this.#shell = shell;
+    this.#srtp = options.srtp;
+    this.#arena = arena;
+    this.#scratch = scratch;
+    this.#silentAfterMs = options.silentAfterMs;
+    this.#ice = new IceLite(arena, scratch, shell, this.#table);
+    this.#forwarder = new Forwarder(arena, scratch, shell);
+  }
+
+  /** Endpoints and learned places; zero when all is closed. */
+  get size(): { readonly endpoints: number; readonly places: number } {
+    return { endpoints: this.#endpoints.size, places: this.#table.size };
+  }
+
+  /**
+   * One datagram at `offset` of the arena, with `MAX_SRTP_OVERHEAD` bytes of room behind it.
+   * Never throws, whatever it holds.
+   */
+  datagram(
+    socket: number,
+    address: number,
+    port: number,
+    offset: number,
+    length: number,
+    now: Instant,
+  ): void {
+    if (length < 1) return;
+    const first = this.#arena[offset]!;
+    if (first < 4) {
+      const changed = this.#ice.receive(socket, address | 0, port, offset, length, now);
+      if (changed === undefined) this.#strays++;
+      else if (changed !== null) this.#forwarder.refresh(changed, now);
+      return;
+    }
+    const id = this.#table.get(socket, address, port);
+    const endpoint = id < 0 ? undefined : this.#endpoints.get(id);
+    if (endpoint === undefined) {
+      this.#strays++;
+    } else if (first >= 128 && first < 192 && length >= 8) {
+      // RFC 5761 4: what would be payload types 64 to 95 with the marker is RTCP.
+      const type = this.#arena[offset + 1]!;
+      if (type >= 192 && type < 224) this.#forwarder.rtcp(endpoint, offset, length, now);
+      else this.#forwarder.rtp(endpoint, offset, length, now);
+      if (endpoint.keyFrameDue < this.#keyFrameDue) this.#keyFrameDue = endpoint.keyFrameDue;
+    } else if (first >= 20 && first < 64 && endpoint.kind === "webrtc") {
+      this.#dtls(endpoint, offset, length);
+    } else endpoint.dropped++;
+  }
+
+  #dtls(endpoint: Endpoint, offset: number, length: number): void {
+    const stray = endpoint.open && isStrayOnceUp(this.#arena, offset, length);
+    if (stray || endpoint.dtlsSinceTick >= MAX_DTLS_PER_TICK) {
+      endpoint.dropped++;
+      return;
+    }
+    endpoint.dtlsSinceTick++;
+    const data = this.#arena.slice(offset, offset + length);
+    this.#shell.emit({ type: "dtls-receive", endpoint: endpoint.id, data });
+  }
+
+  /** A command of the pool. One that names a closed endpoint is late, and ignored. */
+  command(command: EngineCommand, now: Instant): void {
+    if (command.type === "open") {
+      this.#open(command, now);
+      return;
+    }
+    const endpoint = this.#endpoints.get(command.endpoint);
+    if (endpoint === undefined) return;
+    switch (command.type) {
+      case "set-remote":
+        this.#setRemote(endpoint, command);
+        break;
+      case "keys":
+        this.#setKeys(endpoint, command.keys, now);
+        break;
+      case "connect":
+        this.#connect(endpoint, this.#endpoints.get(command.peer) ?? null);
+        break;
+      case "set-flowing":
+        endpoint.flowing = command.flowing;
+        break;
+      case "dtls-send":
+        this.#sendDtls(endpoint, command.data);
+        return;
+      case "key-frame":
+        this.#forwarder.askKeyFrames(endpoint, now);
+        break;
+      case "close":
+        this.#close(endpoint, now);
+        return;
+    }
+    this.#forwarder.refresh(endpoint, now);
+    this.#noteKeyFrame(endpoint);
+  }
+
+  #open(command: Extract<MediaCommand, { type: "open" }>, now: Instant): void {
+    const id = command.endpoint;
+    const endpoint = new Endpoint(id, command.kind, Math.imul(id + 1, 0x9e3779b1));
+    endpoint.heardLast = now;
+    if (command.kind === "webrtc") {
+      endpoint.iceUfrag = command.iceUfrag;
+      endpoint.iceKey = new HmacSha1(new TextEncoder().encode(command.icePwd));
+      this.#ice.add(endpoint);
+      this.#shell.emit({ type: "opened", endpoint: id });
+    } else {
+      const opened = this.#shell.openPlainSocket();
+      if ("error" in opened) {
+        this.#shell.emit({ type: "open-failed", endpoint: id, text: opened.error });
+        return;
+      }
+      endpoint.socket = opened.socket;
+      this.#shell.emit({ type: "opened", endpoint: id, local: opened.local });
+    }
+    this.#endpoints.set(id, endpoint);
+    if (this.#nextTick === Infinity) this.#nextTick = now + TICK;
+  }
+
+  #setRemote(endpoint: Endpoint, command: Extract<MediaCommand, { type: "set-remote" }>): void {
+    endpoint.payloads.fill(null);
+    for (const payload of command.payloads) {
+      if (payload.payloadType >= 0 && payload.payloadType < 128) {
+        endpoint.payloads[payload.payloadType] = payload;
+      }
+    }
+    if (endpoint.kind !== "plain" || command.remote === undefined) return;
+    const address = parseIpv4(command.remote.address);
+    if (address < 0) return;
+    for (const place of endpoint.places) {
+      this.#table.delete(place.socket, place.address, place.port);
+    }
+    endpoint.address = address | 0;
+    endpoint.port = command.remote.port;
+    endpoint.places = [{ socket: endpoint.socket, address: endpoint.address, port: endpoint.port }];
+    this.#table.set(endpoint.socket, endpoint.address, endpoint.port, endpoint.id);
+    // Nothing is negotiated on a plain hop: it is open and connected as soon as both ends are known.
+    endpoint.open = true;
+    endpoint.iceState = "connected";
+  }
+
+  #setKeys(
+    endpoint: Endpoint,
+    keys: Extract<MediaCommand, { type: "keys" }>["keys"],
+    now: Instant,
+  ): void {
+    // A second set would start the rollover counters anew.
+    if (endpoint.open || endpoint.kind !== "webrtc") return;
+    const { profile, localKey, localSalt, remoteKey, remoteSalt } = keys;
+    endpoint.sender = new SrtpSender(this.#srtp.cipher(profile, localKey, localSalt));
+    endpoint.receiver = new SrtpReceiver(this.#srtp.cipher(profile, remoteKey, remoteSalt));
+    endpoint.open = true;
+    endpoint.heardLast = now;
+  }
+
+  #connect(endpoint: Endpoint, peer: Endpoint | null): void {
+    endpoint.peer?.sources.delete(endpoint);
+    endpoint.peer = peer;
+    endpoint.pathOpen = false;
+    peer?.sources.add(endpoint);
+  }
+
+  #sendDtls(endpoint: Endpoint, data: Uint8Array): void {
+    if (endpoint.socket < 0 || data.length > SCRATCH_LENGTH) return;
+    this.#arena.set(data, this.#scratch);
+    const { socket, address, port } = endpoint;
+    this.#shell.send(socket, address, port, this.#scratch, data.length);
+  }
+
+  #close(endpoint: Endpoint, now: Instant): void {
+    this.#endpoints.delete(endpoint.id);
+    this.#connect(endpoint, null);
+    for (const source of [...endpoint.sources]) {
+      this.#connect(source, null);
+      this.#forwarder.refresh(source, now);
+    }
+    this.#ice.remove(endpoint);
+    if (endpoint.kind === "plain") this.#shell.closeSocket(endpoint.socket);
+    if (this.#endpoints.size === 0) this.#nextTick = this.#keyFrameDue = Infinity;
+  }
+
+  /** When `wake` is wanted next; the bare number of `deadline`, to be looked at for each packet. */
+  get nextWake(): Instant {
+    return Math.min(this.#nextTick, this.#keyFrameDue);
+  }
+
+  deadline(): Deadline | undefined {
+    const at = this.nextWake;
+    if (at === Infinity) return undefined;
+    return { at, reason: at === this.#nextTick ? "tick" : "key frame put off by the rate limit" };
+  }
+
+  wake(now: Instant): void {
+    if (now >= this.#keyFrameDue) {
+      this.#keyFrameDue = Infinity;
+      for (const endpoint of this.#endpoints.values()) {
+        if (now >= endpoint.keyFrameDue) this.#forwarder.askKeyFrames(endpoint, now);
+        this.#noteKeyFrame(endpoint);
+      }
+    }
+    if (now < this.#nextTick) return;
+    // A late tick is not made up for.
+    this.#nextTick = now + TICK;
+    const moved: WorkerStatistics["endpoints"][number][] = [];
+    for (const endpoint of this.#endpoints.values()) {
+      endpoint.dtlsSinceTick = 0;
+      if (endpoint.kind === "plain") continue;
+      if (this.#ice.expire(endpoint, now)) this.#forwarder.refresh(endpoint, now);
+      this.#noticeSilence(endpoint, now);
+      const sum = endpoint.heard + endpoint.sendPackets + endpoint.dropped;
+      if (sum === endpoint.reported) continue;
+      endpoint.reported = sum;
+      moved.push({ endpoint: endpoint.id, statistics: endpoint.statistics() });
+    }
+    this.#shell.emit({
+      type: "statistics",
+      endpoints: moved,
+      packets: this.#forwarder.packets,
+      strays: this.#strays,
+    });
+  }
+
+  #noteKeyFrame(endpoint: Endpoint): void {
+    this.#keyFrameDue = Math.min(this.#keyFrameDue, endpoint.keyFrameDue);
+  }
+
+  #noticeSilence(endpoint: Endpoint, now: Instant): void {
+    if (!endpoint.open) return;
+    if (endpoint.heard !== endpoint.heardAtTick) {
+      endpoint.heardAtTick = endpoint.heard;
+      endpoint.heardLast = now;
+      endpoint.silentTold = false;
+      return;
+    }
+    const ms = now - endpoint.heardLast;
+    if (endpoint.silentTold || ms < this.#silentAfterMs) return;
+    endpoint.silentTold = true;
+    this.#shell.emit({ type: "silent", endpoint: endpoint.id, ms });
+  }
+}
+
+/** Room that a receive slot needs behind the longest datagram. */
+export const SLOT_MARGIN = MAX_SRTP_OVERHEAD;

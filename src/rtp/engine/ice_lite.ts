@@ -1,0 +1,146 @@
+import type { Instant } from "../../core/clock.ts";
+import type { IceState } from "../media_port.ts";
+import {
+  BINDING_ERROR,
+  BINDING_REQUEST,
+  BINDING_SUCCESS,
+  integrityFits,
+  readStun,
+  StunWriter,
+} from "../ice/stun.ts";
+import { type AddressTable, formatIpv4 } from "./address_table.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { MediaShell } from "./shell.ts";
+
+/** Without an authenticated check for this long the browser is gone (RFC 7675 5.1), ms. */
+export const CONSENT_TIMEOUT = 30_000;
+/** Places remembered for one endpoint: each pair of our sockets and its interfaces, and some. */
+const MAX_PLACES = 16;
+
+/**
+ * The lite side of ICE (RFC 8445 2.5): answers checks, learns where the browser is from those that are
+ * authentic, and takes its nomination. It never sends a check of its own.
+ */
+export class IceLite {
+  readonly #arena: Uint8Array;
+  readonly #scratch: number;
+  readonly #shell: MediaShell;
+  readonly #table: AddressTable;
+  readonly #byUfrag = new Map<string, Endpoint>();
+
+  constructor(arena: Uint8Array, scratch: number, shell: MediaShell, table: AddressTable) {
+    this.#arena = arena;
+    this.#scratch = scratch;
+    this.#shell = shell;
+    this.#table = table;
+  }
+
+  add(endpoint: Endpoint): void {
+    this.#byUfrag.set(endpoint.iceUfrag, endpoint);
+  }
+
+  remove(endpoint: Endpoint): void {
+    this.#byUfrag.delete(endpoint.iceUfrag);
+    for (const { socket, address, port } of endpoint.places) {
+      if (this.#table.get(socket, address, port) === endpoint.id) {
+        this.#table.delete(socket, address, port);
+      }
+    }
+    endpoint.places = [];
+  }
+
+  /**
+   * A STUN datagram. Gives the endpoint whose state it has changed, null where it was authentic but
+   * changed nothing, undefined where it belongs to nobody.
+   */
+  receive(
+    socket: number,
+    address: number,
+    port: number,
+    offset: number,
+    length: number,
+    now: Instant,
+  ): Endpoint | null | undefined {
+    const arena = this.#arena;
+    const message = readStun(arena, offset, length);
+    if (message === undefined || message.type !== BINDING_REQUEST) return undefined;
+    const username = message.username ?? "";
+    const endpoint = this.#byUfrag.get(username.slice(0, Math.max(0, username.indexOf(":"))));
+    if (endpoint === undefined || endpoint.iceKey === null) return undefined;
+    // A check that is not authentic gets no answer: whoever guesses learns nothing.
+    if (!integrityFits(arena, message, endpoint.iceKey)) return undefined;
+    const refused = message.unknown.length > 0;
+    const type = refused ? BINDING_ERROR : BINDING_SUCCESS;
+    const writer = new StunWriter(arena, this.#scratch, type, arena, offset + 8);
+    if (refused) writer.unknownAttributes(message.unknown);
+    else writer.xorMappedAddress(address, port);
+    this.#shell.send(socket, address, port, this.#scratch, writer.seal(endpoint.iceKey));
+    if (refused) return null;
+    endpoint.lastCheck = now;
+    this.#learn(endpoint, socket, address, port);
+    return this.#advance(endpoint, socket, address, port, message.useCandidate) ? endpoint : null;
+  }
+
+  #learn(endpoint: Endpoint, socket: number, address: number, port: number): void {
+    // A browser's new endpoint may come from the port of an old one: the newest check wins.
+    this.#table.set(socket, address, port, endpoint.id);
+    const places = endpoint.places;
+    if (places.some((p) => p.socket === socket && p.address === address && p.port === port)) return;
+    places.push({ socket, address, port });
+    if (places.length <= MAX_PLACES) return;
+    const oldest = places.findIndex((p) =>
+      p.socket !== endpoint.socket || p.address !== endpoint.address || p.port !== endpoint.port
+    );
+    const [gone] = places.splice(oldest, 1);
+    if (gone && this.#table.get(gone.socket, gone.address, gone.port) === endpoint.id) {
+      this.#table.delete(gone.socket, gone.address, gone.port);
+    }
+  }
+
+  /** Takes the nomination; gives whether state or address has changed. */
+  #advance(
+    endpoint: Endpoint,
+    socket: number,
+    address: number,
+    port: number,
+    nominated: boolean,
+  ): boolean {
+    const isSelected = endpoint.socket === socket && endpoint.address === address &&
+      endpoint.port === port;
+    if (nominated || endpoint.socket < 0) {
+      endpoint.socket = socket;
+      endpoint.address = address;
+      endpoint.port = port;
+    }
+    if (nominated) {
+      if (isSelected && endpoint.iceState === "connected") return false;
+      this.setState(endpoint, "connected");
+      return true;
+    }
+    if (endpoint.iceState === "new") this.setState(endpoint, "checking");
+    else if (endpoint.iceState === "disconnected" && isSelected) {
+      this.setState(endpoint, "connected");
+    } else return false;
+    return true;
+  }
+
+  setState(endpoint: Endpoint, state: IceState): void {
+    endpoint.iceState = state;
+    this.#shell.emit({
+      type: "ice",
+      endpoint: endpoint.id,
+      state,
+      remoteAddress: endpoint.socket < 0
+        ? null
+        : `${formatIpv4(endpoint.address)}:${endpoint.port}`,
+    });
+  }
+
+  /** Gives whether consent has run out just now. */
+  expire(endpoint: Endpoint, now: Instant): boolean {
+    if (endpoint.iceState !== "connected" && endpoint.iceState !== "checking") return false;
+    if (now - endpoint.lastCheck <= CONSENT_TIMEOUT) return false;
+    this.setState(endpoint, "disconnected");
+    return true;
+  }
+}

@@ -1,0 +1,126 @@
+import type { PayloadKind } from "../contract.ts";
+
+/** What was received of each SSRC: RFC 3550 A.1 (sequence), A.3 (loss) and A.8 (jitter). */
+
+/** A jump ahead of this many packets is a new start of the sequence, not loss (RFC 3550 A.1). */
+const MAX_DROPOUT = 3000;
+/** So many packets may come late by the same token. */
+const MAX_MISORDER = 1024;
+const MAX_STREAMS = 64;
+
+export class ReceiveStream {
+  /** Of the last packet; what it is a stream of. */
+  payload: PayloadKind | null = null;
+  received = 0;
+  /** Expected and received before the sequence last started anew. */
+  #expectedBefore = 0;
+  #receivedBefore = 0;
+  #base = 0;
+  #highest = -1;
+  #cycles = 0;
+  #transit = NaN;
+  /** RFC 3550 A.8, in units of the clock rate. */
+  #jitter = 0;
+  /** When a key frame was last asked for. */
+  keyFrameAskedAt = -Infinity;
+
+  constructor(readonly ssrc: number) {}
+
+  /** @param arrival ms */
+  packet(sequence: number, timestamp: number, clockRate: number, arrival: number): void {
+    this.received++;
+    if (this.#highest < 0) {
+      this.#base = this.#highest = sequence;
+    } else {
+      const ahead = (sequence - this.#highest) & 0xffff;
+      if (ahead < MAX_DROPOUT) {
+        if (sequence < this.#highest) this.#cycles += 0x10000;
+        this.#highest = sequence;
+      } else if (ahead <= 0x10000 - MAX_MISORDER) this.#restart(sequence);
+    }
+    if (clockRate === 0) return;
+    const transit = arrival * clockRate / 1000 - (timestamp >>> 0);
+    const difference = Math.abs(transit - this.#transit);
+    // A new start or a wrapped time stamp is no jitter.
+    if (difference < clockRate * 10) this.#jitter += (difference - this.#jitter) / 16;
+    this.#transit = transit;
+  }
+
+  #restart(sequence: number): void {
+    this.#expectedBefore += this.#expectedNow();
+    this.#receivedBefore = this.received - 1;
+    this.#base = this.#highest = sequence;
+    this.#cycles = 0;
+  }
+
+  #expectedNow(): number {
+    return this.#cycles + this.#highest - this.#base + 1;
+  }
+
+  get lost(): number {
+    if (this.#highest < 0) return 0;
+    const before = Math.max(0, this.#expectedBefore - this.#receivedBefore);
+    return before + Math.max(0, this.#expectedNow() - (this.received - this.#receivedBefore));
+  }
+
+  get jitterMs(): number {
+    const rate = this.payload?.clockRate ?? 0;
+    return rate === 0 ? 0 : this.#jitter * 1000 / rate;
+  }
+}
+
+/** Codecs that carry repair, events or noise beside the real one. */
+const BESIDES: ReadonlySet<string> = new Set([
+  "rtx",
+  "red",
+  "ulpfec",
+  "flexfec-03",
+  "telephone-event",
+  "cn",
+]);
+
+/** A payload that says which codec a side speaks. */
+export function isMainCodec(payload: PayloadKind): boolean {
+  return !BESIDES.has(payload.codec.toLowerCase());
+}
+
+/** All streams of one endpoint. */
+export class ReceiveStatistics {
+  readonly streams: ReceiveStream[] = [];
+  #last: ReceiveStream | null = null;
+  audio: PayloadKind | null = null;
+  video: PayloadKind | null = null;
+
+  /** The stream of an SSRC, new where it has not been seen; null: too many. */
+  stream(ssrc: number): ReceiveStream | null {
+    const last = this.#last;
+    if (last !== null && last.ssrc === ssrc) return last;
+    for (const stream of this.streams) {
+      if (stream.ssrc === ssrc) {
+        this.#last = stream;
+        return stream;
+      }
+    }
+    if (this.streams.length >= MAX_STREAMS) return null;
+    const stream = new ReceiveStream(ssrc);
+    this.streams.push(stream);
+    this.#last = stream;
+    return stream;
+  }
+
+  get lost(): number {
+    let lost = 0;
+    for (const stream of this.streams) lost += stream.lost;
+    return lost;
+  }
+
+  /** Of the audio stream that brings most. */
+  get audioJitterMs(): number {
+    let most: ReceiveStream | null = null;
+    for (const stream of this.streams) {
+      if (stream.payload?.kind !== "audio") continue;
+      if (most === null || stream.received > most.received) most = stream;
+    }
+    return most?.jitterMs ?? 0;
+  }
+}

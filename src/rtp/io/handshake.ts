@@ -1,0 +1,252 @@
+import { Buffer } from "node:buffer";
+import { DtlsServer } from "werift";
+import type { Certificate, HandshakeEvent, SrtpKeys, SrtpProfile } from "../contract.ts";
+import { AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_80 } from "../contract.ts";
+import { isStrayOnceUp } from "../engine/dtls_filter.ts";
+import { AlertReader, certificateVerifyFits, clientVerifyData, fingerprintFits } from "./tls12.ts";
+
+/** How long the last flight can be repeated for a client that missed it, ms. */
+const KEPT_AFTER_CONNECT = 30_000;
+/** A handshake that takes longer has failed, ms. */
+const HANDSHAKE_TIMEOUT = 20_000;
+
+const RECORD_HEADER = 13;
+const ALERT = 21;
+const HANDSHAKE = 22;
+const CLIENT_HELLO = 1;
+const CERTIFICATE_VERIFY = 15;
+const FINISHED = 20;
+/** Of the library's own numbering: the flight that answers a ClientHello with a cookie. */
+const FLIGHT_4 = 4;
+
+/** RTCCertificate of the library: ECDSA on P-256 with SHA-256 (RFC 5246 7.4.1.4.1). */
+const SIGNATURE_HASH = { hash: 4, signature: 3 } as const;
+
+export type HandshakeReport = Exclude<
+  HandshakeEvent,
+  { readonly type: "ready" | "start-failed" | "fault" }
+>;
+
+/**
+ * One DTLS association, always the server (RFC 5763 5). The library does the handshake; here is what
+ * it lacks: proof that the client owns its certificate, the fingerprint, and deafness to what anybody
+ * could forge. Keys are given out once, and only when all of that is right.
+ */
+export class Handshake {
+  readonly #id: number;
+  readonly #report: (event: HandshakeReport) => void;
+  #server: DtlsServer | null;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
+  #alerts: AlertReader | null = null;
+  #fingerprints: readonly { readonly algorithm: string; readonly value: string }[] | null = null;
+  #state: "new" | "handshaking" | "proven" | "connected" | "failed" | "closed" = "new";
+  /** What went wrong last; nobody authenticates it, so it is only said when time is up. */
+  #trouble = "";
+
+  constructor(
+    id: number,
+    certificate: Certificate,
+    profiles: readonly SrtpProfile[],
+    report: (event: HandshakeReport) => void,
+  ) {
+    this.#id = id;
+    this.#report = report;
+    const server = new DtlsServer({
+      transport: {
+        type: "udp",
+        address: { address: "127.0.0.1", family: "IPv4", port: 0 },
+        closed: false,
+        onData: () => {},
+        send: (data) => {
+          this.#send(data);
+          return Promise.resolve();
+        },
+        close: () => Promise.resolve(),
+      },
+      cert: certificate.certificatePem,
+      key: certificate.keyPem,
+      signatureHash: SIGNATURE_HASH,
+      srtpProfiles: [...profiles],
+      extendedMasterSecret: true,
+      certificateRequest: true,
+    });
+    // It is called for each repetition of the client's last flight.
+    server.onConnect.once(() => this.#connected());
+    server.onError.subscribe((error) => {
+      this.#trouble = String(error);
+    });
+    this.#server = server;
+  }
+
+  receive(data: Uint8Array): void {
+    if (this.#state === "failed" || this.#state === "closed") return;
+    if (this.#state === "new") {
+      this.#state = "handshaking";
+      this.#deadline = setTimeout(() => this.#fail(this.#timeoutText()), HANDSHAKE_TIMEOUT);
+      this.#tell("handshaking");
+    }
+    if (!this.#mayPass(data)) return;
+    try {
+      // The library keeps slices of what it is given.
+      this.#server?.transport.socket.onData(Buffer.from(data), ["127.0.0.1", 0]);
+    } catch (error) {
+      this.#trouble = String(error);
+    }
+  }
+
+  setFingerprints(fingerprints: readonly { algorithm: string; value: string }[]): void {
+    this.#fingerprints = fingerprints;
+    if (this.#state === "proven") this.#open();
+  }
+
+  close(): void {
+    this.#state = "closed";
+    this.#free();
+  }
+
+  #send(data: Uint8Array): void {
+    if (this.#state === "failed" || this.#state === "closed") return;
+    this.#report({ type: "dtls-send", endpoint: this.#id, data: Uint8Array.from(data) });
+  }
+
+  #tell(state: "handshaking" | "connected" | "failed" | "closed", text?: string): void {
+    const event = { type: "dtls", endpoint: this.#id, state } as const;
+    this.#report(text === undefined ? event : { ...event, text });
+  }
+
+  #timeoutText(): string {
+    const why = this.#trouble === "" ? "" : `; last trouble: ${this.#trouble}`;
+    return this.#state === "proven"
+      ? "the browser's fingerprint was not told within 20 s"
+      : `the DTLS handshake was not through within 20 s${why}`;
+  }
+
+  /** Looks at each record; alerts never reach the library, which would believe them. */
+  #mayPass(data: Uint8Array): boolean {
+    const isUp = this.#state === "proven" || this.#state === "connected";
+    if (isUp && isStrayOnceUp(data, 0, data.length)) return false;
+    for (let at = 0; at < data.length;) {
+      if (at + RECORD_HEADER > data.length) return false;
+      const size = (data[at + 11]! << 8) | data[at + 12]!;
+      const next = at + RECORD_HEADER + size;
+      if (next > data.length) return false;
+      const epoch = (data[at + 3]! << 8) | data[at + 4]!;
+      if (data[at] === ALERT) {
+        if (isUp) this.#alert(data.subarray(at, next));
+        else this.#trouble = `alert ${data[at + RECORD_HEADER + 1] ?? "?"} from the browser`;
+        return false;
+      }
+      if (data[at] === HANDSHAKE && epoch === 0 && this.#isLateHello(data, at, next)) return false;
+      at = next;
+    }
+    return data.length > 0;
+  }
+
+  /** A first ClientHello that comes again behind the second would start the handshake anew. */
+  #isLateHello(data: Uint8Array, at: number, end: number): boolean {
+    const body = at + RECORD_HEADER + 12;
+    if (data[at + RECORD_HEADER] !== CLIENT_HELLO || body + 35 > end) return false;
+    const cookie = body + 35 + data[body + 34]!;
+    return data[cookie] === 0 && (this.#server?.dtls.flight ?? 0) >= FLIGHT_4;
+  }
+
+  #alert(record: Uint8Array): void {
+    const description = this.#alerts?.read(record) ?? null;
+    if (description === null) return;
+    this.#state = "closed";
+    this.#free();
+    this.#tell("closed", description === 0 ? "the browser closed it" : `alert ${description}`);
+  }
+
+  #connected(): void {
+    const server = this.#server;
+    if (server === null || this.#state !== "handshaking") return;
+    const trouble = proofTrouble(server);
+    if (trouble !== null) {
+      this.#fail(trouble);
+      return;
+    }
+    const { masterSecret, remoteRandom, localRandom } = server.cipher;
+    this.#alerts = new AlertReader(masterSecret, remoteRandom.serialize(), localRandom.serialize());
+    this.#state = "proven";
+    if (this.#fingerprints !== null) this.#open();
+  }
+
+  #open(): void {
+    const server = this.#server;
+    const certificate = server?.remoteCertificate;
+    if (server === null || certificate === undefined || this.#fingerprints === null) return;
+    if (!fingerprintFits(certificate, this.#fingerprints)) {
+      this.#fail("the browser's certificate does not have the fingerprint that its SDP promised");
+      return;
+    }
+    const keys = srtpKeys(server);
+    if (keys === null) {
+      this.#fail("the browser and we have no SRTP profile in common");
+      return;
+    }
+    this.#state = "connected";
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.#free(), KEPT_AFTER_CONNECT);
+    this.#report({ type: "keys", endpoint: this.#id, keys });
+    this.#tell("connected");
+  }
+
+  #fail(text: string): void {
+    this.#state = "failed";
+    this.#free();
+    this.#tell("failed", text);
+  }
+
+  /** Lets go of the library's object; authentic alerts are still understood. */
+  #free(): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = undefined;
+    const server = this.#server;
+    if (server === null) return;
+    server.onConnect.allUnsubscribe();
+    server.onError.allUnsubscribe();
+    // Ends its repetitions: they go on while the flight is below the next one.
+    server.dtls.flight = Number.MAX_SAFE_INTEGER;
+    this.#server = null;
+  }
+}
+
+/** What is missing in the proof that the client owns its certificate; null: nothing. */
+function proofTrouble(server: DtlsServer): string | null {
+  const certificate = server.remoteCertificate;
+  if (certificate === undefined) return "the browser showed no certificate";
+  const messages = server.dtls.sortedHandshakeCache;
+  const before = (type: number) => {
+    const end = messages.findIndex((message) => message.msg_type === type);
+    return {
+      message: messages[end],
+      earlier: Buffer.concat(messages.slice(0, Math.max(0, end)).map((m) => m.serialize())),
+    };
+  };
+  const verify = before(CERTIFICATE_VERIFY);
+  if (
+    verify.message === undefined ||
+    !certificateVerifyFits(certificate, verify.message.fragment, verify.earlier)
+  ) return "the browser's signature does not fit its certificate";
+  const finished = before(FINISHED);
+  const expected = clientVerifyData(server.cipher.masterSecret, finished.earlier);
+  if (finished.message === undefined || !expected.equals(finished.message.fragment)) {
+    return "the browser's Finished does not fit the handshake";
+  }
+  return null;
+}
+
+function srtpKeys(server: DtlsServer): SrtpKeys | null {
+  const profile = server.srtp.srtpProfile;
+  if (profile !== AES_CM_128_HMAC_SHA1_80 && profile !== AEAD_AES_128_GCM) return null;
+  const salt = profile === AEAD_AES_128_GCM ? 12 : 14;
+  const { localKey, localSalt, remoteKey, remoteSalt } = server.extractSessionKeys(16, salt);
+  return {
+    profile,
+    localKey: Uint8Array.from(localKey),
+    localSalt: Uint8Array.from(localSalt),
+    remoteKey: Uint8Array.from(remoteKey),
+    remoteSalt: Uint8Array.from(remoteSalt),
+  };
+}
