@@ -46,27 +46,32 @@ export function watchParent(
   return stop;
 }
 
-/** Whether the process was started with SIGHUP ignored, as by nohup: then it has to stay so. */
-function isHangupIgnored(): boolean {
+/**
+ * Whether the end of a terminal is to end the process: not without one, and not under nohup, which
+ * takes the terminal away. The ignored signal alone does not tell, because `deno task` hands its
+ * child the default again.
+ */
+function isHangupMeant(): boolean {
+  if (![Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal())) return false;
   try {
     const status = Deno.readTextFileSync("/proc/self/status");
     const ignored = /^SigIgn:\s*([0-9a-f]+)$/m.exec(status)?.[1];
-    return ignored === undefined || (BigInt(`0x${ignored}`) & 1n) === 1n;
+    return ignored === undefined || (BigInt(`0x${ignored}`) & 1n) === 0n;
   } catch {
-    // Not to be known: leave the system's own handling, which is right in both cases.
     return true;
   }
 }
 
 /** Calls `listener` for each signal that asks the process to end. Returns how to stop hearing. */
 export function onShutdownSignal(listener: (cause: EndCause) => void): () => void {
-  const signals: Exclude<EndCause, "launcher">[] = Deno.build.os === "windows"
+  const isWindows = Deno.build.os === "windows";
+  const signals: Exclude<EndCause, "launcher">[] = isWindows
     ? ["SIGINT", "SIGBREAK"]
-    : isHangupIgnored()
-    ? ["SIGTERM", "SIGINT"]
     : ["SIGTERM", "SIGINT", "SIGHUP"];
+  // To be asked first: with its first listener the runtime takes over every signal, ignored ones too.
+  const isHeeded = !isWindows && isHangupMeant();
   const added = signals.map((signal) => {
-    const handler = () => listener(signal);
+    const handler = signal === "SIGHUP" && !isHeeded ? () => {} : () => listener(signal);
     Deno.addSignalListener(signal, handler);
     return () => Deno.removeSignalListener(signal, handler);
   });
