@@ -7,8 +7,8 @@ import type { LogFields } from "../log.ts";
 
 const MASK = "***";
 const SECRET = /passw|secret|token|authorization|credential|cookie|private|icepwd|^key$|^sdp$/i;
-/** Seven digits and more, as in +49 30 1234567; addresses and dates have other marks in between. */
-const NUMBER = /(?<![\w.:-])\+?\d{4,}(\d{3})(?![\w.:-])/g;
+/** Seven digits in a row and more; no part of an IP address has as many. */
+const NUMBER = /\+?\d{4,}(\d{3})/g;
 const PERSONAL = /^(caller|callee|login|user|username|from|to|aor|contact|target|visiblename)$/i;
 const MOST_DEPTH = 4;
 const LONGEST_TEXT = 4000;
