@@ -12,6 +12,8 @@ import { registrationMachine, type RegistrationNotice } from "./outbound_registr
 export interface SessionOptions {
   /** How long a session without a connection can still be called. */
   readonly reachableMs: number;
+  /** The same for an app that a push message wakes. */
+  readonly pushReachableMs: number;
   /** How long its token is good. */
   readonly tokenMs: number;
   readonly registrationSeconds: number;
@@ -155,9 +157,8 @@ export const sessionMachine = setup({
       (!context.registration || context.registration.getSnapshot().status !== "active"),
   },
   delays: {
-    reachable: ({ context }) => context.ports.options.reachableMs,
-    token: ({ context }) =>
-      Math.max(0, context.ports.options.tokenMs - context.ports.options.reachableMs),
+    reachable: ({ context }) => reachableMs(context),
+    token: ({ context }) => Math.max(0, context.ports.options.tokenMs - reachableMs(context)),
     endingLimit: ENDING_LIMIT_MS,
   },
 }).createMachine({
@@ -249,4 +250,14 @@ export const sessionMachine = setup({
 export function sessionData(context: SessionContext): Readonly<Record<string, unknown>> {
   const { id, profile } = context;
   return { id, login: profile.login, domain: profile.domain, port: profile.port };
+}
+
+/** Wire names under which the native SDKs have said where to send a push message. */
+const PUSH_FIELD = /^(push|notice|notification|device)token$/i;
+
+function reachableMs({ ports, profile }: SessionContext): number {
+  const isPushed = Object.entries(profile.echo).some(([name, value]) =>
+    PUSH_FIELD.test(name) && typeof value === "string" && value !== ""
+  );
+  return isPushed ? ports.options.pushReachableMs : ports.options.reachableMs;
 }

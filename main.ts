@@ -1,0 +1,238 @@
+/**
+ * Composition root: reads the configuration, ties the rooms together, serves, and ends in order.
+ * Everything is made here and handed on; nothing imports this file.
+ */
+import { join } from "node:path";
+import { createPlane, type Plane, type PlaneOptions } from "./src/actors/plane.ts";
+import { isExposed } from "./src/core/config/loopback.ts";
+import type { Config } from "./src/core/config/schema.ts";
+import { ensureCertificate, type ServerCertificate } from "./src/core/io/certificate.ts";
+import { ensureDataDirectory, ensureOperatorToken } from "./src/core/io/files.ts";
+import { containUnhandled, superviseLife } from "./src/core/io/life.ts";
+import { type LogSystem, setUpLogging } from "./src/core/io/logging.ts";
+import { lanAddresses, mediaAddresses, ownNames } from "./src/core/io/network.ts";
+import { readyLines } from "./src/core/io/ready.ts";
+import { printLines, refuseToStart, startUp, VERSION } from "./src/core/io/start_up.ts";
+import { systemClock } from "./src/core/io/system_clock.ts";
+import { systemEntropy } from "./src/core/io/system_entropy.ts";
+import type { Result } from "./src/core/result.ts";
+import { createWebApp } from "./src/rest/app.ts";
+import { createPages } from "./src/rest/pages/pages.ts";
+import { type Listeners, type ListenerSpec, startListeners } from "./src/rest/serve.ts";
+import {
+  createMediaPool,
+  type PoolWorkerEvent,
+  type RunningMediaPool,
+} from "./src/rtp/io/start_pool.ts";
+import { WebSdkConnection } from "./src/websdk/connection.ts";
+import { DEFAULT_LIMITS, type WebSdkOptions } from "./src/websdk/options.ts";
+
+/** Left for sockets and workers after the last call has ended, ms. */
+const CLOSE_GRACE_MS = 1_500;
+/** How long calls and sessions may take to end, ms; with the rest it stays under the 10 s promised. */
+const CALLS_GRACE_MS = 5_000;
+
+/** Validity of a session's binding at our registrar, refreshed at half of it. */
+const REGISTRATION_SECONDS = 3_600;
+/** The lab's own accounts, on loopback only: 1000 to 1019 and 3000 to 3019. */
+const LAB_NUMBERS = [1000, 3000].flatMap((first) =>
+  Array.from({ length: 20 }, (_, index) => first + index)
+);
+
+const { config, warnings } = startUp(Deno.args);
+const logs = setUpLogging({ level: config.log.level, format: config.log.format });
+const log = logs.log("main");
+containUnhandled(log);
+for (const warning of warnings) log.warn(warning);
+await run(config, logs);
+
+async function run(config: Config, logs: LogSystem): Promise<void> {
+  const exposed = isExposed(config);
+  const lan = lanAddresses();
+  const names = ownNames(config, lan);
+  const directory = config.data.directory;
+  orRefuse(ensureDataDirectory(directory, systemEntropy));
+  const token = exposed || config.api.token !== ""
+    ? orRefuse(ensureOperatorToken(config.api.token, directory, systemEntropy))
+    : undefined;
+  const addresses = orRefuse(mediaAddresses(config));
+  // The pool starts beside the control plane that will hear of its workers.
+  let onWorkerEvent: (event: PoolWorkerEvent) => void = () => {};
+  const [certificate, pages, media] = await Promise.all([
+    ensureCertificate({
+      certificateFile: config.tls.certificate,
+      keyFile: config.tls.key,
+      directory,
+      names,
+      clock: systemClock,
+      entropy: systemEntropy,
+    }).then(orRefuse),
+    createPages({ cache: join(directory, "pages"), log: logs.log("web") }),
+    startMedia(config, addresses, logs, (event) => onWorkerEvent(event)),
+  ]);
+  if (certificate.warning !== undefined) log.warn(certificate.warning);
+
+  const hosts = ["localhost", "127.0.0.1", "::1", ...lan, ...names, ...config.sip.domains];
+  const plane = createPlane(
+    {
+      clock: systemClock,
+      entropy: systemEntropy,
+      log: logs.log("calls"),
+      media,
+      workers: () => media.workers(),
+    },
+    planeOptions(config, hosts),
+  );
+  onWorkerEvent = ({ type, worker, text }) => {
+    if (type !== "worker.stopped") plane.bus.publish(type, { worker, text });
+  };
+  const websdk = webSdkOptions(config, hosts);
+  const app = createWebApp({
+    controlPlane: plane.control,
+    pages,
+    log: logs.log("web"),
+    isExposed: exposed,
+    ...(token === undefined ? {} : { token }),
+    allowedHosts: [...names, ...lan],
+    allowedOrigins: config.http.allowedOrigins,
+    version: VERSION,
+    onSocket: (socket) =>
+      new WebSdkConnection({
+        socket,
+        sessions: plane.sessions,
+        clock: systemClock,
+        options: websdk,
+        log: logs.log("websdk"),
+      }),
+  });
+  const started = await startListeners(listenerSpecs(config, certificate), app, logs.log("web"));
+  if (!started.ok) refuseToStart([started.error.text]);
+  const listeners = started.value;
+  superviseLife({
+    log,
+    shutdown: () => shutDown(plane, listeners, media),
+  });
+  const portOf = (name: string) =>
+    listeners.listeners.find((listener) => listener.name === name)?.port ?? 0;
+  printLines(readyLines({
+    version: VERSION,
+    tookMs: performance.now(),
+    host: config.http.host,
+    isExposed: exposed,
+    ports: {
+      http: portOf("http"),
+      tls: portOf("https"),
+      rest: portOf("rest"),
+      restTls: portOf("rest tls"),
+    },
+    media: {
+      addresses,
+      publicAddress: config.media.publicAddress,
+      portFrom: config.media.portFrom,
+      portTo: config.media.portTo,
+      workers: media.workers().length,
+    },
+    lanAddresses: lan,
+    hostNames: config.http.allowedHosts,
+    isCertificateSelfSigned: certificate.isSelfSigned,
+    ...(token === undefined ? {} : { token, isTokenConfigured: config.api.token !== "" }),
+  }));
+}
+
+function startMedia(
+  config: Config,
+  addresses: readonly string[],
+  logs: LogSystem,
+  onEvent: (event: PoolWorkerEvent) => void,
+): Promise<RunningMediaPool> {
+  const { workers, publicAddress, portFrom, portTo } = config.media;
+  const media = logs.log("media");
+  return createMediaPool({
+    clock: systemClock,
+    entropy: systemEntropy,
+    workers: workers === "auto" ? Math.max(1, navigator.hardwareConcurrency - 1) : workers,
+    addresses,
+    ...(publicAddress === "" ? {} : { publicAddress }),
+    portRange: [portFrom, portTo],
+    log: (level, text, fields) => media[level](text, fields),
+    onWorkerEvent: onEvent,
+  }).catch((fault) => refuseToStart([fault instanceof Error ? fault.message : String(fault)]));
+}
+
+function planeOptions(config: Config, hosts: readonly string[]): PlaneOptions {
+  const { sip, session, media } = config;
+  return {
+    version: VERSION,
+    call: {
+      ringTimeoutMs: sip.ringTimeoutSeconds * 1000,
+      setupTimeoutMs: media.setupTimeoutSeconds * 1000,
+      silenceTimeoutMs: media.silenceTimeoutSeconds === 0
+        ? Infinity
+        : media.silenceTimeoutSeconds * 1000,
+      rejectStatus: sip.rejectStatus,
+    },
+    session: {
+      reachableMs: session.reachableSeconds * 1000,
+      pushReachableMs: session.pushReachableSeconds * 1000,
+      tokenMs: session.tokenSeconds * 1000,
+      registrationSeconds: REGISTRATION_SECONDS,
+    },
+    sip: {
+      sentBy: `${sip.host.includes(":") ? `[${sip.host}]` : sip.host}:${sip.port}`,
+      canonicalDomain: canonicalDomain(config),
+      hosts,
+      localCalls: sip.localCalls,
+      accounts: [...sip.accounts, ...(config.lab.accounts ? labAccounts() : [])],
+    },
+  };
+}
+
+function webSdkOptions(config: Config, hosts: readonly string[]): WebSdkOptions {
+  const own = new Set([canonicalDomain(config), ...hosts].map((host) => host.toLowerCase()));
+  return {
+    isOwnDomain: (host) => own.has(host.toLowerCase()),
+    isOwnSipPort: (port) => port === config.sip.port,
+    domain: canonicalDomain(config),
+    busyStatus: config.sip.busyStatus,
+    limits: {
+      ...DEFAULT_LIMITS,
+      pingInterval: config.session.pingIntervalSeconds * 1000,
+      pingProbes: config.session.pingProbes,
+    },
+  };
+}
+
+function canonicalDomain(config: Config): string {
+  return (config.sip.domains[0] ?? "localhost").toLowerCase();
+}
+
+function labAccounts(): { name: string; password: string }[] {
+  return LAB_NUMBERS.map((number) => ({ name: String(number), password: "1234" }));
+}
+
+function listenerSpecs(config: Config, certificate: ServerCertificate): ListenerSpec[] {
+  const { host, port, tlsPort, restPort, restTlsPort } = config.http;
+  const tls = { certificate: certificate.certificate, key: certificate.key };
+  return [
+    { name: "http", host, port },
+    { name: "https", host, port: tlsPort, tls },
+    { name: "rest", host, port: restPort },
+    { name: "rest tls", host, port: restTlsPort, tls },
+  ];
+}
+
+/** Calls by BYE, clients told, then sockets and workers: the order of `docs/closures.md`. */
+async function shutDown(plane: Plane, listeners: Listeners, media: RunningMediaPool) {
+  await Promise.race([
+    new Promise<void>((resolve) => plane.stop(resolve)),
+    new Promise<void>((resolve) => setTimeout(resolve, CALLS_GRACE_MS)),
+  ]);
+  plane.close();
+  await listeners.shutdown(CLOSE_GRACE_MS);
+  await media.close();
+}
+
+/** The value, or the end of the process with the sentence that says why. */
+function orRefuse<T>(result: Result<T, string>): T {
+  return result.ok ? result.value : refuseToStart([result.error]);
+}
