@@ -80,7 +80,10 @@ Deno.test("rule 5 and table 2.2: TRYING, RING, answer, ESTABLISHED", () => {
   notify({ type: "ringing", call: OUTGOING, sipStatus: 180 });
   notify(answer);
   notify({ type: "talking", call: OUTGOING });
+  // Late responses of other branches change nothing for a call that is answered.
   notify({ type: "ringing", call: OUTGOING, sipStatus: 180 });
+  notify({ type: "ringing", call: OUTGOING, sipStatus: 183 });
+  notify({ type: "trying", call: OUTGOING });
   assert.deepEqual(statuses(socket.frames), [
     "notifyTryingResponse TRYING",
     "ring RING",

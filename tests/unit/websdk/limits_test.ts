@@ -51,6 +51,11 @@ Deno.test("a flood ends its own socket; a busy client in the limit goes on", () 
   const on = bench({ limits: { frameRate: 50, frameBurst: 200 } });
   const victim = connected(on);
   const flood = connected(on, { sipLogin: "mallory" });
+  // An hour of silence earns no more than one burst.
+  for (let i = 0; i < 720; i++) {
+    on.clock.advance(5_000);
+    for (const { connection } of [victim, flood]) connection.receive(frame("pong", null));
+  }
   let heard = 0;
   while (flood.socket.closes.length === 0 && heard < 10_000) {
     flood.connection.receive(frame("hangup", { callId: "x" }));
@@ -90,10 +95,12 @@ Deno.test("a socket that throws is a socket that is gone", () => {
   assert.deepEqual(session.log, ["ready", "detach"]);
   assert.equal(on.clock.pendingTimers, 0);
 
-  const dead = bench().dial();
+  const other = bench();
+  const dead = other.dial();
   dead.socket.broken = true;
   dead.connection.receive(frame("connection", PHONE));
   assert.equal(dead.socket.closes.length, 1);
+  assert.deepEqual(other.sessions.opened[0]!.log, ["detach"]);
 });
 
 Deno.test("calls of one client are bounded, and room comes back", () => {
