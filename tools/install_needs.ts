@@ -6,8 +6,8 @@ const APT_LIMIT = 10 * 60_000;
 const SHOWN_LINES = 15;
 
 /**
- * Looks for what tests need beside Deno and, as root on Debian and its kin, installs what is missing.
- * Gives back the names of what is still missing, each already reported.
+ * Looks for what tests need beside Deno and, as root on Debian and its kin, installs what is
+ * missing. Gives back the names of what is still missing, each already reported.
  */
 export async function installNeeds(): Promise<NeedName[]> {
   const missing = NEED_NAMES.filter((name) => findNeed(name) === undefined);

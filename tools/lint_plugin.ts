@@ -1,8 +1,8 @@
 import { isPure, placeOf, refuseImport, refusePackage, resolvePath } from "./house_rules.ts";
 
 /**
- * Our own lint rules: `portzero/imports` keeps the rooms apart, `portzero/pure` keeps clock, chance,
- * timers and promises out of pure folders.
+ * Our own lint rules: `portzero/imports` keeps the rooms apart, `portzero/pure` keeps clock,
+ * chance, timers and promises out of pure folders.
  */
 
 type Node = Deno.lint.Node;

@@ -1,6 +1,6 @@
 /**
- * What some tests need beside Deno: programs of the system, each with where to look for it and how to
- * get it. A need that is not there makes its tests skipped, never green.
+ * What some tests need beside Deno: programs of the system, each with where to look for it and how
+ * to get it. A need that is not there makes its tests skipped, never green.
  */
 
 export interface Need {
@@ -10,7 +10,9 @@ export interface Need {
   readonly debian?: string;
   /** For a person elsewhere. */
   readonly how: string;
-  /** Arguments of a trial that must succeed, each run with the command found; the last cleans up. */
+  /**
+   * Arguments of a trial that must succeed, each run with the command found; the last cleans up.
+   */
   readonly trial?: readonly (readonly string[])[];
 }
 

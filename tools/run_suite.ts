@@ -29,6 +29,8 @@ export interface SuiteRun {
   /** Further options for `deno test`. */
   readonly through: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Ends the run early; it then counts as failed. */
+  readonly signal: AbortSignal;
   /** Takes the output as it comes. */
   readonly write: (chunk: Uint8Array) => void;
 }
@@ -67,8 +69,7 @@ export async function runSuite(run: SuiteRun): Promise<Counts> {
     stderr: "inherit",
   }).spawn();
   const stop = () => end(child);
-  Deno.addSignalListener("SIGINT", stop);
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", stop);
+  run.signal.addEventListener("abort", stop);
   const limit = setTimeout(() => {
     console.error(`\n${suite.name}: not through after ${suite.limitMinutes} minutes; ended`);
     stop();
@@ -79,8 +80,7 @@ export async function runSuite(run: SuiteRun): Promise<Counts> {
     return countsOf(tail, code);
   } finally {
     clearTimeout(limit);
-    Deno.removeSignalListener("SIGINT", stop);
-    if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGTERM", stop);
+    run.signal.removeEventListener("abort", stop);
   }
 }
 
@@ -111,8 +111,8 @@ async function passOn(
 }
 
 /**
- * Reads the summary at the end of what `deno test` wrote. A run that failed without saying so in its
- * summary, or without one (a crash, a time limit), counts as one failed test.
+ * Reads the summary at the end of what `deno test` wrote. A run that failed without saying so in
+ * its summary, or without one (a crash, a time limit), counts as one failed test.
  */
 export function countsOf(output: string, code: number): Counts {
   const summary = [...stripVTControlCharacters(output).matchAll(SUMMARY)].at(-1);

@@ -5,8 +5,8 @@ import { addCounts, closingLine, type Counts, NO_COUNTS, runSuite } from "./run_
 import { plan, type PlannedSuite } from "./suites.ts";
 
 /**
- * `deno task test [--fast] [part of a path ...] [-- options of deno test]`: gets what the tests need,
- * runs the suites one after the other, and ends with one line that sums them up.
+ * `deno task test [--fast] [part of a path ...] [-- options of deno test]`: gets what the tests
+ * need, runs the suites one after the other, and ends with one line that sums them up.
  */
 
 const USAGE = `deno task test [--fast] [part of a path ...] [-- options of deno test]
@@ -14,6 +14,9 @@ const USAGE = `deno task test [--fast] [part of a path ...] [-- options of deno 
   --fast        fast suites only; looks for nothing and installs nothing
   e2e/hold      test files whose path contains this
   -- --fail-fast and other options of deno test, passed through`;
+
+/** Exit code of a program ended by Ctrl-C. */
+const INTERRUPTED = 130;
 
 async function main(): Promise<number> {
   const split = Deno.args.indexOf("--");
@@ -35,6 +38,7 @@ async function main(): Promise<number> {
     console.log(closingLine(NO_COUNTS));
     return 1;
   }
+  listen();
   const missing = suites.every(({ suite }) => suite.fast) ? [] : await installNeeds();
   const total = await runAll(root, suites, through, missing);
   for (const name of missing) {
@@ -43,6 +47,7 @@ async function main(): Promise<number> {
   const lacking = Deno.env.get("CI") === "true" ? missing.filter(isRequired) : [];
   if (lacking.length > 0) console.error(`CI=true, so missing ${lacking.join(", ")} is a failure.`);
   console.log(`\n${closingLine(total)}`);
+  if (interruption.signal.aborted) return INTERRUPTED;
   return total.failed === 0 && lacking.length === 0 ? 0 : 1;
 }
 
@@ -59,12 +64,23 @@ async function runAll(
 ): Promise<Counts> {
   const env = { PORTZERO_MEDIA_ADDRESSES: "127.0.0.1", [WITHOUT_VARIABLE]: missing.join(",") };
   let total: Counts = NO_COUNTS;
+  const { signal } = interruption;
   for (const { suite, files } of suites) {
+    if (signal.aborted) break;
     const word = files.length === 1 ? "file" : "files";
     console.log(styleText("bold", `\n== ${suite.name}: ${files.length} ${word}`));
-    total = addCounts(total, await runSuite({ root, suite, files, through, env, write }));
+    total = addCounts(total, await runSuite({ root, suite, files, through, env, signal, write }));
   }
   return total;
+}
+
+/** Ctrl-C and SIGTERM end the suite that runs and those that would follow. */
+const interruption = new AbortController();
+
+function listen(): void {
+  const interrupt = () => interruption.abort();
+  Deno.addSignalListener("SIGINT", interrupt);
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", interrupt);
 }
 
 function write(chunk: Uint8Array): void {

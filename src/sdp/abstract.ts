@@ -10,8 +10,8 @@ import { writeSdp } from "./write.ts";
 
 /**
  * SDP as it travels inside the process (design section 1): codecs, payload types, extension ids,
- * SSRCs, mids and directions of the party that it speaks for, and the token of its endpoint; port 9,
- * no address, no ICE, no DTLS.
+ * SSRCs, mids and directions of the party that it speaks for, and the token of its endpoint; port
+ * 9, no address, no ICE, no DTLS.
  */
 
 export interface AbstractOfferOptions {
@@ -45,8 +45,8 @@ export function abstractAnswer(
 }
 
 /**
- * The offer of a party that has itself answered an offer of ours: exactly what it negotiated. What it
- * refused is left out, so m-line indices are new; mids stay.
+ * The offer of a party that has itself answered an offer of ours: exactly what it negotiated. What
+ * it refused is left out, so m-line indices are new; mids stay.
  */
 export function abstractOfferOfAnswer(
   serverOffer: Sdp,

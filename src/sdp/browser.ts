@@ -10,7 +10,9 @@ import {
 import { rejectedSection } from "./negotiate.ts";
 import { type LocalTransportLike, writeSdp } from "./write.ts";
 
-/** What a browser's description says of its side; the shape of the media port's type of this name. */
+/**
+ * What a browser's description says of its side; the shape of the media port's type of this name.
+ */
 export interface RemoteTransport {
   readonly iceUfrag: string;
   readonly icePwd: string;
@@ -28,8 +30,8 @@ const ICE_UFRAG = /^[A-Za-z0-9+/]{4,256}$/;
 const ICE_PWD = /^[A-Za-z0-9+/]{22,256}$/;
 
 /**
- * Checks what a browser sent, offer or answer, and takes out what the media plane needs of it. We are
- * always the DTLS server, media is always bundled and multiplexed (RFC 8834 4.5).
+ * Checks what a browser sent, offer or answer, and takes out what the media plane needs of it. We
+ * are always the DTLS server, media is always bundled and multiplexed (RFC 8834 4.5).
  */
 export function checkBrowserDescription(sdp: Sdp): Result<RemoteTransport, SdpFault> {
   const live = sdp.media.filter((section) => !section.rejected && section.kind !== "other");

@@ -50,8 +50,8 @@ const RESERVED = new Set([
 ]);
 
 /**
- * Checks lines that an application adds to the SDP of the SIP leg (`sipSDP` of the Web SDK): `b=` and
- * session attributes that are not ours to set. All or nothing.
+ * Checks lines that an application adds to the SDP of the SIP leg (`sipSDP` of the Web SDK): `b=`
+ * and session attributes that are not ours to set. All or nothing.
  */
 export function checkSipSdp(lines: readonly string[]): Result<readonly string[], SdpFault> {
   if (lines.length > MAX_EXTRA_LINES) {

@@ -1,6 +1,6 @@
 /**
- * A session description as negotiation sees it: what two parties can agree on, in the order in which
- * it was written, with the transport (ICE, DTLS) beside it.
+ * A session description as negotiation sees it: what two parties can agree on, in the order in
+ * which it was written, with the transport (ICE, DTLS) beside it.
  */
 
 /** Why a description cannot be used. */

@@ -16,8 +16,8 @@ const RED_LIST = /^\d+(?:\/\d+)+$/;
 
 /**
  * Drops codecs that cannot work: RTX and RED of a payload type that is not there, and H264 whose
- * format parameters are gone (browsers always write them; the Web SDK's `stripCodecs` loses them, and
- * without them the profile would be another).
+ * format parameters are gone (browsers always write them; the Web SDK's `stripCodecs` loses them,
+ * and without them the profile would be another).
  */
 export function usableCodecs(codecs: readonly Codec[]): Codec[] {
   const alive = codecs.filter((codec) =>
@@ -68,9 +68,9 @@ export function abstractSection(section: MediaSection): MediaSection {
 }
 
 /**
- * What `answer` accepts of `offer`, from the answerer's view: codecs by payload type, name and clock
- * rate in the answerer's order, extensions by id and URI, feedback and directions that both allow.
- * Rejected where no codec that carries media is left (RFC 3264 6).
+ * What `answer` accepts of `offer`, from the answerer's view: codecs by payload type, name and
+ * clock rate in the answerer's order, extensions by id and URI, feedback and directions that both
+ * allow. Rejected where no codec that carries media is left (RFC 3264 6).
  */
 export function commonSection(offer: MediaSection, answer: MediaSection | undefined): MediaSection {
   if (

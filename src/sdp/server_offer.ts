@@ -69,8 +69,8 @@ function extension(id: number, uri: string): Extension {
 }
 
 /**
- * An offer of our own, for a call that starts here (REST): nobody else is in it yet, so it lists what
- * browsers share. SSRCs are unknown; the receiver tells streams apart by mid and payload type.
+ * An offer of our own, for a call that starts here (REST): nobody else is in it yet, so it lists
+ * what browsers share. SSRCs are unknown; the receiver tells streams apart by mid and payload type.
  */
 export function serverOffer(local: LocalTransportLike, media: OfferedMedia): string {
   const sections: MediaSection[] = [];

@@ -8,7 +8,9 @@ export function codecsOf(sdp: Sdp): { readonly audio: string[]; readonly video: 
   return { audio: names(sdp, "audio"), video: names(sdp, "video") };
 }
 
-/** The codec each live kind of media begins with, audio first: what an operator calls "the codecs". */
+/**
+ * The codec each live kind of media begins with, audio first: what an operator calls "the codecs".
+ */
 export function firstCodecs(sdp: Sdp): readonly string[] {
   const first = (kind: MediaSection["kind"]) =>
     live(sdp, kind).flatMap((section) => section.codecs).find(isMediaCodec)?.name;

@@ -181,9 +181,9 @@ function addTransport(media: ParsedMedia, local: NonNullable<Description["local"
 }
 
 /**
- * All lines of a codec together, feedback right after the rtpmap: the Web SDK adds the bitrate limits
- * of an application to whatever follows the rtpmap of VP8 and H264. (The library would write all
- * rtpmap lines first, so these go in as verbatim lines.)
+ * All lines of a codec together, feedback right after the rtpmap: the Web SDK adds the bitrate
+ * limits of an application to whatever follows the rtpmap of VP8 and H264. (The library would write
+ * all rtpmap lines first, so these go in as verbatim lines.)
  */
 function codecLines(codec: Codec): string[] {
   const channels = codec.channels === undefined ? "" : `/${codec.channels}`;

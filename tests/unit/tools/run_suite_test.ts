@@ -65,10 +65,36 @@ Deno.test("tools/test: a real run, with a failure, a skip, a broken file and its
       files: ["good_test.ts", "broken_test.ts"],
       through: [],
       env: { MARK: "1" },
+      signal: new AbortController().signal,
       write: (chunk) => output += new TextDecoder().decode(chunk),
     });
     assert.deepEqual(counts, { passed: 1, failed: 2, skipped: 1 }, output);
     assert.match(output, /good .*ok/);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+Deno.test("tools/test: a run that is interrupted ends and counts as failed", async () => {
+  const root = `${await Deno.makeTempDir()}/`;
+  try {
+    await Deno.writeTextFile(
+      `${root}long_test.ts`,
+      `Deno.test("long", async () => { console.log("begun"); await new Promise((done) => setTimeout(done, 60_000)); });`,
+    );
+    const interruption = new AbortController();
+    const counts = await runSuite({
+      root,
+      suite: { ...SUITES[0]!, parallel: false },
+      files: ["long_test.ts"],
+      through: [],
+      env: {},
+      signal: interruption.signal,
+      write: (chunk) => {
+        if (new TextDecoder().decode(chunk).includes("long ")) interruption.abort();
+      },
+    });
+    assert.deepEqual(counts, { passed: 0, failed: 1, skipped: 0 });
   } finally {
     await Deno.remove(root, { recursive: true });
   }
