@@ -6,7 +6,7 @@ import { CloseIcon } from "../shared/icons.tsx";
 import { type CallView, fetchCall } from "./api.ts";
 import { EndCallButton } from "./end_call_button.tsx";
 import { StateTag } from "./parts.tsx";
-import { dialogWords, dtlsWords, iceWords, ownerOf } from "./words.ts";
+import { dialogWords, dtlsWords, endingWords, iceWords, ownerOf } from "./words.ts";
 
 type Loaded = "loading" | "gone" | { readonly call: CallView; readonly peer: CallView | undefined };
 
@@ -93,7 +93,7 @@ function Conversation({ call, peer, onSelect }: {
       </div>
       {call.termination !== null && (
         <p class="ending">
-          {call.termination.text} <span class="code">{call.termination.sipStatus}</span>
+          {endingWords(call)} <span class="code">{call.termination.sipStatus}</span>
         </p>
       )}
       {warnings.length > 0 && (

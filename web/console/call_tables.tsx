@@ -5,6 +5,7 @@ import { useNow } from "../shared/hooks.ts";
 import { LIST_LIMIT } from "./api.ts";
 import { EndCallButton } from "./end_call_button.tsx";
 import type { Conversation } from "./model.ts";
+import { endingWords } from "./words.ts";
 import { Empty, Loss, Parties, Section, StateTag } from "./parts.tsx";
 
 interface Selectable {
@@ -56,11 +57,14 @@ export function CallTable(
                     <td>
                       <OpenButton conversation={conversation} onSelect={onSelect} />
                       <p class="narrow sub">
-                        <StateTag state={conversation.state} /> {conversation.codecs.join(", ")}
+                        <StateTag state={conversation.state} />
                         {conversation.codecs.length > 0 && (
-                          <>
-                            · <Loss losses={conversation.losses} /> lost
-                          </>
+                          <span>{conversation.codecs.join(", ")}</span>
+                        )}
+                        {conversation.codecs.length > 0 && (
+                          <span>
+                            <Loss losses={conversation.losses} /> lost
+                          </span>
                         )}
                       </p>
                     </td>
@@ -150,13 +154,15 @@ export function EndedTable({ conversations, selected, onSelect }: Selectable & {
   );
 }
 
-/** The reason in words, from the caller's point of view, and the SIP status for those who want it. */
+/** The reason in words, and the SIP status for those who want it. */
 function Ending({ conversation }: { readonly conversation: Conversation }) {
   const { termination } = conversation.lead;
   if (termination === null) return <>Ended</>;
   return (
     <>
-      <span class={termination.result === "success" ? "" : "bad"}>{termination.text}</span>{" "}
+      <span class={termination.result === "success" ? "" : "bad"}>
+        {endingWords(conversation.lead)}
+      </span>{" "}
       <span class="code">{termination.sipStatus}</span>
     </>
   );

@@ -29,7 +29,7 @@ export function SessionTable({ sessions, hasMore }: {
                 <th scope="col">Login</th>
                 <th scope="col" class="wide">State</th>
                 <th scope="col" class="wide">Address</th>
-                <th scope="col" class="wide">Client</th>
+                <th scope="col" class="wide roomy">Client</th>
                 <th scope="col" class="number">Calls</th>
                 <th scope="col" class="number">Since</th>
               </tr>
@@ -40,14 +40,15 @@ export function SessionTable({ sessions, hasMore }: {
                   <td>
                     <b>{session.login}</b> <span class="sub">@{session.domain}:{session.port}</span>
                     <p class="narrow sub">
-                      <SessionTag state={session.state} /> {session.remoteAddress ?? ""}
+                      <SessionTag state={session.state} />
+                      <span>{session.remoteAddress ?? ""}</span>
                     </p>
                   </td>
                   <td class="wide">
                     <SessionTag state={session.state} />
                   </td>
-                  <td class="wide">{session.remoteAddress ?? "–"}</td>
-                  <td class="wide" title={session.client}>{clientWords(session.client)}</td>
+                  <td class="wide fixed">{session.remoteAddress ?? "–"}</td>
+                  <td class="wide roomy" title={session.client}>{clientWords(session.client)}</td>
                   <td class="number">{session.calls}</td>
                   <td class="number">{clockOf(secondsSince(session.since, now))}</td>
                 </tr>

@@ -75,3 +75,30 @@ export function clientWords(client: string): string {
   const name = browser[1] === "Edg" ? "Edge" : browser[1] === "OPR" ? "Opera" : browser[1];
   return `${name} ${browser[2] ?? ""}`.trim();
 }
+
+/** How a conversation ended, with names in place of sides. */
+export function endingWords(call: CallSummary): string {
+  const { termination, caller, callee, direction } = call;
+  if (termination === null) return "Ended";
+  const [local, remote] = direction === "outbound" ? [caller, callee] : [callee, caller];
+  switch (termination.reason) {
+    case "hangup":
+      return `${local} hung up`;
+    case "remote_hangup":
+      return `${remote} hung up`;
+    case "cancelled":
+      return `${caller} gave up before anybody answered`;
+    case "rejected":
+      return `${callee} declined`;
+    case "busy":
+      return `${callee} is busy`;
+    case "ring_timeout":
+      return `${callee} did not answer in time`;
+    case "not_found":
+      return `Nobody is named ${callee}`;
+    case "unavailable":
+      return `${callee} is not online`;
+    default:
+      return termination.text;
+  }
+}

@@ -41,23 +41,18 @@ export function App({ phone }: { readonly phone: Phone }) {
         <a class="bar-link" href="/console">Console</a>
       </header>
       <main class={online ? "desk" : "door"}>
-        {
-          /* Screen readers hear each change of the call; in sight the stage says it. */
-        }
-        <p class="unseen" role="status" aria-live="polite">
-          {stage === undefined ? "" : callWords(stage)}
-        </p>
         <div class="column">
-          {state.notice !== null && (
-            <NoticeBar phone={phone} notice={state.notice} canCall={online && !stage} />
-          )}
+          <div class="notices" aria-live="polite">
+            {state.notice !== null && (
+              <NoticeBar phone={phone} notice={state.notice} canCall={online && !stage} />
+            )}
+          </div>
           {online && <RingingBanner phone={phone} state={state} />}
           {state.calls.map((call) => (
             <Stage
               key={call.key}
               phone={phone}
               call={call}
-              me={state.me}
               isOnStage={call.key === state.activeKey}
             />
           ))}

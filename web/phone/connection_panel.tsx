@@ -43,7 +43,7 @@ export function ConnectionPanel({ phone, line, settings, onChange }: {
         }}
       >
         <fieldset class="fields" disabled={!isDown}>
-          <legend class="unseen">Connection</legend>
+          <legend class="unseen">Fields of the connection</legend>
           {FIELDS.map((field) => (
             <label key={field.key} class={`field ${field.isWide ? "field-wide" : ""}`}>
               <span class="label">{field.label}</span>

@@ -13,7 +13,7 @@ export function NoticeBar({ phone, notice, canCall }: {
   return (
     <div
       class={`notice notice-${notice.kind}`}
-      role={notice.kind === "info" ? "status" : "alert"}
+      role={notice.kind === "info" ? undefined : "alert"}
       data-notice={notice.kind}
     >
       <div class="notice-words">

@@ -10,15 +10,19 @@ import type { CallState, Quality } from "./state.ts";
 import { callWords } from "./words.ts";
 
 /** One call: both pictures, how it stands, and its controls. Hidden, but playing, while it waits. */
-export function Stage({ phone, call, me, isOnStage }: {
+export function Stage({ phone, call, isOnStage }: {
   readonly phone: Phone;
   readonly call: CallState;
-  readonly me: string;
   readonly isOnStage: boolean;
 }) {
   const remote = phone.calls.box(call.key, "remote");
   const local = phone.calls.box(call.key, "local");
   const hasPicture = usePicture(remote);
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    // The form that had the focus is gone; whoever types goes on from here.
+    if (isOnStage && document.activeElement === document.body) heading.current?.focus();
+  }, [isOnStage]);
   if (remote === undefined || local === undefined) return null;
   const isTalking = call.phase === "active" || call.phase === "held";
   return (
@@ -37,11 +41,14 @@ export function Stage({ phone, call, me, isOnStage }: {
         <figure class="tile tile-local" hidden={!call.hasCamera}>
           <Box element={local} />
           {call.isCameraOff && <p class="tile-note">Camera off</p>}
-          <figcaption>{me} (you)</figcaption>
+          <figcaption>You</figcaption>
         </figure>
       </div>
       <div class="stage-words">
-        <h1>{callWords(call)}</h1>
+        {/* Each change of the call is spoken. */}
+        <div role={call.phase === "incoming" ? "alert" : "status"}>
+          <h1 ref={heading} tabIndex={-1}>{callWords(call)}</h1>
+        </div>
         {call.connectedAt !== null && <Timer since={call.connectedAt} />}
       </div>
       {isTalking && (
