@@ -240,3 +240,16 @@ Deno.test("plane: a token takes the session to a new socket, its calls end", () 
   assert.deepEqual(again.socket.names(), ["getUserData", "registered"]);
   assert.deepEqual(statuses(bob.socket.take()), ["finish FINISH"]);
 });
+
+Deno.test("plane: names beyond ASCII and names with signs reach each other and are shown as written", () => {
+  const { dial } = house();
+  for (
+    const [caller, callee] of [["Jürgen", "алиса"], ["o'neil+1", "a/b?c"], ["x%20y", "李"]] as const
+  ) {
+    const alice = dial({ sipLogin: caller, sipAuthenticationName: "" });
+    const bob = dial({ sipLogin: callee, sipAuthenticationName: "" });
+    alice.say("call", { ...CALL, callId: `call-${caller.length}`, callee, sdp: SDP });
+    assert.equal(bob.socket.last("notifyIncomingCall")["caller"], caller);
+    assert.equal(bob.socket.last("notifyIncomingCall")["callee"], callee);
+  }
+});
