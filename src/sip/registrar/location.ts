@@ -86,7 +86,7 @@ export class Location {
   put(made: NewBinding): { binding: Binding; previous: Binding | undefined } {
     const key = keyOf(made.contact);
     const existing = this.#aors.get(made.aor)?.get(key);
-    if (existing) this.#remove(existing, key);
+    if (existing) this.#unlink(existing, key);
     const sequenceNumber = existing?.binding.sequenceNumber ?? ++this.#sequence;
     const binding: Binding = { ...made, sequenceNumber };
     const stored = { binding } as Stored;
@@ -97,6 +97,7 @@ export class Location {
     let onFlow = this.#flows.get(binding.flow.id);
     if (!onFlow) this.#flows.set(binding.flow.id, onFlow = new Set());
     onFlow.add(stored);
+    // A refresh keeps its place: a map keeps the order of its keys.
     this.#inOrder.set(sequenceNumber, stored);
     return { binding, previous: existing?.binding };
   }
@@ -125,23 +126,31 @@ export class Location {
   /** Bindings in order of arrival, those after the cursor `after`, at most `limit`. */
   page(options: { after?: number; limit: number; aor?: string }): BindingPage {
     const after = options.after ?? 0;
-    const source = options.aor === undefined
-      ? this.#inOrder.values()
-      : this.#aors.get(options.aor)?.values() ?? [];
     const found: Binding[] = [];
-    for (const { binding } of source) {
-      if (binding.sequenceNumber > after) found.push(binding);
+    for (const { binding } of this.#ordered(options.aor)) {
+      if (binding.sequenceNumber <= after) continue;
+      if (found.length === options.limit) {
+        return { bindings: found, next: found.at(-1)?.sequenceNumber ?? null };
+      }
+      found.push(binding);
     }
-    found.sort((a, b) => a.sequenceNumber - b.sequenceNumber);
-    const bindings = found.slice(0, options.limit);
-    const last = bindings.at(-1);
-    return { bindings, next: last && found.length > bindings.length ? last.sequenceNumber : null };
+    return { bindings: found, next: null };
+  }
+
+  #ordered(aor: string | undefined): Iterable<Stored> {
+    if (aor === undefined) return this.#inOrder.values();
+    const ofAor = [...this.#aors.get(aor)?.values() ?? []];
+    return ofAor.sort((a, b) => a.binding.sequenceNumber - b.binding.sequenceNumber);
   }
 
   #remove(stored: Stored, key: string): void {
-    const { aor, flow, sequenceNumber } = stored.binding;
+    this.#inOrder.delete(stored.binding.sequenceNumber);
+    this.#unlink(stored, key);
+  }
+
+  #unlink(stored: Stored, key: string): void {
+    const { aor, flow } = stored.binding;
     this.#queue.remove(stored.timer);
-    this.#inOrder.delete(sequenceNumber);
     const ofAor = this.#aors.get(aor);
     ofAor?.delete(key);
     if (ofAor?.size === 0) this.#aors.delete(aor);
