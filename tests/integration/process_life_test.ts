@@ -137,22 +137,31 @@ Deno.test({
   },
 });
 
-for (const command of [`"${DENO}" ${RUN.join(" ")}`, `"${DENO}" task start`]) {
-  const isTask = command.endsWith("task start");
+const hasNpx = await runs("npx", "--version");
+const NPX = `npx -y deno@${Deno.version.deno}`;
+
+// What is started in the background by a shell that exits, and how many processes then go on.
+for (
+  const [what, command, members] of [
+    ["deno run", `"${DENO}" ${RUN.join(" ")}`, 1],
+    ["deno task", `"${DENO}" task start`, 2],
+    ["npx", `${NPX} task start`, 4],
+  ] as const
+) {
   Deno.test({
-    name: `life: ${isTask ? "deno task start" : "deno run"} & outlives the shell that began it`,
-    ...onLinux,
+    name: `life: ${what} in the background outlives the shell that began it`,
+    ignore: Deno.build.os !== "linux" || (what === "npx" && !hasNpx),
     async fn() {
-      // The second sleep lets the server look for launchers while the shell is still there.
-      await using run = await started("sh", ["-c", `${command} & sleep 4`]);
+      // The shell is still there while the server looks for launchers.
+      await using run = await started("sh", ["-c", `${command} & wait`]);
       const chain = launcherChain(run.server, procTable);
-      assert.equal(chain.length, isTask ? 2 : 1, "the shell is no launcher");
+      assert.ok(chain.length >= members, `launchers: ${chain}`);
+      assert.ok(!chain.includes(run.child.pid), "the shell is no launcher");
       Deno.kill(run.child.pid, "SIGKILL");
       // Longer than two looks of the watch take.
       await new Promise((resolve) => setTimeout(resolve, 1500));
       assert.equal(await (await fetch(run.url)).text(), String(run.server));
       Deno.kill(run.server, "SIGTERM");
-      await gone(run.server);
       for (const pid of chain) await gone(pid);
     },
   });
@@ -161,10 +170,9 @@ for (const command of [`"${DENO}" ${RUN.join(" ")}`, `"${DENO}" task start`]) {
 for (const signal of ["SIGTERM", "SIGKILL"] as const) {
   Deno.test({
     name: `life: ${signal} to npx alone ends deno task and server (skipped without npx)`,
-    ignore: !await runs("npx", "--version"),
+    ignore: !hasNpx,
     async fn() {
-      const version = `deno@${Deno.version.deno}`;
-      await using run = await started("npx", ["-y", version, "task", "start"]);
+      await using run = await started("npx", [...NPX.split(" ").slice(1), "task", "start"]);
       const chain = launcherChain(run.server, procTable);
       assert.equal(chain.at(-1), run.child.pid, `npx is the topmost launcher of ${chain}`);
       run.child.signal(signal);
@@ -192,4 +200,15 @@ Deno.test({
     assert.equal(psTable.read(2 ** 22 + 1), undefined);
     assert.equal(procTable.read(2 ** 22 + 1), undefined);
   },
+});
+
+Deno.test("life: a fault that nobody caught is logged, and the process lives on", async () => {
+  await using run = await started(DENO, RUN);
+  for (const kind of ["throw", "reject"]) {
+    await (await fetch(`${run.url}fault?kind=${kind}`)).text();
+    await run.child.expect(new RegExp(`error process: .*error="Error: ${kind} it"\\n +at `));
+  }
+  assert.equal(await (await fetch(run.url)).text(), String(run.server));
+  run.child.signal("SIGTERM");
+  assert.equal((await run.child.ended()).code, 0);
 });

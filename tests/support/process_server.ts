@@ -1,12 +1,13 @@
 /**
  * The smallest server on the real start and end of the process: configuration, log, data folder,
  * certificate, one HTTP and one HTTPS port. Prints the ready lines; `GET /slow-end` makes its end
- * take the milliseconds of the query `ms`.
+ * take the milliseconds of the query `ms`,
+ * `GET /fault` throws or rejects where nobody catches it.
  */
 import { isExposed, isWildcardHost } from "../../src/core/config/loopback.ts";
 import { ensureCertificate } from "../../src/core/io/certificate.ts";
 import { ensureDataDirectory, ensureOperatorToken } from "../../src/core/io/files.ts";
-import { superviseLife } from "../../src/core/io/life.ts";
+import { containUnhandled, superviseLife } from "../../src/core/io/life.ts";
 import { setUpLogging } from "../../src/core/io/logging.ts";
 import { lanAddresses, mediaAddresses, ownNames } from "../../src/core/io/network.ts";
 import { readyLines } from "../../src/core/io/ready.ts";
@@ -21,6 +22,7 @@ function orRefuse<T>(result: Result<T, string>): T {
 
 const { config, warnings } = startUp(Deno.args);
 const log = setUpLogging(config.log).log("process");
+containUnhandled(log);
 for (const warning of warnings) log.warn(warning);
 const addresses = orRefuse(mediaAddresses(config));
 const { directory } = config.data;
@@ -45,6 +47,14 @@ let endMs = 0;
 const handler = (request: Request) => {
   const url = new URL(request.url);
   if (url.pathname === "/slow-end") endMs = Number(url.searchParams.get("ms"));
+  if (url.pathname === "/fault") {
+    const fault = new Error(`${url.searchParams.get("kind")} it`);
+    if (fault.message === "throw it") {
+      setTimeout(() => {
+        throw fault;
+      }, 0);
+    } else void Promise.reject(fault);
+  }
   return new Response(String(Deno.pid));
 };
 const common = { hostname: config.http.host, onListen() {} };

@@ -14,15 +14,20 @@ const REPEAT_MS = 1000;
 /** Ends of 10 s are promised; what takes longer than this is cut off. */
 export const SHUTDOWN_DEADLINE_MS = 9000;
 
+const PROCESSES = systemProcesses();
+
+/** Read at once: whoever kills npx while the server starts must not be missed. */
+const LAUNCHERS = PROCESSES ? launcherChain(Deno.pid, PROCESSES) : [];
+
 /**
  * Calls `listener` once when a launcher of this process is gone (`deno task`, npx ...). Does nothing
  * where none was there. Returns how to stop watching; never keeps the process alive.
  */
 export function watchParent(
   listener: () => void,
-  processes: ProcessTable | undefined = systemProcesses(),
+  processes: ProcessTable | undefined = PROCESSES,
+  chain: readonly number[] = LAUNCHERS,
 ): () => void {
-  const chain = processes ? launcherChain(Deno.pid, processes) : [];
   if (!processes || chain.length < 2) return () => {};
   const watched = chain.slice(0, -1);
   let isAsking = false;
