@@ -11,7 +11,7 @@ import { HousePolicy } from "./house_policy.ts";
 import { Queries } from "./queries.ts";
 import type { SessionOptions } from "./session.ts";
 import { SessionDirectory } from "./sessions.ts";
-import { type Hop, memoryHop, SipService } from "./sip_service.ts";
+import { type Hop, type HopMessage, memoryHop, SipService } from "./sip_service.ts";
 
 export interface PlaneOptions {
   readonly version: string;
@@ -36,6 +36,8 @@ export interface PlanePorts {
   readonly workers: () => readonly WorkerView[];
   /** Absent: the in-memory hop. */
   readonly hop?: Hop;
+  /** Sees every SIP message between user agents and proxy. */
+  readonly observe?: (sent: HopMessage) => void;
   /** A test's hook: told of every state that any machine enters. */
   readonly trace?: (machine: string, state: string) => void;
 }
@@ -69,6 +71,7 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
     policy,
     sentBy,
     hop: ports.hop ?? memoryHop(clock),
+    ...(ports.observe ? { observe: ports.observe } : {}),
   });
   const trace = ports.trace ? { trace: ports.trace } : {};
   const sessions = new SessionDirectory({

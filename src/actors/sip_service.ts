@@ -4,6 +4,7 @@ import type { FlowId, SessionId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { Driver } from "../core/sans_io.ts";
 import { ProxyCore, type ProxyInput, type ProxyOutput } from "../sip/proxy/proxy.ts";
+import type { SipMessage } from "../sip/message/mod.ts";
 import type { Binding, Location } from "../sip/registrar/location.ts";
 import type { Flow } from "../sip/stack.ts";
 import { type IncomingInvite, type UserAgent, UserAgents } from "../sip/user_agent/user_agents.ts";
@@ -32,6 +33,15 @@ export interface SipServiceOptions {
   /** `host:port` in Via, Contact and Record-Route. */
   readonly sentBy: string;
   readonly hop: Hop;
+  /** Sees every message as it is sent over the hop, in true order. */
+  readonly observe?: (sent: HopMessage) => void;
+}
+
+export interface HopMessage {
+  readonly flow: Flow;
+  /** Who sends it: a user agent to the proxy, or the proxy to a user agent. */
+  readonly sender: "agent" | "proxy";
+  readonly message: SipMessage;
 }
 
 /** One binding as the operators read it. */
@@ -61,8 +71,10 @@ export class SipService {
       entropy,
       log,
       sentBy,
-      send: (flow, bytes) =>
-        this.#carry(flow, () => this.#proxyDriver.feed({ type: "receive", flow, bytes })),
+      send: (flow, bytes, message) => {
+        options.observe?.({ flow, sender: "agent", message });
+        this.#carry(flow, () => this.#proxyDriver.feed({ type: "receive", flow, bytes }));
+      },
     });
   }
 
@@ -134,6 +146,7 @@ export class SipService {
     const { log } = this.#options;
     switch (output.type) {
       case "send":
+        this.#options.observe?.({ flow: output.flow, sender: "proxy", message: output.message });
         return this.#carry(output.flow, () => this.#agents.receive(output.flow, output.bytes));
       case "authentication-failed":
         return log.warn("wrong SIP credentials", {

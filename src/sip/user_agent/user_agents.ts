@@ -3,7 +3,7 @@ import { type Entropy, randomHex } from "../../core/entropy.ts";
 import type { FlowId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
 import { Driver } from "../../core/sans_io.ts";
-import { createResponse, type SipRequest, type SipResponse } from "../message/mod.ts";
+import { createResponse, type SipMessage, type SipRequest, type SipResponse } from "../message/mod.ts";
 import { Dialog } from "../dialog/dialog.ts";
 import { ALLOW } from "../dialog/requests.ts";
 import {
@@ -71,7 +71,7 @@ export interface UserAgentsOptions {
   readonly sentBy: string;
   readonly maxTransactions?: number;
   /** To the next hop. */
-  readonly send: (flow: Flow, bytes: Uint8Array) => void;
+  readonly send: (flow: Flow, bytes: Uint8Array, message: SipMessage) => void;
 }
 
 interface PendingClient {
@@ -197,7 +197,7 @@ export class UserAgents {
   #onOutput(output: StackOutput): void {
     switch (output.type) {
       case "send":
-        return this.#options.send(output.flow, output.bytes);
+        return this.#options.send(output.flow, output.bytes, output.message);
       case "request":
         return this.#guard(output.request.method, () => this.#onRequest(output));
       case "ack":
