@@ -1,6 +1,5 @@
 /// <reference lib="dom" />
 import { useEffect, useState } from "preact/hooks";
-import { countOf } from "../shared/format.ts";
 import { Mark } from "../shared/icons.tsx";
 import type { Overview } from "./api.ts";
 import { CallDetail } from "./call_detail.tsx";
@@ -49,6 +48,7 @@ export function App({ feed }: { readonly feed: Feed }) {
           <CallDetail
             key={selected}
             id={selected}
+            otherIds={otherIdsOf(overview, selected)}
             looks={looks}
             onClose={() => select(null)}
             onSelect={select}
@@ -57,6 +57,13 @@ export function App({ feed }: { readonly feed: Feed }) {
       </main>
     </>
   );
+}
+
+function otherIdsOf(overview: Overview, id: string): readonly string[] {
+  return conversationsOf([...overview.calls, ...overview.ended])
+    .map(({ lead, others }) => [lead.id, ...others.map((other) => other.id)])
+    .find((ids) => ids.includes(id))
+    ?.filter((other) => other !== id) ?? [];
 }
 
 function Summary({ overview }: { readonly overview: Overview }) {
@@ -90,10 +97,10 @@ function Figure({ name, value, note }: {
 }
 
 function uptime(seconds: number): string {
-  if (seconds < 120) return countOf(Math.floor(seconds), "second");
-  if (seconds < 7200) return countOf(Math.floor(seconds / 60), "minute");
-  if (seconds < 172_800) return countOf(Math.floor(seconds / 3600), "hour");
-  return countOf(Math.floor(seconds / 86_400), "day");
+  if (seconds < 120) return `${Math.floor(seconds)} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} days`;
 }
 
 function FeedLine({ state }: { readonly state: FeedState }) {

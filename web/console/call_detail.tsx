@@ -11,8 +11,10 @@ import { dialogWords, dtlsWords, endingWords, iceWords, ownerOf } from "./words.
 type Loaded = "loading" | "gone" | { readonly call: CallView; readonly peer: CallView | undefined };
 
 /** One call with both its legs, and the other side's call of the same conversation. */
-export function CallDetail({ id, looks, onClose, onSelect }: {
+export function CallDetail({ id, otherIds, looks, onClose, onSelect }: {
   readonly id: string;
+  /** The other calls of this conversation, the answered one first. */
+  readonly otherIds: readonly string[];
   /** Changes whenever the lists were renewed: so is this. */
   readonly looks: number;
   onClose(): void;
@@ -23,7 +25,7 @@ export function CallDetail({ id, looks, onClose, onSelect }: {
   useEffect(() => heading.current?.focus(), []);
   useEffect(() => {
     let isCurrent = true;
-    void load(id).then((found) => {
+    void load(id, otherIds[0]).then((found) => {
       if (isCurrent) setLoaded(found);
     }).catch(() => {
       // The page says that the server can't be reached; the last view stays.
@@ -31,7 +33,7 @@ export function CallDetail({ id, looks, onClose, onSelect }: {
     return () => {
       isCurrent = false;
     };
-  }, [id, looks]);
+  }, [id, otherIds[0], looks]);
   const call = typeof loaded === "object" ? loaded.call : undefined;
   return (
     <aside
@@ -65,10 +67,11 @@ export function CallDetail({ id, looks, onClose, onSelect }: {
   );
 }
 
-async function load(id: string): Promise<Loaded> {
+async function load(id: string, otherId: string | undefined): Promise<Loaded> {
   const call = await fetchCall(id);
   if (call === undefined) return "gone";
-  const peer = call.peerCallId === null ? undefined : await fetchCall(call.peerCallId);
+  const peerId = call.peerCallId ?? otherId;
+  const peer = peerId === undefined ? undefined : await fetchCall(peerId);
   return { call, peer };
 }
 

@@ -1,4 +1,5 @@
 /// <reference lib="dom" />
+import type { RefObject } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { clockOf, percentOf } from "../shared/format.ts";
 import { useNow } from "../shared/hooks.ts";
@@ -44,22 +45,31 @@ export function Stage({ phone, call, isOnStage }: {
           <figcaption>You</figcaption>
         </figure>
       </div>
-      <div class="stage-words">
-        {/* Each change of the call is spoken. */}
-        <div role={call.phase === "incoming" ? "alert" : "status"}>
-          <h1 ref={heading} tabIndex={-1}>{callWords(call)}</h1>
-        </div>
-        {call.connectedAt !== null && <Timer since={call.connectedAt} />}
-      </div>
-      {isTalking && (
+      {isOnStage && <Words call={call} heading={heading} />}
+      {isOnStage && isTalking && (
         <div class="meters">
           <LevelMeter label={`Level of ${call.peer}`} name={call.peer} box={remote} />
           <LevelMeter label="Your level" name={call.isMuted ? "You (muted)" : "You"} box={local} />
         </div>
       )}
-      {isTalking && call.quality !== null && <QualityLine quality={call.quality} />}
-      <CallControls phone={phone} call={call} />
+      {isOnStage && isTalking && call.quality !== null && <QualityLine quality={call.quality} />}
+      {isOnStage && <CallControls phone={phone} call={call} />}
     </section>
+  );
+}
+
+function Words({ call, heading }: {
+  readonly call: CallState;
+  readonly heading: RefObject<HTMLHeadingElement | null>;
+}) {
+  return (
+    <div class="stage-words">
+      {/* Each change of the call is spoken. */}
+      <div role={call.phase === "incoming" ? "alert" : "status"}>
+        <h1 ref={heading} tabIndex={-1}>{callWords(call)}</h1>
+      </div>
+      {call.connectedAt !== null && <Timer since={call.connectedAt} />}
+    </div>
   );
 }
 

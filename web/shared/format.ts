@@ -16,10 +16,6 @@ export function percentOf(value: number): string {
   return `${value.toFixed(value >= 10 ? 0 : 1)} %`;
 }
 
-export function countOf(value: number, one: string, many = `${one}s`): string {
-  return `${value.toLocaleString("en")} ${value === 1 ? one : many}`;
-}
-
 /** Seconds between an ISO 8601 time and `now` (ms since the epoch); never negative. */
 export function secondsSince(iso: string, now: number): number {
   const start = Date.parse(iso);
