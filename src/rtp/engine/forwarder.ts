@@ -1,4 +1,5 @@
 import type { Instant } from "../../core/clock.ts";
+import type { PayloadKind } from "../contract.ts";
 import {
   isCompound,
   PLI_LENGTH,
@@ -8,7 +9,7 @@ import {
 } from "../rtcp/rtcp.ts";
 import { rtpHeaderLength } from "../srtp/context.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { isMainCodec, type ReceiveStream } from "./receive_statistics.ts";
+import { isMainCodec, isRed, type ReceiveStream } from "./receive_statistics.ts";
 import type { MediaShell } from "./shell.ts";
 
 /** At most one key frame request to each stream in this time, ms. */
@@ -117,22 +118,25 @@ export class Forwarder implements ReportListener {
     const payload = endpoint.payloads[arena[offset + 1]! & 0x7f]!;
     const sequence = (arena[offset + 2]! << 8) | arena[offset + 3]!;
     stream.packet(sequence, int32(arena, offset + 4), payload?.clockRate ?? 0, now);
-    if (payload === null || payload === stream.payload) return;
-    this.#learn(endpoint, stream, payload, now);
+    if (payload === null || payload === stream.outer) return;
+    this.#learn(endpoint, stream, payload, offset, now);
   }
 
   /** A payload type that this stream did not have before. */
   #learn(
     endpoint: Endpoint,
     stream: ReceiveStream,
-    payload: NonNullable<ReceiveStream["payload"]>,
+    outer: PayloadKind,
+    offset: number,
     now: Instant,
   ): void {
-    const isNew = stream.payload === null;
-    if (!isMainCodec(payload)) {
-      stream.payload ??= payload;
+    const payload = isRed(outer) ? this.#inner(endpoint, offset) : outer;
+    if (payload === null || !isMainCodec(payload)) {
+      stream.payload ??= outer;
       return;
     }
+    const isNew = stream.outer === null;
+    stream.outer = outer;
     stream.payload = payload;
     endpoint.receive[payload.kind] = payload;
     const seen = payload.kind === "audio" ? endpoint.audioSeen : endpoint.videoSeen;
@@ -143,6 +147,14 @@ export class Forwarder implements ReportListener {
     }
     // Its first key frame may have come before the keys.
     if (isNew && payload.kind === "video" && endpoint.early > 0) this.askKeyFrames(endpoint, now);
+  }
+
+  /** What the first block of a RED packet holds (RFC 2198 3); null: not known. */
+  #inner(endpoint: Endpoint, offset: number): PayloadKind | null {
+    // The packet was checked and lies in a slot: reading past its end finds room, not another's bytes.
+    const header = rtpHeaderLength(this.#arena, offset, this.#arena.length - offset);
+    if (header < 0) return null;
+    return endpoint.payloads[this.#arena[offset + header]! & 0x7f] ?? null;
   }
 
   /** To be called when anything has changed that decides whether this endpoint's packets may pass. */

@@ -9,8 +9,10 @@ const MAX_MISORDER = 1024;
 const MAX_STREAMS = 64;
 
 export class ReceiveStream {
-  /** Of the last packet; what it is a stream of. */
+  /** What it is a stream of, inside RED where that is used. */
   payload: PayloadKind | null = null;
+  /** The payload type that told so: RED itself, or the same as `payload`; null before. */
+  outer: PayloadKind | null = null;
   received = 0;
   /** Expected and received before the sequence last started anew. */
   #expectedBefore = 0;
@@ -82,6 +84,11 @@ const BESIDES: ReadonlySet<string> = new Set([
 /** A payload that says which codec a side speaks. */
 export function isMainCodec(payload: PayloadKind): boolean {
   return !BESIDES.has(payload.codec.toLowerCase());
+}
+
+/** Redundant audio data, which browsers also use to carry video with its FEC (RFC 2198, RFC 5109). */
+export function isRed(payload: PayloadKind): boolean {
+  return payload.codec.toLowerCase() === "red";
 }
 
 /** All streams of one endpoint. */
