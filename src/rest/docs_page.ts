@@ -1,4 +1,4 @@
-import { escapeHtml, page } from "./html.ts";
+import { escapeHtml, page, proseHtml } from "./html.ts";
 import type { OpenApiDocument, OpenApiOperation } from "./openapi.ts";
 import { PROBLEM_KINDS, type ProblemSlug } from "./problem.ts";
 
@@ -20,12 +20,12 @@ export function docsPage(document: OpenApiDocument): string {
   );
   const problems = Object.entries(PROBLEM_KINDS).map(([slug, kind]) =>
     `<tr><td><a href="/problems/${slug}"><code>${slug}</code></a></td><td>${kind.status}</td>` +
-    `<td>${escapeHtml(kind.meaning)}</td></tr>`
+    `<td>${proseHtml(kind.meaning)}</td></tr>`
   );
   return page(
     "API",
     [
-      `<h1>Port Zero API</h1><p>${escapeHtml(String(document.info.description))}</p>`,
+      `<h1>Port Zero API</h1><p>${proseHtml(String(document.info.description))}</p>`,
       `<p>Version ${escapeHtml(String(document.info.version))}, as `,
       `<a href="/api/openapi.json">OpenAPI ${document.openapi}</a>.</p>`,
       ...sections,
@@ -41,7 +41,7 @@ export function problemPage(slug: ProblemSlug): string {
   const kind = PROBLEM_KINDS[slug];
   return page(
     kind.title,
-    `<h1>${escapeHtml(kind.title)}</h1><p>${escapeHtml(kind.meaning)}</p>` +
+    `<h1>${escapeHtml(kind.title)}</h1><p>${proseHtml(kind.meaning)}</p>` +
       `<p>Type <code>/problems/${slug}</code>, status ${kind.status}.</p>`,
   );
 }
@@ -49,15 +49,15 @@ export function problemPage(slug: ProblemSlug): string {
 function operationHtml(path: string, method: string, each: OpenApiOperation): string {
   const parameters = each.parameters.map((parameter) =>
     `<tr><td><code>${escapeHtml(parameter.name)}</code></td><td>${parameter.in}</td>` +
-    `<td>${escapeHtml(parameter.description)}</td>` +
+    `<td>${proseHtml(parameter.description)}</td>` +
     `<td><code>${escapeHtml(JSON.stringify(parameter.schema))}</code></td></tr>`
   );
   const responses = Object.entries(each.responses).map(([status, response]) =>
-    `<tr><td>${status}</td><td>${escapeHtml(response.description)}</td>` +
+    `<tr><td>${status}</td><td>${proseHtml(response.description)}</td>` +
     `<td>${reference(response.content)}</td></tr>`
   );
   return `<details id="${escapeHtml(each.operationId)}"><summary><b>${method.toUpperCase()}</b> ` +
-    `<code>${escapeHtml(path)}</code> ${escapeHtml(each.summary)}</summary><div class="inside">` +
+    `<code>${escapeHtml(path)}</code> ${proseHtml(each.summary)}</summary><div class="inside">` +
     (parameters.length > 0 ? `<h3>Parameters</h3><table>${parameters.join("")}</table>` : "") +
     (each.requestBody ? `<h3>Body</h3>${json(each.requestBody)}` : "") +
     `<h3>Answers</h3><table>${responses.join("")}</table></div></details>`;

@@ -5,7 +5,7 @@ const COMMON: Readonly<Record<string, string>> = {
   "referrer-policy": "no-referrer",
   "permissions-policy": "microphone=(self), camera=(self), display-capture=(self), " +
     "speaker-selection=(self), autoplay=(self), fullscreen=(self), geolocation=(), payment=(), " +
-    "usb=(), serial=(), hid=(), bluetooth=()",
+    "usb=(), serial=(), hid=()",
 };
 
 /** Nothing but our own files; the page may open WebSockets to the server that its user types in. */

@@ -1,4 +1,4 @@
-/** The frame of the pages that the server itself writes: no script of their own, nothing from elsewhere. */
+/** The frame of the pages that the server itself writes; nothing in them comes from elsewhere. */
 
 const STYLE = `
 :root { color-scheme: light dark; --ink: light-dark(#1a1d21, #e6e8ea);
@@ -12,7 +12,7 @@ code, pre { font: 0.875rem/1.5 ui-monospace, monospace; overflow-wrap: anywhere;
 pre { background: var(--soft); padding: 0.75rem; border-radius: 0.375rem; white-space: pre-wrap; }
 details { border: 1px solid var(--line); border-radius: 0.5rem; margin: 0.5rem 0; }
 summary { padding: 0.6rem 0.8rem; cursor: pointer; }
-summary b { display: inline-block; min-width: 4.5rem; color: var(--accent); }
+summary b { display: inline-block; min-width: 5.5rem; color: var(--accent); }
 .inside { padding: 0 0.8rem 0.8rem; }
 table { border-collapse: collapse; width: 100%; display: block; overflow-x: auto; }
 th, td { text-align: left; padding: 0.3rem 0.8rem 0.3rem 0; vertical-align: top;
@@ -37,4 +37,9 @@ const ENTITIES: Readonly<Record<string, string>> = {
 
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+}
+
+/** Text with code between backticks, as HTML. */
+export function proseHtml(text: string): string {
+  return escapeHtml(text).replace(/`([^`]+)`/g, "<code>$1</code>");
 }

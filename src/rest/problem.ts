@@ -72,6 +72,11 @@ export const PROBLEM_KINDS = {
     title: "Too many at the same time",
     meaning: "A limit of the server is reached; try again later.",
   },
+  "stopping": {
+    status: 503,
+    title: "The server is stopping",
+    meaning: "It was told to end before it could answer; ask again when it is back.",
+  },
   "internal": {
     status: 500,
     title: "The server failed",

@@ -40,8 +40,38 @@ export interface Listeners {
 
 interface Running {
   readonly server: Deno.HttpServer<Deno.NetAddr>;
-  readonly abort: AbortController;
+  readonly pending: PendingAnswers;
   readonly listener: Listener;
+}
+
+/** After its deadline a shutdown waits this long for the last bytes to leave, ms. */
+const GRACE_MS = 250;
+
+/**
+ * Requests that are being answered, so that a shutdown can end them: aborting a `Deno.serve` that is
+ * shutting down throws inside Deno, where nobody can catch it.
+ */
+class PendingAnswers {
+  readonly #resolvers = new Set<(response: Response) => void>();
+
+  answer(work: () => Response | Promise<Response>): Promise<Response> {
+    const { promise, resolve, reject } = Promise.withResolvers<Response>();
+    this.#resolvers.add(resolve);
+    Promise.try(work).then(resolve, reject).finally(() => this.#resolvers.delete(resolve));
+    return promise;
+  }
+
+  /** Answers all that is left with 503. */
+  endAll(): void {
+    for (const resolve of this.#resolvers) {
+      resolve(
+        problemResponse(
+          problem("stopping", "The server was told to end before it could answer"),
+          "/",
+        ),
+      );
+    }
+  }
 }
 
 /** Opens all of them or none. They are aliases of one handler. */
@@ -70,13 +100,14 @@ export async function startListeners(
 }
 
 function listen(spec: ListenerSpec, app: WebApp, log: Log): Result<Running, ListenFault> {
-  const abort = new AbortController();
-  const handler = (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) =>
-    app.fetch(request, { remoteAddress: plainAddress(info.remoteAddr.hostname) });
+  const pending = new PendingAnswers();
+  const handler = (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => {
+    const remoteAddress = plainAddress(info.remoteAddr.hostname);
+    return pending.answer(() => app.fetch(request, { remoteAddress }));
+  };
   const options = {
     hostname: spec.host,
     port: spec.port,
-    signal: abort.signal,
     // Deno would print a line of its own.
     onListen: () => {},
     onError: (error: unknown) => {
@@ -90,7 +121,7 @@ function listen(spec: ListenerSpec, app: WebApp, log: Log): Result<Running, List
       : Deno.serve(options, handler);
     const { hostname: host, port } = server.addr;
     const listener = { name: spec.name, host, port, isSecure: spec.tls !== undefined };
-    return ok({ server, abort, listener });
+    return ok({ server, pending, listener });
   } catch (error) {
     return err(listenFault(spec, error));
   }
@@ -117,12 +148,16 @@ function listenFault(spec: ListenerSpec, error: unknown): ListenFault {
 }
 
 async function stop(running: Running, deadlineMs: number): Promise<void> {
-  const timer = setTimeout(() => running.abort.abort(), deadlineMs);
+  const over = Promise.withResolvers<void>();
+  const deadline = setTimeout(() => running.pending.endAll(), deadlineMs);
+  // Whoever then still keeps a connection open, by reading slowly or sending half a request, loses it
+  // with the process.
+  const end = setTimeout(over.resolve, deadlineMs + GRACE_MS);
   try {
-    await running.server.shutdown();
-    await running.server.finished;
+    await Promise.race([running.server.shutdown(), over.promise]);
   } finally {
-    clearTimeout(timer);
+    clearTimeout(deadline);
+    clearTimeout(end);
   }
 }
 
