@@ -154,6 +154,9 @@ function describe(bytes: Uint8Array): string {
   return message.kind === "request" ? message.method : `${message.status} ${message.cseq.method}`;
 }
 
+/** How long a caller waits for a final response and a callee rings, ms; longer than timer C. */
+const GIVE_UP_AFTER = 240_000;
+
 export interface Behaviour {
   /** ms from INVITE to 180; undefined: no 180. */
   readonly ringAfter: number | undefined;
@@ -203,6 +206,8 @@ export class Phone {
   readonly #incoming = new Map<ServerTransactionId, Incoming>();
   readonly #sent = new Map<string, SipRequest>();
   readonly #behaviour: Behaviour;
+  /** False once the flow broke. */
+  connected = true;
   #sequence = 0;
   #ids = 0;
 
@@ -235,6 +240,7 @@ export class Phone {
 
   /** The flow breaks for both ends. */
   disconnect(): void {
+    this.connected = false;
     this.#world.closeFlow(this.flow);
     this.#driver.feed({ type: "flow-closed", flow: this.flow.id });
   }
@@ -265,6 +271,8 @@ export class Phone {
     });
     this.outcomes.set(callId, []);
     this.send(request, `invite ${callId}`);
+    // A ringing INVITE has no timer of its own: a 2xx lost with its sender would hang it for ever.
+    this.#world.clock.setTimeout(() => this.cancel(callId), GIVE_UP_AFTER);
     return callId;
   }
 
@@ -353,6 +361,8 @@ export class Phone {
     if (!made.ok) throw new Error(made.error);
     this.#incoming.set(id, { id, request, dialog: made.value, answered: false });
     const { ringAfter, answerAfter, answer } = this.#behaviour;
+    // A CANCEL needs a provisional to have got through: without a limit a phone might ring for ever.
+    this.#world.clock.setTimeout(() => this.#answer(id, 480), GIVE_UP_AFTER);
     if (ringAfter !== undefined) {
       this.#world.clock.setTimeout(() => this.#answer(id, 180), ringAfter);
     }
