@@ -10,6 +10,7 @@ import {
   checkOrigin,
   checkToken,
   isCorsPath,
+  pathOf,
   preflight,
   whoIsAsked,
 } from "./gate.ts";
@@ -82,7 +83,9 @@ function createRoutes(
   events: EventStreams,
   limits: WebLimits,
 ): Hono {
-  const app = new Hono();
+  // Routed by the very text that the checks have looked at: Hono would decode it once more, and
+  // `/%61pi` would pass them as something else.
+  const app = new Hono({ getPath: pathOf });
   addApiRoutes(app, options, events, limits);
   addConsoleRoutes(app, options, token, limits);
   addStaticRoutes(app, options.pages);

@@ -20,6 +20,11 @@ function isBelow(path: string, roots: readonly string[]): boolean {
   return roots.some((root) => path === root || path.startsWith(`${root}/`));
 }
 
+/** Path as the URL standard leaves it: dots resolved, percent signs untouched. */
+export function pathOf(request: Request): string {
+  return new URL(request.url).pathname;
+}
+
 /** Reads what the checks need; a Host that names nobody of ours is a fault (DNS rebinding). */
 export function whoIsAsked(request: Request, rules: AccessRules): Asked | Problem {
   const url = new URL(request.url);
@@ -36,7 +41,7 @@ export function whoIsAsked(request: Request, rules: AccessRules): Asked | Proble
     }
   }
   return {
-    path: url.pathname,
+    path: pathOf(request),
     host: hostName(url.host)!,
     origin: request.headers.get("origin"),
     isSecure: url.protocol === "https:",

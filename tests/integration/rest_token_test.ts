@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { silentLog } from "../../src/core/log.ts";
 import { createWebApp } from "../../src/rest/app.ts";
 import { MemoryControlPlane } from "../support/memory_control_plane.ts";
-import { plainPages, startWebFace, type WebFace } from "../support/web_face.ts";
+import { plainPages, rawRequest, startWebFace, type WebFace } from "../support/web_face.ts";
 
 const TOKEN = "correct-horse-battery-staple";
 
@@ -110,4 +110,28 @@ Deno.test("the token page gives a strict cookie that opens console and REST", as
   });
   assert.equal(plainForm.status, 415);
   await plainForm.body?.cancel();
+});
+
+Deno.test("no way of writing a path gets past the token", async () => {
+  await using face = await exposed();
+  const paths = [
+    ..."/%61pi/calls //api/calls /api%2fcalls /./api/calls /x/../api/calls /x/%2e%2e/api/calls"
+      .split(" "),
+    ..."/API/calls /api//calls /api/calls/ /api;x/calls /%2561pi/calls /%2fapi/calls".split(" "),
+    ..."/client2/../api/calls /client2/%2e%2e/api/calls /console/token/../../api/calls".split(" "),
+    ..."/%63onsole /console%2f /console/token%2f../ /rest-ap%69/call/find_all /api\\calls".split(
+      " ",
+    ),
+    ..."/console/token.js/../../api/calls /api/calls?x=/console/token /%61pi/events".split(" "),
+  ];
+  for (const path of paths) {
+    for (const target of [path, `http://127.0.0.1:${face.port}${path}`]) {
+      const { status, text } = await rawRequest(
+        face.port,
+        `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`,
+      );
+      assert.ok([400, 401, 404].includes(status), `${target}: ${status}`);
+      assert.doesNotMatch(text, /call-1|page \/console/);
+    }
+  }
 });
