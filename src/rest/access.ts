@@ -1,7 +1,7 @@
 /**
- * Who may talk to us: the Host and Origin rules of the web face. Loopback is no wall, since any page
- * in the browser can send requests to it; what protects us is that a browser says by which name it
- * calls (Host, against DNS rebinding) and which page asks (Origin).
+ * Who may talk to us: the Host and Origin rules of the web face. Loopback is no wall, since any
+ * page in the browser can send requests to it; what protects us is that a browser says by which
+ * name it calls (Host, against DNS rebinding) and which page asks (Origin).
  */
 
 export interface AccessRules {

@@ -2,8 +2,8 @@ import type { ControlPlane, DomainEvent } from "../actors/control_plane.ts";
 import type { WebLimits } from "./types.ts";
 
 /**
- * `/api/events`: facts as Server-Sent Events (WHATWG HTML 9.2). The id is the event's sequence number,
- * so a browser that comes back with Last-Event-ID misses nothing the bus still has.
+ * `/api/events`: facts as Server-Sent Events (WHATWG HTML 9.2). The id is the event's sequence
+ * number, so a browser that comes back with Last-Event-ID misses nothing the bus still has.
  */
 export class EventStreams {
   readonly #plane: ControlPlane;

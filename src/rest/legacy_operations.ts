@@ -15,8 +15,8 @@ import { type Problem, problem } from "./problem.ts";
 
 /**
  * The Web Call Server's `/rest-api/call` and `/rest-api/connection`, with its field names and codes
- * (vendor's REST documentation). Values may come as strings; fields unknown to us are ignored, as the
- * original does; a filter that nothing fits gives 404.
+ * (vendor's REST documentation). Values may come as strings; fields unknown to us are ignored, as
+ * the original does; a filter that nothing fits gives 404.
  */
 
 /** A string or number without control characters, `most` characters at most. */
@@ -134,7 +134,9 @@ function* legacyConnections(plane: ControlPlane): Generator<LegacyObject> {
   }
 }
 
-/** `find` and `find_all`, by POST and by GET (the vendor's helper uses GET where there is no body). */
+/**
+ * `find` and `find_all`, by POST and by GET (the vendor's helper uses GET where there is no body).
+ */
 function finders(
   noun: "call" | "connection",
   fields: readonly string[],

@@ -4,9 +4,9 @@ import { err, ok, type Result } from "../core/result.ts";
 import { type Problem, problem, type ProblemSlug } from "./problem.ts";
 
 /**
- * One operation of the HTTP API: what validates its input, what describes it in OpenAPI, and what it
- * does, in one value. The app routes from these and the document is generated from them, so neither
- * can say what the other does not.
+ * One operation of the HTTP API: what validates its input, what describes it in OpenAPI, and what
+ * it does, in one value. The app routes from these and the document is generated from them, so
+ * neither can say what the other does not.
  */
 export interface Operation {
   readonly id: string;
@@ -121,7 +121,10 @@ function parseBody(body: unknown, schema: z.ZodObject): Result<unknown, Problem>
   return err(fault("Field", value as Readonly<Record<string, unknown>>, schema, parsed.error));
 }
 
-/** The first issue in words: which value, and what was expected (the field's `expected` in its meta). */
+/**
+ * The first issue in words: which value, and what was expected (the field's `expected` in its
+ * meta).
+ */
 function fault(
   kind: string,
   values: Readonly<Record<string, unknown>>,

@@ -38,7 +38,9 @@ function digest(text: string): Uint8Array {
   return createHash("sha256").update(text).digest();
 }
 
-/** Two names, since a browser keeps a plain page from replacing a Secure cookie of the same name. */
+/**
+ * Two names, since a browser keeps a plain page from replacing a Secure cookie of the same name.
+ */
 function cookieName(isSecure: boolean): string {
   return isSecure ? "__Host-portzero" : "portzero";
 }

@@ -10,8 +10,9 @@ import type {
 } from "../actors/control_plane.ts";
 
 /**
- * The views of the API as schemas: what `/api/openapi.json` describes and the tests hold the answers
- * against. That they fit the control plane's types is checked by the compiler at the end of this file.
+ * The views of the API as schemas: what `/api/openapi.json` describes and the tests hold the
+ * answers against. That they fit the control plane's types is checked by the compiler at the end of
+ * this file.
  */
 
 const time = () => z.iso.datetime();

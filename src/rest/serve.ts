@@ -32,8 +32,8 @@ export interface ListenFault {
 export interface Listeners {
   readonly listeners: readonly Listener[];
   /**
-   * Takes no more requests, says goodbye to streams and sockets, and waits for what is being answered,
-   * `deadlineMs` at most.
+   * Takes no more requests, says goodbye to streams and sockets, and waits for what is being
+   * answered, `deadlineMs` at most.
    */
   shutdown(deadlineMs: number): Promise<void>;
 }
@@ -48,8 +48,8 @@ interface Running {
 const GRACE_MS = 250;
 
 /**
- * Requests that are being answered, so that a shutdown can end them: aborting a `Deno.serve` that is
- * shutting down throws inside Deno, where nobody can catch it.
+ * Requests that are being answered, so that a shutdown can end them: aborting a `Deno.serve` that
+ * is shutting down throws inside Deno, where nobody can catch it.
  */
 class PendingAnswers {
   readonly #resolvers = new Set<(response: Response) => void>();
@@ -150,8 +150,8 @@ function listenFault(spec: ListenerSpec, error: unknown): ListenFault {
 async function stop(running: Running, deadlineMs: number): Promise<void> {
   const over = Promise.withResolvers<void>();
   const deadline = setTimeout(() => running.pending.endAll(), deadlineMs);
-  // Whoever then still keeps a connection open, by reading slowly or sending half a request, loses it
-  // with the process.
+  // Whoever then still keeps a connection open, by reading slowly or sending half a request, loses
+  // it with the process.
   const end = setTimeout(over.resolve, deadlineMs + GRACE_MS);
   try {
     await Promise.race([running.server.shutdown(), over.promise]);

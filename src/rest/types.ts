@@ -49,7 +49,9 @@ export interface StaticFile {
 export interface Pages {
   /** `/`, `/console` or `/assets/...`; undefined where there is none. */
   page(path: string): StaticFile | undefined;
-  /** A path inside the Web SDK's package, such as `flashphoner.js`; undefined where there is none. */
+  /**
+   * A path inside the Web SDK's package, such as `flashphoner.js`; undefined where there is none.
+   */
   sdk(path: string): Promise<StaticFile | undefined>;
 }
 

@@ -19,7 +19,7 @@ async function withCalls(): Promise<WebFace> {
   return face;
 }
 
-Deno.test("find_all gives live calls with all members, by POST and GET, with and without body", async () => {
+Deno.test("find_all gives live calls with all members, by POST and GET", async () => {
   await using face = await withCalls();
   const answers = await Promise.all([
     face.post("/rest-api/call/find_all", {}),
@@ -37,7 +37,7 @@ Deno.test("find_all gives live calls with all members, by POST and GET, with and
   }
 });
 
-Deno.test("find takes any subset of the call object; values may be strings; nothing is 404", async () => {
+Deno.test("find takes any subset of the call object; nothing that fits is 404", async () => {
   await using face = await withCalls();
   const cases: readonly (readonly [Record<string, unknown>, string[] | 404])[] = [
     [{ callId: "call-1" }, ["call-1"]],

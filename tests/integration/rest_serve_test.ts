@@ -116,7 +116,7 @@ Deno.test("an address that is not ours and a bad certificate are faults too", as
   assert.match(bad.error.text, /^Cannot listen on 127\.0\.0\.1:0 \(https\): /);
 });
 
-Deno.test("shutdown waits for an answer that is under way, and no longer than its deadline", async () => {
+Deno.test("shutdown waits for an answer under way, no longer than its deadline", async () => {
   const asked = Promise.withResolvers<void>();
   const askedForever = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
