@@ -22,6 +22,8 @@ import {
 } from "../../src/sip/message/mod.ts";
 
 const RUNS = 20_000;
+/** A failure shrinks for this long at most, ms; the seed it prints replays it. */
+const interruptAfterTimeLimit = 20_000;
 
 const token = fc.stringMatching(/^[A-Za-z0-9!%*_+`'~.-]{1,12}$/);
 const text = fc.string({ unit: "grapheme", maxLength: 20 }).map((t) => t.replace(/[\r\n]/g, "x"));
@@ -122,7 +124,7 @@ Deno.test("property: parsing what was serialised gives the same message, sound a
       if (message.kind === "request") assert.ok(sound.ok, JSON.stringify(sound));
       assert.deepEqual(serialize(again), bytes);
     }),
-    { numRuns: 3000 },
+    { numRuns: 3000, interruptAfterTimeLimit },
   );
 });
 
@@ -143,7 +145,7 @@ Deno.test("property: typed values read back as they were written", () => {
         [v.transport, v.host, v.port, v.branch],
       );
     }),
-    { numRuns: 5000 },
+    { numRuns: 5000, interruptAfterTimeLimit },
   );
 });
 
@@ -168,7 +170,7 @@ Deno.test("property: any split of a stream gives the same messages", () => {
       found.forEach((message, i) => assertSame(message, items[i]![0]));
       assert.equal(framer.pendingBytes, 0);
     }),
-    { numRuns: 1500 },
+    { numRuns: 1500, interruptAfterTimeLimit },
   );
 });
 
@@ -239,7 +241,7 @@ Deno.test("property: mutated messages never throw, nor do the answers to them", 
         new StreamFramer().push(mutated);
       },
     ),
-    { numRuns: RUNS },
+    { numRuns: RUNS, interruptAfterTimeLimit },
   );
 });
 
@@ -248,7 +250,7 @@ Deno.test("property: bytes of any kind survive decoding and encoding", () => {
     fc.property(fc.uint8Array({ maxLength: 12 }), (bytes) => {
       assert.deepEqual(encodeText(decodeText(bytes)), bytes);
     }),
-    { numRuns: RUNS },
+    { numRuns: RUNS, interruptAfterTimeLimit },
   );
 });
 
@@ -259,6 +261,6 @@ Deno.test("property: any user name makes a URI that says it", () => {
       const made = parseUri(`${SipUri.of({ user, host: "h" })}`);
       assert.ok(made.ok && made.value.user === user);
     }),
-    { numRuns: 5000 },
+    { numRuns: 5000, interruptAfterTimeLimit },
   );
 });
