@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { BROWSER_TEST, Lab, Person } from "./pages_lab.ts";
+
+/** The operators' page against the real server. */
+
+Deno.test({
+  ...BROWSER_TEST,
+  name: "the console shows a call by itself, in full, and ends it",
+  async fn() {
+    await using lab = await Lab.open();
+    const context = await lab.browser();
+    const operator = await context.newPage();
+    await operator.goto(`${lab.url}console`);
+    await operator.getByText("No calls at the moment.").waitFor();
+    await operator.getByText("Nobody is connected.").waitFor();
+
+    const alice = await Person.comeIn(lab, context, "alice");
+    const bob = await Person.comeIn(lab, context, "bob");
+    const sessions = operator.getByRole("table", { name: /^Sessions/ });
+    await sessions.getByRole("row", { name: /bob/ }).waitFor();
+    await alice.calls("bob");
+    const live = operator.getByRole("table", { name: /^Live calls/ });
+    await live.getByRole("row", { name: /alice.*bob.*Ringing/ }).waitFor();
+    await bob.press("Answer");
+    await live.getByRole("row", { name: /alice.*bob.*Active.*opus/ }).waitFor();
+    // Two calls, but one conversation.
+    assert.equal(await live.getByRole("row").count(), 2);
+
+    await live.getByRole("button", { name: "alice to bob", exact: true }).click();
+    const detail = operator.getByRole("complementary", { name: "alice → bob" });
+    for (const side of ["Side of alice", "Side of bob"]) {
+      const facts = detail.getByRole("region", { name: side });
+      await facts.getByText("connected").first().waitFor();
+      await facts.getByText(/[1-9]\d* packets/).first().waitFor();
+      await facts.getByText("confirmed").waitFor();
+    }
+
+    const hangup = live.getByRole("button", { name: "Hang up the call from alice to bob" });
+    await hangup.click();
+    await live.getByRole("button", { name: "Keep" }).click();
+    await hangup.click();
+    await live.getByRole("button", { name: "End call" }).click();
+    await alice.sees("The call with bob has ended");
+    const ended = operator.getByRole("table", { name: /^Ended calls/ });
+    await ended.getByRole("row", { name: /alice.*bob.*operator/ }).waitFor();
+    await operator.getByText("No calls at the moment.").waitFor();
+  },
+});
+
+Deno.test({
+  ...BROWSER_TEST,
+  name: "the console says when the server is gone, and goes on when it is back",
+  async fn() {
+    await using lab = await Lab.open();
+    const operator = await (await lab.browser()).newPage();
+    await operator.goto(`${lab.url}console`);
+    await operator.getByText("No calls at the moment.").waitFor();
+    await lab.stopServer();
+    await operator.getByText("The connection to the server is lost.").waitFor();
+    await lab.startServer();
+    await operator.getByText("The connection to the server is lost.").waitFor({
+      state: "detached",
+    });
+  },
+});
