@@ -245,11 +245,11 @@ export class Phone {
     this.#driver.feed({ type: "flow-closed", flow: this.flow.id });
   }
 
-  register(expires = 3600, contact = `<${this.contact}>`): void {
+  register(expires = 3600, contact = `<${this.contact}>`, aor = this.aor): void {
     const request = createRegister({
-      aor: this.aor,
+      aor,
       requestUri: `sip:${REALM}`,
-      from: `<${this.aor}>;tag=${randomHex(this.#entropy, 32)}`,
+      from: `<${aor}>;tag=${randomHex(this.#entropy, 32)}`,
       callId: `register-${this.flow.id}`,
       sequence: ++this.#sequence,
       contact,
@@ -264,7 +264,7 @@ export class Phone {
     const request = createInvite({
       requestUri: user.startsWith("sip:") ? user : `sip:${user}@${REALM}`,
       from: `<${from}>;tag=${randomHex(this.#entropy, 32)}`,
-      to: `<sip:${user}@${REALM}>`,
+      to: user.startsWith("sip:") ? `<${user}>` : `<sip:${user}@${REALM}>`,
       callId,
       sequence: ++this.#sequence,
       contact: `<${this.contact}>`,

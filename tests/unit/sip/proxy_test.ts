@@ -266,6 +266,27 @@ Deno.test("nobody calls or registers in another's name", () => {
   assert.deepEqual(bob.heard, ["200 REGISTER"]);
 });
 
+Deno.test("one account's password does not open another", () => {
+  const world = new World({ accounts: { "1000": "1234", "1001": "5678" } });
+  const thief = world.phone("1001", {}, "5678");
+  thief.register(3600, undefined, `sip:1000@${REALM}`);
+  world.clock.advance(10);
+  assert.deepEqual(thief.heard, ["401 REGISTER", "403 REGISTER"]);
+  assert.equal(world.proxy.bindingCount, 0);
+  assert.equal(world.events.filter((e) => e.type === "authentication-failed").length, 1);
+});
+
+Deno.test("who knows a contact may not call it without a right of his own", () => {
+  const { world, bob } = couple();
+  const mallory = world.phone("mallory");
+  mallory.register();
+  world.clock.advance(10);
+  const callId = mallory.invite(bob.contact, `sip:alice@${REALM}`);
+  world.clock.advance(100);
+  assert.deepEqual(mallory.outcomes.get(callId), [{ kind: "final", status: 403 }]);
+  assert.ok(!bob.heard.includes("INVITE"));
+});
+
 Deno.test("a Contact that looks like another's address draws no calls", () => {
   const world = new World({ accounts: { "1000": "1234" } });
   const mallory = world.phone("mallory");

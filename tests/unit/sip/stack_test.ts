@@ -11,6 +11,10 @@ import {
 } from "../../../src/sip/message/mod.ts";
 import { clientTransactionId, SipStack, type StackOutput } from "../../../src/sip/stack.ts";
 import type { StackInput } from "../../../src/sip/stack_io.ts";
+import type { ServerTransactionId } from "../../../src/sip/transaction/ids.ts";
+import { InviteServerTransaction } from "../../../src/sip/transaction/invite_server.ts";
+import { TransactionTable } from "../../../src/sip/transaction/table.ts";
+import { DEFAULT_TIMERS } from "../../../src/sip/transaction/timers.ts";
 import { bytesOf, flow, request, requestText, response } from "../../support/sip_fixtures.ts";
 
 /** One stack, one flow, a clock; what was sent as `+ms WHAT`. */
@@ -396,4 +400,27 @@ Deno.test("UDP asks for rport, reliable transports do not; the Via names us", ()
     assert.match(via.branch ?? "", /^z9hG4bK[0-9a-f]{24}$/);
     assert.equal(via.rport !== undefined, !isReliable(bench.flow));
   }
+});
+
+Deno.test("a table of transactions forgets the ones that ended, by every key", () => {
+  const table = new TransactionTable();
+  const f = flow("f");
+  const invite = request("INVITE");
+  const machine = new InviteServerTransaction(invite, true, DEFAULT_TIMERS);
+  const id = "s1" as ServerTransactionId;
+  const entry = table.addServer({ id, key: "k", flow: f, machine, hidden: false });
+  table.expectAck(entry, "ack");
+  table.setTimer(entry, "L", 5);
+  table.setTimer(entry, "L", 7);
+  assert.equal(table.deadline()?.at, 7, "a timer set again has moved");
+  assert.equal(table.acceptedBy("ack"), entry);
+  assert.deepEqual(table.entriesOf(f.id), [entry]);
+  table.remove(entry);
+  assert.deepEqual(
+    [table.serverByKey("k"), table.serverById(id), table.acceptedBy("ack"), table.deadline()],
+    [undefined, undefined, undefined, undefined],
+  );
+  assert.deepEqual(table.entriesOf(f.id), []);
+  table.expectAck(entry, "ack");
+  assert.equal(table.acceptedBy("ack"), undefined, "too late to expect anything");
 });

@@ -25,6 +25,24 @@ interface Machine {
 
 type Event<M> = readonly [name: string, act: (machine: M, out: TransactionEffect[]) => void];
 
+/** The timers that may run in each state (tables of RFC 3261 17 and RFC 6026 8). */
+const TIMERS_OF: Readonly<Record<string, Readonly<Record<string, readonly TimerName[]>>>> = {
+  InviteClientTransaction: {
+    Calling: ["A", "B"],
+    Proceeding: ["cancel"],
+    Completed: ["D"],
+    Accepted: ["M"],
+  },
+  NonInviteClientTransaction: { Trying: ["E", "F"], Proceeding: ["E", "F"], Completed: ["K"] },
+  InviteServerTransaction: {
+    Proceeding: ["100"],
+    Completed: ["G", "H"],
+    Confirmed: ["I"],
+    Accepted: ["G", "L"],
+  },
+  NonInviteServerTransaction: { Completed: ["J"] },
+};
+
 /** A transaction under test with the timers that it has armed and all that it did. */
 class Probe<M extends Machine> {
   readonly machine: M;
@@ -49,6 +67,10 @@ class Probe<M extends Machine> {
       this.#take(effect);
     }
     assert.equal(this.terminated, this.machine.state === "Terminated");
+    const allowed = TIMERS_OF[this.machine.constructor.name]?.[this.machine.state] ?? [];
+    for (const name of this.armed.keys()) {
+      assert.ok(allowed.includes(name), `timer ${name} runs in ${this.machine.state}`);
+    }
   }
 
   /** Fires `name` if it is armed, as the stack would. */
