@@ -3,7 +3,8 @@ import { type HeaderField, HeaderList } from "./header_list.ts";
 import { NameAddr } from "./name_addr.ts";
 import { reasonPhrase } from "./reason_phrases.ts";
 import { DIGIT, isAll, isToken, skipBlanks } from "./text.ts";
-import { parseUri, type SipUri, type UriFault } from "./uri.ts";
+import { parseUri, type SipUri } from "./uri.ts";
+import type { UriFault } from "./uri_grammar.ts";
 import { Via } from "./via.ts";
 
 /** The SIP version that we speak. */

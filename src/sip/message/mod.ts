@@ -25,6 +25,7 @@ export {
   unescapeUri,
   unquote,
 } from "./text.ts";
-export { parseUri, SipUri, type SipUriParts, type UriFault } from "./uri.ts";
+export { parseUri, SipUri, type SipUriParts } from "./uri.ts";
+export type { UriFault } from "./uri_grammar.ts";
 export { type Fault, validate } from "./validate.ts";
 export { BRANCH_COOKIE, Via, type ViaParts } from "./via.ts";

@@ -28,6 +28,10 @@ export function serialize(message: SipMessage): Uint8Array<ArrayBuffer> {
 
 /** Request line or status line, without its CRLF. */
 export function startLine(message: SipMessage): string {
-  if (message.kind === "request") return `${message.method} ${message.uri} ${SIP_VERSION}`;
-  return `${SIP_VERSION} ${message.status} ${message.reason}`;
+  const line = message.kind === "request"
+    ? `${message.method} ${message.uri} ${SIP_VERSION}`
+    : `${SIP_VERSION} ${message.status} ${message.reason}`;
+  // Whoever put it there: what follows would be read as header fields.
+  if (/[\r\n]/.test(line)) throw new Error(`line break in start line: ${JSON.stringify(line)}`);
+  return line;
 }

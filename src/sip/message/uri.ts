@@ -1,25 +1,13 @@
-import { err, ok, type Result } from "../../core/result.ts";
+import { ok, type Result } from "../../core/result.ts";
 import { Params } from "./params.ts";
+import { canonicalEscapes, escapeHeader, escapePassword, escapeUser, unescapeUri } from "./text.ts";
 import {
-  canonicalEscapes,
-  DIGIT,
-  escapeHeader,
-  escapePassword,
-  escapeUser,
-  HEADER,
-  HOST,
-  inClass,
-  isAll,
-  isEscaped,
-  PASSWORD,
-  unescapeUri,
-  USER,
-} from "./text.ts";
-
-/** Why a text is no URI. */
-export interface UriFault {
-  readonly text: string;
-}
+  endOfHost,
+  NO_FIELDS,
+  parseUriFields,
+  type UriFault,
+  type UriFields,
+} from "./uri_grammar.ts";
 
 export interface SipUriParts {
   /** `sip` unless given. */
@@ -32,28 +20,6 @@ export interface SipUriParts {
   readonly port?: number | undefined;
   readonly params?: Params;
 }
-
-interface Fields {
-  readonly scheme: string;
-  readonly rawUser: string | null;
-  readonly password: string | null;
-  readonly host: string;
-  readonly port: number | undefined;
-  readonly params: Params;
-  readonly headerText: string;
-  readonly opaque: string;
-}
-
-const NO_FIELDS: Fields = {
-  scheme: "sip",
-  rawUser: null,
-  password: null,
-  host: "",
-  port: undefined,
-  params: Params.NONE_OF_URI,
-  headerText: "",
-  opaque: "",
-};
 
 /** Parameters that must stand in both URIs or in none (RFC 3261 19.1.4, bullets and examples). */
 const NEVER_IGNORED = ["user", "ttl", "method", "maddr", "transport"];
@@ -80,7 +46,7 @@ export class SipUri {
   #user: string | null | undefined;
   #text: string | undefined;
 
-  private constructor(fields: Fields, text?: string) {
+  private constructor(fields: UriFields, text?: string) {
     this.scheme = fields.scheme;
     this.rawUser = fields.rawUser;
     this.password = fields.password;
@@ -95,13 +61,12 @@ export class SipUri {
   static of(parts: SipUriParts): SipUri {
     const user = parts.user ?? null;
     const password = parts.password ?? null;
-    const bare6 = parts.host.includes(":") && !parts.host.startsWith("[");
     return new SipUri({
       ...NO_FIELDS,
       scheme: parts.scheme ?? "sip",
       rawUser: user === null ? null : escapeUser(user),
       password: password === null ? null : escapePassword(password),
-      host: (bare6 ? `[${parts.host}]` : parts.host).toLowerCase(),
+      host: checkedHost(parts.host),
       port: parts.port,
       params: parts.params ?? Params.NONE_OF_URI,
     });
@@ -109,7 +74,7 @@ export class SipUri {
 
   /** Use `parseUri`. */
   static parse(text: string): Result<SipUri, UriFault> {
-    const fields = parseFields(text);
+    const fields = parseUriFields(text);
     return fields.ok ? ok(new SipUri(fields.value, text)) : fields;
   }
 
@@ -186,7 +151,7 @@ export class SipUri {
   }
 
   withHost(host: string, port?: number): SipUri {
-    return new SipUri({ ...this.#fields(), host: host.toLowerCase(), port });
+    return new SipUri({ ...this.#fields(), host: checkedHost(host), port });
   }
 
   /** With a headers part of these header fields, escaped. */
@@ -195,7 +160,7 @@ export class SipUri {
     return new SipUri({ ...this.#fields(), headerText: pairs.join("&") });
   }
 
-  #fields(): Fields {
+  #fields(): UriFields {
     return {
       scheme: this.scheme,
       rawUser: this.rawUser,
@@ -227,115 +192,11 @@ export function parseUri(text: string): Result<SipUri, UriFault> {
   return SipUri.parse(text);
 }
 
-function parseFields(text: string): Result<Fields, UriFault> {
-  const colon = text.indexOf(":");
-  const scheme = text.slice(0, Math.max(0, colon)).toLowerCase();
-  if (scheme === "sip" || scheme === "sips") return parseSip(text, colon + 1, scheme);
-  if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) {
-    return err({ text: `no URI: "${text}" does not begin with a scheme` });
-  }
-  const opaque = text.slice(colon + 1);
-  // deno-lint-ignore no-control-regex -- the characters no URI may hold
-  if (opaque === "" || /[\x00-\x20<>"\x7f]/.test(opaque)) {
-    return err({ text: `no URI: "${text}" is empty or holds a blank, control or bracket` });
-  }
-  return scheme === "tel" ? parseTel(text, opaque) : ok({ ...NO_FIELDS, scheme, opaque });
-}
-
-function parseSip(text: string, from: number, scheme: string): Result<Fields, UriFault> {
-  const fault = (what: string) => err({ text: `${what} in URI "${text}"` });
-  let hostAt = from;
-  let rawUser: string | null = null;
-  let password: string | null = null;
-  const at = text.indexOf("@", from);
-  if (at >= 0) {
-    hostAt = at + 1;
-    // A colon is no user character, so the first one begins the password.
-    const colon = text.indexOf(":", from);
-    const hasPassword = colon >= 0 && colon < at;
-    rawUser = text.slice(from, hasPassword ? colon : at);
-    if (rawUser === "" || !isEscaped(rawUser, USER)) return fault("bad user part");
-    if (hasPassword) {
-      password = text.slice(colon + 1, at);
-      if (!isEscaped(password, PASSWORD)) return fault("bad password");
-    }
-  }
-  const hostEnd = endOfHost(text, hostAt);
-  if (hostEnd < 0) return fault("bad host");
-  let end = hostEnd;
-  let port: number | undefined;
-  if (text.charCodeAt(end) === 0x3a) {
-    const portAt = ++end;
-    while (end < text.length && inClass(text.charCodeAt(end), DIGIT)) end++;
-    port = parsePort(text.slice(portAt, end));
-    if (port === undefined) return fault("bad port");
-  }
-  let params = Params.NONE_OF_URI;
-  const question = text.indexOf("?", end);
-  if (text.charCodeAt(end) === 0x3b) {
-    const paramsEnd = question < 0 ? text.length : question;
-    const parsed = Params.parseUri(text.slice(end + 1, paramsEnd));
-    if (!parsed.ok) return err({ text: parsed.error });
-    params = parsed.value;
-    end = paramsEnd;
-  }
-  let headerText = "";
-  if (end < text.length) {
-    headerText = text.slice(end + 1);
-    if (end !== question || !areHeaders(headerText)) {
-      return fault(`unexpected "${text.slice(end)}"`);
-    }
-  }
-  const host = text.slice(hostAt, hostEnd).toLowerCase();
-  return ok({ scheme, rawUser, password, host, port, params, headerText, opaque: "" });
-}
-
-function parseTel(text: string, rest: string): Result<Fields, UriFault> {
-  const semicolon = rest.indexOf(";");
-  const number = semicolon < 0 ? rest : rest.slice(0, semicolon);
-  if (!/^\+?[0-9A-Fa-f*#().-]+$/.test(number)) {
-    return err({ text: `bad number in URI "${text}"` });
-  }
-  let params = Params.NONE_OF_URI;
-  if (semicolon >= 0) {
-    const parsed = Params.parseUri(rest.slice(semicolon + 1));
-    if (!parsed.ok) return err({ text: parsed.error });
-    params = parsed.value;
-  }
-  return ok({ ...NO_FIELDS, scheme: "tel", rawUser: number, params });
-}
-
-/** End of `hostname / IPv4address / IPv6reference` at `at`, -1 where there is none. */
-export function endOfHost(text: string, at: number): number {
-  if (text.charCodeAt(at) === 0x5b) {
-    const close = text.indexOf("]", at);
-    if (close < 0 || !/^[0-9a-fA-F:.]{2,45}$/.test(text.slice(at + 1, close))) return -1;
-    return close + 1;
-  }
-  let end = at;
-  let previous = 0x2e;
-  for (; end < text.length; end++) {
-    const code = text.charCodeAt(end);
-    if (!inClass(code, HOST)) break;
-    if (code === 0x2e && previous === 0x2e) return -1;
-    previous = code;
-  }
-  return end === at ? -1 : end;
-}
-
-/** A port number of 1 to 5 digits, undefined where it is none. */
-export function parsePort(text: string): number | undefined {
-  if (text.length > 5 || !isAll(text, DIGIT)) return undefined;
-  const port = Number(text);
-  return port <= 65535 ? port : undefined;
-}
-
-function areHeaders(text: string): boolean {
-  return text.split("&").every((pair) => {
-    const equals = pair.indexOf("=");
-    return equals > 0 && isEscaped(pair.slice(0, equals), HEADER) &&
-      isEscaped(pair.slice(equals + 1), HEADER);
-  });
+/** In lower case, IPv6 in brackets; anything that is no host would forge the rest of the URI. */
+function checkedHost(text: string): string {
+  const host = (text.includes(":") && !text.startsWith("[") ? `[${text}]` : text).toLowerCase();
+  if (endOfHost(host, 0) !== host.length) throw new Error(`no host: ${JSON.stringify(text)}`);
+  return host;
 }
 
 function canonical(text: string | null): string | null {

@@ -1,7 +1,7 @@
 import { err, ok, type Result } from "../../core/result.ts";
 import { Params } from "./params.ts";
 import { DIGIT, inClass, skipBlanks, TOKEN } from "./text.ts";
-import { endOfHost, parsePort } from "./uri.ts";
+import { endOfHost, parsePort } from "./uri_grammar.ts";
 
 /** What a branch begins with that is unique over all transactions (RFC 3261 8.1.1.7). */
 export const BRANCH_COOKIE = "z9hG4bK";

@@ -227,3 +227,8 @@ Deno.test("createResponse answers requests that lack or double what is copied", 
     assert.equal(answer.headers.count("To"), r.headers.count("To"));
   }
 });
+
+Deno.test("serialize: a line break in the start line is refused", () => {
+  assert.throws(() => serialize(new SipRequest("OPTIONS", "sip:a\r\nX: y@b")), /line break/);
+  assert.throws(() => serialize(new SipResponse(200, "OK\nX: y")), /line break/);
+});

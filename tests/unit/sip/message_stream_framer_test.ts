@@ -42,6 +42,8 @@ Deno.test("framer: keep-alives between messages", () => {
   assert.deepEqual(tell(framer.push(encodeText("\n"))), ["ping"]);
   assert.deepEqual(tell(framer.push(message("x"))), ["message x"]);
   assert.deepEqual(tell(framer.push(encodeText("\r\n"))), ["pong"]);
+  assert.deepEqual(tell(framer.push(message("y"))), ["message y"]);
+  assert.deepEqual(tell(framer.push(encodeText("\r\n"))), ["pong"]);
 });
 
 Deno.test("framer: a message without Content-Length has no body", () => {

@@ -30,6 +30,9 @@ Deno.test("uri: what was read is written back as it was", () => {
     ]
   ) assert.equal(`${uri(text)}`, text);
   assert.equal(uri("sip:[2001:DB8::1]").address, "2001:db8::1");
+  for (const ip of ["::", "::1", "1::", "1:2:3:4:5:6:7:8", "::ffff:192.0.2.1", "fe80::1:2"]) {
+    assert.equal(uri(`sip:[${ip}]:5060`).address, ip);
+  }
 });
 
 Deno.test("uri: semicolons and escaped at signs belong to the user (RFC 4475 3.1.1.9)", () => {
@@ -78,6 +81,11 @@ Deno.test("uri: what is none", () => {
       "sip:a@b..c",
       "sip:a@[::1",
       "sip:a@[zz]",
+      "sip:a@[1:2]",
+      "sip:a@[1::2::3]",
+      "sip:a@[1:2:3:4:5:6:7:8:9]",
+      "sip:a@[::12345]",
+      "sip:a@[:::]",
       "sip:a\r\nX: y@b",
       "tel:",
       "tel:alice",
@@ -167,4 +175,11 @@ Deno.test("escapeUser escapes what a user part forbids and nothing else", () => 
     "a%20b%40c%3Ad%23%25%3C%3E%22%5C%C3%A9%E2%82%AC%F0%9F%98%80",
   );
   assert.equal(escapeUser("a\r\nX: y"), "a%0D%0AX%3A%20y");
+});
+
+Deno.test("uri: a host that is none is not built", () => {
+  for (const host of ["", "a>b", "a;x=y", "a b", "a@b", "a\r\nX: y", "a:b", "[::1"]) {
+    assert.throws(() => SipUri.of({ user: "u", host }), /no host/, host);
+    assert.throws(() => uri("sip:a@b").withHost(host), /no host/, host);
+  }
 });
