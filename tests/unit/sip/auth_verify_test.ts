@@ -11,6 +11,7 @@ import {
   parseChallenge,
   verifyAuthorization,
 } from "../../../src/sip/auth/mod.ts";
+import { digestResponse } from "../../../src/sip/auth/digest.ts";
 import { fault, value } from "./message_support.ts";
 
 const REALM = "lab.example";
@@ -89,13 +90,25 @@ Deno.test("verify: a wrong password, method, realm or name is wrong and uses no 
   assert.ok(verifyAuthorization({ ...sound, credentials: loud }).ok);
 });
 
-Deno.test("verify: nobody's password is not the stand-in of an unknown user", () => {
+Deno.test("verify: the stand-in digests of an unknown user let nobody in", () => {
   const nonces = new NonceStore(new SeededEntropy(3));
-  for (const password of ["", "0".repeat(32)]) {
-    assert.equal(
-      fault(verify(nonces, { nonce: nonces.issue(0), password }, 0, false)).reason,
-      "wrong",
-    );
+  for (const which of [0, 1]) {
+    const base = credentials({ nonce: nonces.issue(0), which });
+    const response = digestResponse({
+      algorithm: base.algorithm,
+      session: false,
+      ha1: "0".repeat(which === 0 ? 32 : 64),
+      nonce: base.nonce,
+      method: "REGISTER",
+      uri: base.uri,
+      auth: { cnonce: base.cnonce!, nc: base.nc! },
+    });
+    const input = { credentials: { ...base, response }, method: "REGISTER", realm: REALM, nonces };
+    const result = verifyAuthorization({ ...input, digests: undefined, now: 0 });
+    assert.deepEqual(fault(result), { reason: "wrong", stale: false });
+    // The same response is right for whoever does have these digests: the test tests something.
+    const zeros = { md5: "0".repeat(32), sha256: "0".repeat(64) };
+    assert.ok(verifyAuthorization({ ...input, digests: zeros, now: 0 }).ok);
   }
 });
 
