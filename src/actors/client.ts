@@ -92,7 +92,12 @@ export type ClientNotice =
   | { readonly type: "finished"; readonly call: ClientCall; readonly termination: Termination };
 
 /** Why the server closes a client's connection. */
-export type DisconnectReason = "replaced" | "registration_failed" | "operator" | "shutdown";
+export type DisconnectReason =
+  | "replaced"
+  | "registration_failed"
+  | "operator"
+  | "shutdown"
+  | "internal_error";
 
 /** One live connection as its session sees it. */
 export interface ClientConnection {

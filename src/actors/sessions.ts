@@ -20,7 +20,12 @@ import type {
 } from "./client.ts";
 import type { EventBus } from "./event_bus.ts";
 import { type Callee, parseCallee } from "./routing.ts";
-import { type SessionActor, sessionMachine, type SessionOptions } from "./session.ts";
+import {
+  type SessionActor,
+  type SessionContext,
+  sessionMachine,
+  type SessionOptions,
+} from "./session.ts";
 import type { SipService } from "./sip_service.ts";
 
 /** Sessions one process keeps; a further one is refused with a clear reason. */
@@ -52,6 +57,8 @@ export interface SessionRecord {
   /** What the operators count: newest first where a login has several. */
   readonly order: number;
   connection: ClientConnection | null;
+  /** Its machine died of a fault; only its calls' ends are still waited for. */
+  isDead: boolean;
 }
 
 /** All sessions of this process, each a root actor; a session that fails takes its own calls along. */
@@ -136,6 +143,7 @@ export class SessionDirectory implements Sessions {
       authToken: `/${connection.remoteAddress}/${options.sentBy}-${uuid(entropy)}`,
       order: ++this.#order,
       connection,
+      isDead: false,
     };
     this.#live.set(id, record);
     this.#byToken.set(record.authToken, record);
@@ -173,7 +181,9 @@ export class SessionDirectory implements Sessions {
   }
 
   onCallGone(id: SessionId): void {
-    this.#live.get(id)?.actor.send({ type: "callGone" });
+    const record = this.#live.get(id);
+    if (record?.isDead) this.#removeDead(record);
+    else record?.actor.send({ type: "callGone" });
   }
 
   /** Ends every session and refuses new ones; for the end of the process. */
@@ -308,7 +318,7 @@ export class SessionDirectory implements Sessions {
     const record = this.#live.get(id);
     if (!record) return;
     const { profile, party } = record;
-    if (record.actor.getSnapshot().matches("ending")) {
+    if (record.isDead || record.actor.getSnapshot().matches("ending")) {
       return this.#calls.refuse(party, invite, 480);
     }
     if (this.#calls.isFull(id)) return this.#calls.refuse(party, invite, 486);
@@ -329,8 +339,18 @@ export class SessionDirectory implements Sessions {
     this.#calls.endOfSession(record.id, termination("internal_error"));
     const { connection } = record;
     record.connection = null;
-    connection?.disconnect("operator");
-    this.#remove(record);
+    connection?.disconnect("internal_error");
+    record.isDead = true;
+    // The child of a machine that died of its own fault is an orphan: nobody else stops it.
+    const snapshot = record.actor.getSnapshot() as { context?: SessionContext };
+    snapshot.context?.registration?.send({ type: "unregister" });
+    this.#byToken.delete(record.authToken);
+    this.#removeDead(record);
+  }
+
+  /** Its flow carries the BYEs of its calls, so it goes after the last of them. */
+  #removeDead(record: SessionRecord): void {
+    if (this.#calls.ofSession(record.id).size === 0) this.#remove(record);
   }
 
   #remove(record: SessionRecord): void {

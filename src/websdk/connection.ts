@@ -51,6 +51,7 @@ const FAREWELLS: Readonly<Record<DisconnectReason, string | null>> = {
   registration_failed: null,
   operator: "An operator ended this session",
   shutdown: "The server is shutting down",
+  internal_error: "A fault in the server ended this session",
 };
 
 /**

@@ -19,6 +19,7 @@ export interface ClientCallRecord {
   descriptions: number;
   answered: boolean;
   reason: string | null;
+  hasVideo: boolean;
 }
 
 export type Behaviour = "patient" | "busy_person" | "random";
@@ -81,7 +82,7 @@ export class SimClient implements ClientConnection {
       type: "call",
       callId: id,
       callee,
-      sdp: browserSdp({ ufrag: `o${this.world.calls}`, video: options.video ?? false }),
+      sdp: browserSdp({ ufrag: `offer${this.world.calls}`, video: options.video ?? false }),
       visibleName: this.login,
       sipSdp: [],
       inviteParameters: {},
@@ -97,7 +98,7 @@ export class SimClient implements ClientConnection {
     this.handle.command({
       type: "answer",
       callId: call.id,
-      sdp: browserSdp({ ufrag: "a", setup: "active" }),
+      sdp: browserSdp({ ufrag: "answer", setup: "active", video: call.hasVideo }),
     });
   }
 
@@ -131,6 +132,7 @@ export class SimClient implements ClientConnection {
       case "incoming": {
         const call = this.calls.get(notice.call.callId);
         this.#check(call?.descriptions === 1, "description before the call");
+        call!.hasVideo = notice.call.hasVideo;
         return;
       }
       case "trying":
@@ -149,6 +151,7 @@ export class SimClient implements ClientConnection {
         const call = this.calls.get(notice.call.callId) ??
           this.#record(notice.call.callId, notice.call.incoming);
         this.#check(call.status !== "finished", `finished twice: ${notice.call.callId}`);
+        this.world.count(notice.termination.reason);
         call.status = "finished";
         call.reason = notice.termination.reason;
         return;
@@ -173,6 +176,7 @@ export class SimClient implements ClientConnection {
       descriptions: 0,
       answered: false,
       reason: null,
+      hasVideo: false,
     };
     this.calls.set(id, record);
     return record;
@@ -186,6 +190,7 @@ export class SimClient implements ClientConnection {
     const call = this.calls.get(id);
     this.#check(call !== undefined, `${status} for an unknown call`);
     this.#check(from.includes(call!.status), `${status} after ${call!.status}`);
+    if (call!.status !== status) this.world.count(status);
     call!.status = status;
   }
 

@@ -74,6 +74,8 @@ export class SimWorld {
   readonly errors: string[] = [];
   readonly seed: number;
   calls = 0;
+  /** How often something was seen: statuses and reasons of the clients' calls. */
+  readonly seen = new Map<string, number>();
   readonly #invites = new InviteChecker((text) => this.violate(text));
 
   constructor(options: WorldOptions) {
@@ -87,7 +89,7 @@ export class SimWorld {
       log: this.#log(),
       media: this.media,
       workers: () => [],
-      observe: (sent) => this.#invites.observe(sent),
+      observe: (sent) => this.#invites.observe(sent, this.clock.now()),
       ...(options.hop ? { hop: lossyHop(this.clock, this.chance, options.hop) } : {}),
       ...(options.trace ? { trace: options.trace } : {}),
     }, { ...OPTIONS, sip, ...options.plane });
@@ -99,15 +101,20 @@ export class SimWorld {
     return client;
   }
 
+  count(what: string): void {
+    this.seen.set(what, (this.seen.get(what) ?? 0) + 1);
+  }
+
   violate(text: string): void {
     this.violations.push(`seed ${this.seed}, t=${this.clock.now()} ms: ${text}`);
   }
 
   /** Ends everything, lets time run out, and says what is left over. */
   finish(): string[] {
+    const stoppedAt = this.clock.now();
     this.plane.stop(() => {});
     this.clock.advance(200_000);
-    this.#invites.finish();
+    this.#invites.finish(stoppedAt);
     for (const client of this.clients) {
       for (const call of client.live) {
         // A client that was cut off before is told nothing any more.
@@ -135,32 +142,41 @@ export class SimWorld {
   }
 }
 
+/** 64*T1 and a retransmission: beyond it a transaction has its end. */
+const TRANSACTION_MS = 40_000;
+
 /** Each INVITE gets exactly one final response: one refusal, or 2xx (several only from forks). */
 class InviteChecker {
   readonly #violate: (text: string) => void;
-  readonly #open = new Map<string, Set<string>>();
+  readonly #open = new Map<string, { finals: Set<string>; sentAt: number }>();
 
   constructor(violate: (text: string) => void) {
     this.#violate = violate;
   }
 
-  observe({ flow, sender, message }: HopMessage): void {
-    const { method, sequence } = message.cseq;
-    if (method !== "INVITE") return;
-    const key = `${flow.id} ${message.callId} ${sequence}`;
+  observe({ flow, sender, message }: HopMessage, now: number): void {
+    if (message.cseq.method !== "INVITE") return;
+    // The branch names the client transaction; somebody who calls himself has two of them.
+    const key = `${flow.id} ${message.callId} ${message.topVia.branch}`;
     if (message.kind === "request") {
-      if (sender === "agent" && !this.#open.has(key)) this.#open.set(key, new Set());
+      if (sender === "agent" && !this.#open.has(key)) {
+        this.#open.set(key, { finals: new Set(), sentAt: now });
+      }
       return;
     }
-    const finals = sender === "proxy" && message.status >= 200 ? this.#open.get(key) : undefined;
+    const finals = sender === "proxy" && message.status >= 200
+      ? this.#open.get(key)?.finals
+      : undefined;
     if (!finals) return;
     finals.add(message.status < 300 ? "2xx" : String(message.status));
     if (finals.size > 1) this.#violate(`INVITE ${key} has finals ${[...finals].join(", ")}`);
   }
 
-  finish(): void {
-    for (const [key, finals] of this.#open) {
-      if (finals.size === 0) this.#violate(`INVITE ${key} never got a final response`);
+  /** An INVITE that was under way when its flow was closed is excused. */
+  finish(stoppedAt: number): void {
+    for (const [key, { finals, sentAt }] of this.#open) {
+      if (finals.size > 0 || sentAt > stoppedAt - TRANSACTION_MS) continue;
+      this.#violate(`INVITE ${key} never got a final response`);
     }
   }
 }

@@ -145,7 +145,7 @@ export class UserAgents {
     return agent;
   }
 
-  /** Closes a user agent: later INVITEs to it are answered 480. Its transactions run out by themselves. */
+  /** Closes a user agent and its flow: what is still under way on it fails. */
   close(agent: UserAgent): void {
     const state = this.#agents.get(agent.flow.id);
     if (!state) return;
@@ -154,6 +154,7 @@ export class UserAgents {
     for (const [user, other] of this.#byContactUser) {
       if (other === state) this.#byContactUser.delete(user);
     }
+    this.#driver.feed({ type: "flow-closed", flow: agent.flow.id });
   }
 
   /** Bytes from the next hop. */
