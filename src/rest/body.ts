@@ -10,22 +10,18 @@ export async function readJson(
   isWrite: boolean,
   limit: number,
 ): Promise<Result<unknown, Problem>> {
+  const bytes = await readBytes(request, limit);
+  if (!bytes.ok) return bytes;
+  const isEmpty = bytes.value.length === 0;
   const type = request.headers.get("content-type");
   const isJson = type?.replace(/;.*$/s, "").trim().toLowerCase() === "application/json";
-  if ((isWrite || type !== null) && !isJson && request.method === "POST") {
+  if (!isJson && (!isEmpty || (isWrite && request.method === "POST"))) {
     const given = type === null ? "missing" : JSON.stringify(type.slice(0, 80));
     return err(
       problem("unsupported-media-type", `Content-Type is ${given}, expected application/json`),
     );
   }
-  const bytes = await readBytes(request, limit);
-  if (!bytes.ok) return bytes;
-  if (bytes.value.length === 0) return ok(undefined);
-  if (!isJson) {
-    return err(
-      problem("unsupported-media-type", "The body has no type, expected application/json"),
-    );
-  }
+  if (isEmpty) return ok(undefined);
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes.value);
     return ok(JSON.parse(text));

@@ -92,6 +92,9 @@ Deno.test("a body that is not JSON by its type changes nothing", async () => {
     assert.equal(response.status, 415, type);
     assert.equal((await response.json()).status, 415);
   }
+  const nothing = await face.request("/rest-api/call/terminate", { method: "POST" });
+  assert.equal(nothing.status, 415);
+  await nothing.body?.cancel();
   const broken = await face.request("/rest-api/call/terminate", {
     method: "POST",
     headers: { "content-type": "application/json; charset=utf-8" },
