@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createPlane, type Plane, type PlaneOptions } from "./src/actors/plane.ts";
 import { isExposed } from "./src/core/config/loopback.ts";
 import type { Config } from "./src/core/config/schema.ts";
+import { Supervisor } from "./src/actors/supervisor.ts";
 import { ensureCertificate, type ServerCertificate } from "./src/core/io/certificate.ts";
 import { ensureDataDirectory, ensureOperatorToken } from "./src/core/io/files.ts";
 import { containUnhandled, superviseLife } from "./src/core/io/life.ts";
@@ -15,6 +16,7 @@ import { readyLines } from "./src/core/io/ready.ts";
 import { printLines, refuseToStart, startUp, VERSION } from "./src/core/io/start_up.ts";
 import { systemClock } from "./src/core/io/system_clock.ts";
 import { systemEntropy } from "./src/core/io/system_entropy.ts";
+import type { Log } from "./src/core/log.ts";
 import type { Result } from "./src/core/result.ts";
 import { createWebApp } from "./src/rest/app.ts";
 import { createPages } from "./src/rest/pages/pages.ts";
@@ -108,10 +110,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
   const started = await startListeners(listenerSpecs(config, certificate), app, logs.log("web"));
   if (!started.ok) refuseToStart([started.error.text]);
   const listeners = started.value;
-  superviseLife({
-    log,
-    shutdown: () => shutDown(plane, listeners, media),
-  });
+  superviseLife({ log, shutdown: supervise(plane, listeners, media, log) });
   const portOf = (name: string) =>
     listeners.listeners.find((listener) => listener.name === name)?.port ?? 0;
   printLines(readyLines({
@@ -221,15 +220,37 @@ function listenerSpecs(config: Config, certificate: ServerCertificate): Listener
   ];
 }
 
-/** Calls by BYE, clients told, then sockets and workers: the order of `docs/closures.md`. */
-async function shutDown(plane: Plane, listeners: Listeners, media: RunningMediaPool) {
-  await Promise.race([
-    new Promise<void>((resolve) => plane.stop(resolve)),
-    new Promise<void>((resolve) => setTimeout(resolve, CALLS_GRACE_MS)),
-  ]);
-  plane.close();
-  await listeners.shutdown(CLOSE_GRACE_MS);
-  await media.close();
+/** What runs, in the order of its start; it ends in reverse (`docs/closures.md`). */
+function supervise(plane: Plane, listeners: Listeners, media: RunningMediaPool, log: Log) {
+  const supervisor = new Supervisor({
+    name: "house",
+    strategy: "rest_for_one",
+    intensity: { restarts: 0, periodMs: 1_000 },
+    clock: systemClock,
+    log,
+    onGiveUp: (id) => log.error("a part of the house is gone", { id }),
+  });
+  const child = (id: string, shutdownMs: number, end: () => Promise<void>) =>
+    supervisor.start({
+      id,
+      restart: "temporary",
+      shutdownMs,
+      start: (onExit) => ({
+        stop: () =>
+          void end().then(
+            () => onExit({ kind: "normal" }),
+            (error) => onExit({ kind: "fault", error }),
+          ),
+      }),
+    });
+  child("media workers", CLOSE_GRACE_MS, () => media.close());
+  child("listeners", 2 * CLOSE_GRACE_MS, () => listeners.shutdown(CLOSE_GRACE_MS));
+  // Calls end by BYE and clients are told while their sockets and endpoints are still there.
+  child("calls", CALLS_GRACE_MS, async () => {
+    await new Promise<void>((resolve) => plane.stop(resolve));
+    plane.close();
+  });
+  return () => new Promise<void>((resolve) => supervisor.stop(resolve));
 }
 
 /** The value, or the end of the process with the sentence that says why. */

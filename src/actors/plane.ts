@@ -55,13 +55,15 @@ export interface Plane {
   counts(): Readonly<Record<string, number>>;
 }
 
-export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
+/** Builds the rooms of the control plane in the order in which they know each other. */
+function build(ports: PlanePorts, options: PlaneOptions) {
   const { clock, entropy, log, media } = ports;
-  const { canonicalDomain, sentBy, localCalls, accounts } = options.sip;
+  const { canonicalDomain, sentBy, localCalls, accounts, hosts } = options.sip;
+  const trace = ports.trace ? { trace: ports.trace } : {};
   const bus = new EventBus(clock, log);
   const policy = new HousePolicy({
     canonicalDomain,
-    hosts: new Set(options.sip.hosts.map((host) => host.toLowerCase())),
+    hosts: new Set(hosts.map((host) => host.toLowerCase())),
     accounts,
   });
   const sip = new SipService({
@@ -73,23 +75,16 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
     hop: ports.hop ?? memoryHop(clock),
     ...(ports.observe ? { observe: ports.observe } : {}),
   });
-  const trace = ports.trace ? { trace: ports.trace } : {};
+  const isOurs = (host: string) => policy.isOurs(host);
   const sessions = new SessionDirectory({
     clock,
     entropy,
     log,
     bus,
     sip,
-    options: {
-      ...options.session,
-      canonicalDomain,
-      sentBy,
-      localCalls,
-      isOurs: (host) => policy.isOurs(host),
-    },
+    options: { ...options.session, canonicalDomain, sentBy, localCalls, isOurs },
     ...trace,
   });
-  let onGone: (() => void) | undefined;
   const calls = new Calls({
     clock,
     entropy,
@@ -102,15 +97,19 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
     ...trace,
   });
   sessions.bind(calls);
+  return { bus, sip, sessions, calls };
+}
+
+export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
+  const { clock, workers } = ports;
+  const { bus, sip, sessions, calls } = build(ports, options);
+  let onGone: (() => void) | undefined;
   bus.subscribe(undefined, (event) => {
     if (event.type === "session.ended" || event.type === "call.ended") {
       clock.defer(() => onGone?.());
     }
   });
-  const queries = new Queries(
-    { clock, sessions, calls, sip, bus, workers: ports.workers },
-    options,
-  );
+  const queries = new Queries({ clock, sessions, calls, sip, bus, workers }, options);
   const commands = new Commands({ sessions, calls });
   return {
     sessions,
@@ -121,7 +120,7 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
       calls: (query) => queries.calls(query),
       call: (id) => queries.call(id),
       registrations: (query) => queries.registrations(query),
-      workers: () => ports.workers(),
+      workers: () => workers(),
       endCall: (id) => commands.endCall(id),
       startCall: (request) => commands.startCall(request),
       endSession: (id) => commands.endSession(id),

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 
 /** When a child that ended is started again (OTP's words). */
@@ -141,19 +141,17 @@ export class Supervisor {
     if (!slot) return done();
     if (!slot.child) return this.#stopSlots(rest, done);
     const { clock, log, name } = this.#options;
-    let timer: Timer;
-    const next = () => {
+    const timer = clock.setTimeout(() => {
+      log.warn(`${name}: ${slot.spec.id} did not stop in ${slot.spec.shutdownMs} ms`);
+      slot.child = undefined;
+      slot.life++;
+      slot.onStopped?.();
+    }, slot.spec.shutdownMs);
+    slot.onStopped = () => {
       clock.clearTimeout(timer);
       slot.onStopped = undefined;
       this.#stopSlots(rest, done);
     };
-    timer = clock.setTimeout(() => {
-      log.warn(`${name}: ${slot.spec.id} did not stop in ${slot.spec.shutdownMs} ms`);
-      slot.child = undefined;
-      slot.life++;
-      next();
-    }, slot.spec.shutdownMs);
-    slot.onStopped = next;
     slot.child.stop();
   }
 }
