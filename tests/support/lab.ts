@@ -1,0 +1,143 @@
+import { fileURLToPath } from "node:url";
+import type { CallSummary, CallView } from "../../src/actors/control_plane.ts";
+import { Child } from "./child_process.ts";
+
+/** The real server in a process of its own, with a fresh data folder and free ports. */
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const READY_MS = 30_000;
+/** What the product promises for its end. */
+const END_MS = 10_000;
+const ERROR_LINE = /^\S+ (?:error|fatal)\s/;
+const POLL_MS = 50;
+
+export interface LabOptions {
+  /** Keys of the configuration as environment variables: `PORTZERO_SIP_RING_TIMEOUT_SECONDS`. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly args?: readonly string[];
+  /** Lines of the log at level error that the test provokes. */
+  readonly expectedErrors?: RegExp;
+}
+
+export class Lab {
+  readonly child: Child;
+  readonly #directory: string;
+  readonly #expectedErrors: RegExp | undefined;
+  #port = 0;
+  #restPort = 0;
+
+  private constructor(directory: string, options: LabOptions) {
+    this.#directory = directory;
+    this.#expectedErrors = options.expectedErrors;
+    const args = ["run", "-A", "--no-check", "main.ts", ...(options.args ?? [])];
+    this.child = new Child(Deno.execPath(), args, {
+      cwd: ROOT,
+      env: {
+        PORTZERO_HTTP_PORT: "0",
+        PORTZERO_HTTP_TLSPORT: "0",
+        PORTZERO_HTTP_RESTPORT: "0",
+        PORTZERO_HTTP_RESTTLSPORT: "0",
+        PORTZERO_DATA_DIRECTORY: directory,
+        PORTZERO_MEDIA_PORTFROM: "26000",
+        PORTZERO_MEDIA_PORTTO: "26999",
+        PORTZERO_LOG_LEVEL: "debug",
+        ...options.env,
+      },
+    });
+  }
+
+  static async start(options: LabOptions = {}): Promise<Lab> {
+    const directory = await Deno.makeTempDir({ prefix: "portzero-lab-" });
+    const lab = new Lab(directory, options);
+    try {
+      const [, port] = await lab.child.expect(
+        / ready in .* phone http:\/\/[^:]+:(\d+)\//,
+        READY_MS,
+      );
+      const [, restPort] = await lab.child.expect(/aliases: http (\d+)/);
+      lab.#port = Number(port);
+      lab.#restPort = Number(restPort);
+      return lab;
+    } catch (fault) {
+      await lab.child[Symbol.asyncDispose]();
+      await Deno.remove(directory, { recursive: true });
+      throw fault;
+    }
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** Origin of the Web Call Server's REST port. */
+  get restOrigin(): string {
+    return `http://127.0.0.1:${this.#restPort}`;
+  }
+
+  get webSocket(): string {
+    return `ws://127.0.0.1:${this.#port}`;
+  }
+
+  /** The last lines of the server's log. */
+  tail(lines = 60): string {
+    return this.child.output.trimEnd().split("\n").slice(-lines).join("\n");
+  }
+
+  async get<T>(path: string): Promise<T> {
+    const response = await fetch(this.origin + path);
+    if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
+    return await response.json() as T;
+  }
+
+  /** Live calls, or the ended ones. */
+  async calls(query = ""): Promise<CallSummary[]> {
+    return (await this.get<{ calls: CallSummary[] }>(`/api/calls${query}`)).calls;
+  }
+
+  call(id: string): Promise<CallView> {
+    return this.get(`/api/calls/${id}`);
+  }
+
+  /** Asks until the answer fits; the API has no event for what statistics say. */
+  async until<T>(what: string, ask: () => Promise<T>, fits: (answer: T) => boolean, ms = 10_000) {
+    const end = performance.now() + ms;
+    for (;;) {
+      const answer = await ask();
+      if (fits(answer)) return answer;
+      if (performance.now() > end) {
+        throw new Error(`not so within ${ms} ms: ${what}; last: ${JSON.stringify(answer)}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  noLiveCalls(ms = 5_000): Promise<CallSummary[]> {
+    return this.until("no call is live", () => this.calls(), (calls) => calls.length === 0, ms);
+  }
+
+  /** Errors in the log that the test did not provoke, and what never belongs there. */
+  get errors(): string[] {
+    return this.child.output.split("\n").filter((line) =>
+      (ERROR_LINE.test(line) && !this.#expectedErrors?.test(line)) ||
+      /^(?:error:|Uncaught|\s+at .*\.ts:\d+)/.test(line)
+    );
+  }
+
+  /** SIGTERM; throws unless the process ends in time, with code 0 and without a word of error. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.child.signal("SIGTERM");
+      const { code } = await this.child.ended(END_MS);
+      if (code !== 0) throw new Error(`the server ended with ${code}:\n${this.tail()}`);
+      const { errors } = this;
+      if (errors.length > 0) throw new Error(`errors in the server's log:\n${errors.join("\n")}`);
+    } finally {
+      await this.child[Symbol.asyncDispose]();
+      await Deno.remove(this.#directory, { recursive: true });
+    }
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * What a test does in a page that has the Web SDK: logs in, calls, answers, and keeps everything that
+ * happens as a list of facts that can be waited for. The SDK itself is left as it is; peer connections
+ * and sockets are noted by way of their global constructors.
+ */
+(() => {
+  const AUDIO = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  /** Below this there is silence, dB. */
+  const SILENCE = -60;
+  const facts = [];
+  const frames = [];
+  const connections = [];
+  const calls = [];
+  const listeners = [];
+  const analysers = new Map();
+  let session = null;
+  const sentAt = new Map();
+  let audio = null;
+
+  const note = (of, status, more) => {
+    facts.push({ of, status, at: performance.now(), ...more });
+    for (const listen of listeners.splice(0)) listen();
+  };
+
+  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...args) {
+      super(...args);
+      connections.push(this);
+      this.addEventListener("track", ({ track }) => {
+        if (track.kind === "audio") listen(this, track);
+      });
+    }
+  };
+
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(...args) {
+      super(...args);
+      this.addEventListener("message", ({ data }) => {
+        const frame = JSON.parse(data);
+        if (frame.message === "ping") return;
+        frames.push(frame);
+        note("frame", frame.message, { text: frame.data?.[0]?.info });
+      });
+      this.addEventListener("close", ({ code }) => note("socket", "closed", { code }));
+    }
+
+    send(text) {
+      const { message } = JSON.parse(text);
+      sentAt.set(message, performance.now());
+      super.send(text);
+    }
+  };
+
+  function listen(connection, track) {
+    audio ??= new AudioContext();
+    const analyser = new AnalyserNode(audio, { fftSize: 8192, smoothingTimeConstant: 0 });
+    audio.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+    analysers.set(connection, analyser);
+  }
+
+  const display = () => {
+    const element = document.createElement("div");
+    element.style = "width: 320px; height: 240px; display: inline-block";
+    document.body.append(element);
+    return element;
+  };
+
+  const within = async (ms, what, fits) => {
+    const end = performance.now() + ms;
+    for (;;) {
+      const found = fits();
+      if (found) return found;
+      const left = end - performance.now();
+      if (left <= 0) throw new Error(`${what}: not within ${ms} ms`);
+      await new Promise((resolve) => {
+        const timer = setTimeout(resolve, left);
+        listeners.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+  };
+
+  /** Follows a state that has no event, at the pace of the screen's frames at most. */
+  const sampled = async (ms, what, sample) => {
+    const end = performance.now() + ms;
+    for (;;) {
+      const found = await sample();
+      if (found.fits) return found.value;
+      if (performance.now() > end) {
+        throw new Error(`${what}: not within ${ms} ms, last ${JSON.stringify(found.value)}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+
+  const watchCall = (call) => {
+    const index = calls.push(call) - 1;
+    for (const status of Object.values(Flashphoner.constants.CALL_STATUS)) {
+      call.on(status, () => note(index, status));
+    }
+    return index;
+  };
+
+  const media = (video) => ({
+    constraints: { audio: AUDIO, video },
+    receiveVideo: video !== false,
+    localVideoDisplay: display(),
+    remoteVideoDisplay: display(),
+  });
+
+  const report = async (connection) => {
+    const found = {
+      connectionState: connection.connectionState,
+      audioPackets: 0,
+      audioEnergy: 0,
+      audioLevel: 0,
+      framesDecoded: 0,
+      keyFramesDecoded: 0,
+      framesSent: 0,
+      codecs: [],
+    };
+    const reports = await connection.getStats();
+    reports.forEach((entry) => {
+      if (entry.type === "outbound-rtp" && entry.kind === "video") {
+        found.framesSent += entry.framesSent ?? 0;
+      }
+      if (entry.type !== "inbound-rtp") return;
+      if (entry.kind === "audio") {
+        found.audioPackets += entry.packetsReceived ?? 0;
+        found.audioEnergy += entry.totalAudioEnergy ?? 0;
+        found.audioLevel = Math.max(found.audioLevel, entry.audioLevel ?? 0);
+      } else {
+        found.framesDecoded += entry.framesDecoded ?? 0;
+        found.keyFramesDecoded += entry.keyFramesDecoded ?? 0;
+      }
+      const codec = entry.codecId === undefined ? undefined : reports.get(entry.codecId);
+      if (codec) found.codecs.push(codec.mimeType);
+    });
+    return found;
+  };
+
+  const connectionOf = (index) => {
+    const connection = index === undefined ? connections.at(-1) : connections[index];
+    if (!connection) throw new Error("there is no peer connection");
+    return connection;
+  };
+
+  const peak = (connection) => {
+    const analyser = analysers.get(connection);
+    if (!analyser) return { hertz: 0, decibels: -Infinity };
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    let best = 1;
+    for (let i = 2; i < bins.length; i++) if (bins[i] > bins[best]) best = i;
+    const decibels = bins[best];
+    const hertz = decibels < SILENCE ? 0 : best * audio.sampleRate / analyser.fftSize;
+    return { hertz: Math.round(hertz), decibels: Math.round(decibels) };
+  };
+
+  globalThis.user = {
+    facts: () => facts,
+    frames: () => frames,
+
+    async login(options) {
+      await Flashphoner.init({});
+      session = Flashphoner.createSession(options);
+      for (const status of Object.values(Flashphoner.constants.SESSION_STATUS)) {
+        if (status === "INCOMING_CALL") continue;
+        session.on(status, (_, more) => {
+          const text = status === "WARN" ? JSON.stringify(_) : undefined;
+          note("session", status, { text, authToken: more?.authToken });
+        });
+      }
+      session.on("INCOMING_CALL", (call) => {
+        watchCall(call);
+        note("session", "INCOMING_CALL", { caller: call.caller(), name: call.visibleName() });
+      });
+    },
+    disconnect: () => session.disconnect(),
+
+    call({ video = false, ...options }) {
+      const call = session.createCall({ ...media(video), ...options });
+      const index = watchCall(call);
+      call.call();
+      return index;
+    },
+    answer({ video = false, ...options }) {
+      calls.at(-1).answer({ ...media(video), ...options });
+    },
+    hangup: (index) => calls.at(index ?? -1).hangup(),
+    hold: (index) => calls.at(index ?? -1).hold(),
+    unhold: (index) => calls.at(index ?? -1).unhold(),
+    callId: (index) => calls.at(index ?? -1).id(),
+    lastCall: () => calls.length - 1,
+    sentAt: (message) => sentAt.get(message),
+    closeConnection: () => connectionOf().close(),
+    peak: (index) => peak(connectionOf(index)),
+    report: (index) => report(connectionOf(index)),
+
+    /** The fact that `of` (session, socket, frame, number of a call) has reached `status` so often. */
+    until: (of, status, count, ms) =>
+      within(
+        ms,
+        `${of} ${status}`,
+        () => facts.filter((fact) => fact.of === of && fact.status === status)[count - 1],
+      ),
+    /** The tone heard, 0 for silence. */
+    hears: (hertz, ms, index) =>
+      sampled(ms, `hears ${hertz} Hz`, () => {
+        const connection = connections.at(index ?? -1);
+        const value = connection ? peak(connection) : { hertz: -1, decibels: -Infinity };
+        return { fits: Math.abs(value.hertz - hertz) < 15, value };
+      }),
+    /** More sound than there has been so far, whatever it is. */
+    async energy(more, ms) {
+      const now = () => connections.length === 0 ? { audioEnergy: 0 } : report(connectionOf());
+      const before = (await now()).audioEnergy;
+      return await sampled(ms, "hears anything", async () => {
+        const value = await now();
+        return { fits: value.audioEnergy > before + more, value };
+      });
+    },
+    /** So many more decoded frames; tells how long they took, ms. */
+    async sees(more, ms) {
+      const from = performance.now();
+      const now = () => connections.length === 0 ? { framesDecoded: 0 } : report(connectionOf());
+      const before = (await now()).framesDecoded;
+      await sampled(ms, `sees ${more} frames`, async () => {
+        const value = await now();
+        return { fits: value.framesDecoded >= before + more, value };
+      });
+      return performance.now() - from;
+    },
+    /** When the first sound came after the last message of that name was sent, ms. */
+    firstSound: (after, ms) =>
+      sampled(ms, `first sound after ${after}`, () => {
+        if (connections.length === 0) return { fits: false, value: 0 };
+        const analyser = analysers.get(connectionOf());
+        if (!analyser) return { fits: false, value: 0 };
+        const wave = new Float32Array(512);
+        analyser.getFloatTimeDomainData(wave);
+        const value = performance.now() - sentAt.get(after);
+        return { fits: wave.some((sample) => Math.abs(sample) > 0.01), value };
+      }),
+  };
+})();
