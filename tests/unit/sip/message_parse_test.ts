@@ -178,6 +178,8 @@ Deno.test("serialize: Content-Length is the body's, in the place and spelling it
   const r = request({ "l": "0", "Z": "z" });
   r.body = encodeText("grün");
   assert.match(decodeText(serialize(r)), /\r\nl: 5\r\nZ: z\r\n\r\ngrün$/);
+  r.headers.append("Content-Length", "7");
+  assert.equal(decodeText(serialize(r)).match(/\r\n(l|Content-Length):/g)?.length, 1);
   const made = new SipRequest("OPTIONS", "sip:a@b", HeaderList.of([["Via", "SIP/2.0/UDP h"]]));
   assert.equal(
     decodeText(serialize(made)),
