@@ -136,7 +136,12 @@ export class Person {
   }
 
   async sees(words: string): Promise<void> {
-    await this.page.getByText(words).waitFor();
+    try {
+      await this.page.getByText(words).waitFor();
+    } catch (fault) {
+      const seen = (await this.page.locator("body").innerText()).replace(/\s*\n\s*/g, " / ");
+      throw new Error(`${this.name} does not see ${words}, but: ${seen}`, { cause: fault });
+    }
   }
 
   async calls(callee: string, media: "Audio" | "Video" = "Audio"): Promise<void> {

@@ -36,6 +36,16 @@ Deno.test({
     await alice.sees("In a call with bob");
     await bob.meter("Level of alice", { over: 0.5 });
 
+    // Another microphone, in the middle of the call.
+    await alice.page.getByText("Devices", { exact: true }).click();
+    const microphones = alice.page.getByLabel("Microphone");
+    const labels = await microphones.locator("option").allTextContents();
+    assert.ok(labels.length > 2, `only ${labels}`);
+    await microphones.selectOption({ label: labels.at(-1)! });
+    await alice.meter("Your level", { over: 0.5 });
+    await bob.meter("Level of alice", { over: 0.5 });
+    assert.equal(await alice.page.locator("[data-notice]").count(), 0);
+
     await alice.press("Hangup");
     await alice.sees("You ended the call with bob");
     await bob.sees("The call with alice has ended");

@@ -23,6 +23,7 @@ export function App({ feed }: { readonly feed: Feed }) {
         <a class="bar-link" href="/" target="_blank" rel="noopener">Phone</a>
       </header>
       <main class={selected === null ? "console" : "console console-split"}>
+        <h1 class="unseen">Operators' console</h1>
         <FeedNotice state={state} />
         {overview === undefined
           ? state.kind === "loading" && <p class="loading">Asking the server…</p>

@@ -1,4 +1,5 @@
 /// <reference lib="dom" />
+import { CallList } from "./call_list.ts";
 import type { CallNote } from "./line.ts";
 import { LiveCall } from "./live_call.ts";
 import { acquire, type DeviceChoice, MediaRefusal, setEnabled } from "./media.ts";
@@ -26,6 +27,8 @@ const TRYING_TIMEOUT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 20_000;
 const HANGUP_TIMEOUT_MS = 4_000;
 const HOLD_TIMEOUT_MS = 5_000;
+const HOLD_TRIES = 4;
+const HOLD_RETRY_MS = 1_000;
 const QUALITY_INTERVAL_MS = 2_000;
 /** So long after the answer nothing at all has arrived: something is in the way. */
 const NO_MEDIA_AFTER_MS = 8_000;
@@ -34,12 +37,11 @@ const NO_MEDIA_AFTER_MS = 8_000;
 export class Calls {
   readonly #host: CallsHost;
   readonly #live = new Map<number, LiveCall>();
-  #calls: readonly CallState[] = [];
-  #activeKey: number | null = null;
-  #lastKey = 0;
+  readonly #list: CallList;
 
   constructor(host: CallsHost) {
     this.#host = host;
+    this.#list = new CallList(host.changed);
   }
 
   box(key: number, side: "local" | "remote"): HTMLElement | undefined {
@@ -49,8 +51,13 @@ export class Calls {
 
   async start(callee: string, wantsVideo: boolean): Promise<void> {
     this.#holdActive();
-    const live = this.#add({ direction: "outbound", peer: callee, hasVideo: wantsVideo });
-    this.#activate(live.key);
+    const live = this.#add({
+      direction: "outbound",
+      peer: callee,
+      hasVideo: wantsVideo,
+      phase: "starting",
+    });
+    this.#list.activate(live.key);
     const media = await this.#open(live, wantsVideo);
     const session = this.#host.session();
     if (media === undefined || session === undefined) return this.#drop(live);
@@ -67,24 +74,24 @@ export class Calls {
 
   incoming(call: SdkCall, hasVideo: boolean): void {
     const peer = call.caller() || call.visibleName() || "somebody";
-    const live = this.#add({ direction: "inbound", peer, hasVideo });
+    const live = this.#add({ direction: "inbound", peer, hasVideo, phase: "incoming" });
     this.#attach(live, call);
-    this.#patch(live.key, { phase: "incoming" });
-    if (this.#activeKey === null) this.#activate(live.key);
   }
 
   async answer(key: number, wantsCamera: boolean): Promise<void> {
     const live = this.#live.get(key);
     const call = live?.sdkCall;
-    if (live === undefined || call === undefined || this.#find(key)?.phase !== "incoming") return;
-    this.#patch(key, { phase: "answering" });
+    if (live === undefined || call === undefined || this.#list.find(key)?.phase !== "incoming") {
+      return;
+    }
+    this.#list.patch(key, { phase: "answering" });
     this.#host.notify(null);
-    if (this.#activeKey !== key) this.#holdActive();
-    this.#activate(key);
-    const media = await this.#open(live, wantsCamera && this.#find(key)?.hasVideo === true);
+    if (this.#list.activeKey !== key) this.#holdActive();
+    this.#list.activate(key);
+    const media = await this.#open(live, wantsCamera && this.#list.find(key)?.hasVideo === true);
     if (!this.#live.has(key)) return;
     // Without a microphone it goes on ringing: one may allow it and press Answer again.
-    if (media === undefined) return this.#patch(key, { phase: "incoming" });
+    if (media === undefined) return this.#list.patch(key, { phase: "incoming" });
     try {
       live.after("answer", ANSWER_TIMEOUT_MS, () => this.#end(live, "FAILED", "No media in time"));
       call.answer(media);
@@ -95,10 +102,10 @@ export class Calls {
 
   hangup(key: number): void {
     const live = this.#live.get(key);
-    const state = this.#find(key);
+    const state = this.#list.find(key);
     if (live === undefined || state === undefined || state.phase === "ending") return;
     live.isEndedByUs = true;
-    this.#patch(key, { phase: "ending" });
+    this.#list.patch(key, { phase: "ending" });
     const status = live.sdkCall?.status();
     if (status === undefined) return this.#end(live, "FINISH", "");
     live.after("hangup", HANGUP_TIMEOUT_MS, () => this.#end(live, "FINISH", ""));
@@ -117,13 +124,11 @@ export class Calls {
     // Forgotten first: closing them makes the SDK report ends that nobody needs to hear.
     this.#live.clear();
     for (const live of all) live.release(false);
-    this.#calls = [];
-    this.#activeKey = null;
-    this.#publish();
+    this.#list.clear();
   }
 
   toggleHold(key: number): void {
-    const state = this.#find(key);
+    const state = this.#list.find(key);
     if (state === undefined || state.isHoldPending) return;
     if (state.phase === "active") this.#hold(key);
     else if (state.phase === "held") this.resume(key);
@@ -133,27 +138,27 @@ export class Calls {
   resume(key: number): void {
     const live = this.#live.get(key);
     if (live === undefined) return;
-    if (this.#activeKey !== key) this.#holdActive();
-    this.#activate(key);
-    if (this.#find(key)?.phase !== "held") return;
+    if (this.#list.activeKey !== key) this.#holdActive();
+    this.#list.activate(key);
+    if (this.#list.find(key)?.phase !== "held") return;
     this.#waitForHold(live);
     live.sdkCall?.unhold();
   }
 
   setMuted(key: number, isMuted: boolean): void {
-    this.#patch(key, { isMuted });
+    this.#list.patch(key, { isMuted });
     this.#applySwitches(key);
   }
 
   setCameraOff(key: number, isCameraOff: boolean): void {
-    this.#patch(key, { isCameraOff });
+    this.#list.patch(key, { isCameraOff });
     this.#applySwitches(key);
   }
 
   /** Live calls change their device at once. */
   async switchDevice(kind: keyof DeviceChoice, id: string): Promise<void> {
     for (const live of this.#live.values()) {
-      const state = this.#find(live.key);
+      const state = this.#list.find(live.key);
       if (state?.connectedAt == null || live.sdkCall === undefined) continue;
       if (kind === "speaker") await live.sdkCall.setAudioOutputId(id);
       else if (id === "") continue;
@@ -183,19 +188,20 @@ export class Calls {
       call.hangup();
       return;
     }
-    const state = this.#find(live.key);
+    const state = this.#list.find(live.key);
     if (state === undefined || state.phase === "ending") return;
     switch (status) {
       case "TRYING":
-        return this.#patch(live.key, { phase: "calling" });
+        return this.#list.patch(live.key, { phase: "calling" });
       case "RING":
       case "RING_MEDIA":
       case "SESSION_PROGRESS":
-        if (state.direction === "outbound") this.#patch(live.key, { phase: "ringing" });
+        if (state.direction === "outbound") this.#list.patch(live.key, { phase: "ringing" });
         return;
       case "HOLD":
         live.cancel("hold");
-        return this.#patch(live.key, { phase: "held", isHoldPending: false });
+        live.holdTries = 0;
+        return this.#list.patch(live.key, { phase: "held", isHoldPending: false });
       case "ESTABLISHED":
         return this.#established(live, state);
     }
@@ -205,29 +211,28 @@ export class Calls {
     live.cancel("answer");
     live.cancel("hold");
     const isNew = state.connectedAt === null;
-    this.#patch(live.key, {
+    this.#list.patch(live.key, {
       phase: "active",
       isHoldPending: false,
       ...(isNew ? { connectedAt: Date.now() } : {}),
     });
     this.#applySwitches(live.key);
+    if (this.#list.activeKey !== live.key) this.#holdWaiting(live);
     if (!isNew) return;
     const speaker = this.#host.devices().speaker;
     if (speaker !== "") void live.sdkCall?.setAudioOutputId(speaker)?.catch(() => {});
     live.every("quality", QUALITY_INTERVAL_MS, () => this.#measure(live));
     live.after("media", NO_MEDIA_AFTER_MS, () => this.#checkMedia(live));
-    // Somebody else was taken to the stage meanwhile: this one waits.
-    if (this.#activeKey !== live.key) this.#hold(live.key);
   }
 
   #measure(live: LiveCall): void {
     live.sdkCall?.getStats((stats) => {
-      if (this.#live.has(live.key)) this.#patch(live.key, { quality: qualityOf(stats) });
+      if (this.#live.has(live.key)) this.#list.patch(live.key, { quality: qualityOf(stats) });
     }, true);
   }
 
   #checkMedia(live: LiveCall): void {
-    const state = this.#find(live.key);
+    const state = this.#list.find(live.key);
     if (state?.phase !== "active" || state.quality?.packets !== 0) return;
     this.#host.notify({
       kind: "warning",
@@ -247,7 +252,7 @@ export class Calls {
         return undefined;
       }
       if (media.notice !== undefined) this.#host.notify(media.notice);
-      this.#patch(live.key, { hasCamera: media.hasCamera });
+      this.#list.patch(live.key, { hasCamera: media.hasCamera });
       this.#applySwitches(live.key);
       return {
         localVideoDisplay: live.localBox,
@@ -274,7 +279,7 @@ export class Calls {
     localInfo: string,
     isServersWord = false,
   ): void {
-    const state = this.#find(live.key);
+    const state = this.#list.find(live.key);
     if (state === undefined) return;
     const note = this.#host.note(live.sdkCall?.id() ?? "");
     const seconds = state.connectedAt === null ? 0 : (Date.now() - state.connectedAt) / 1000;
@@ -294,13 +299,7 @@ export class Calls {
   #drop(live: LiveCall, isServersWord = false): void {
     this.#live.delete(live.key);
     live.release(isServersWord && this.#live.size === 0);
-    this.#calls = this.#calls.filter((call) => call.key !== live.key);
-    if (this.#activeKey === live.key) {
-      // What rings comes first, then whoever waits (held until it is resumed).
-      const next = this.#calls.find((call) => call.phase === "incoming") ?? this.#calls[0];
-      this.#activeKey = next?.key ?? null;
-    }
-    this.#publish();
+    this.#list.remove(live.key);
   }
 
   #hold(key: number): void {
@@ -310,57 +309,39 @@ export class Calls {
     live.sdkCall?.hold();
   }
 
+  /**
+   * A call that is not on the stage must not be heard. It gets here when it was answered meanwhile, or when
+   * the other side refused to be held (it was changing something itself): then it is asked again.
+   */
+  #holdWaiting(live: LiveCall): void {
+    if (live.holdTries >= HOLD_TRIES) return;
+    live.after("hold-again", live.holdTries * HOLD_RETRY_MS, () => {
+      if (this.#list.activeKey !== live.key) this.#hold(live.key);
+    });
+    live.holdTries++;
+  }
+
   #holdActive(): void {
-    const key = this.#activeKey;
-    if (key !== null && this.#find(key)?.phase === "active") this.#hold(key);
+    const key = this.#list.activeKey;
+    if (key !== null && this.#list.find(key)?.phase === "active") this.#hold(key);
   }
 
   #waitForHold(live: LiveCall): void {
-    this.#patch(live.key, { isHoldPending: true });
-    live.after("hold", HOLD_TIMEOUT_MS, () => this.#patch(live.key, { isHoldPending: false }));
+    this.#list.patch(live.key, { isHoldPending: true });
+    live.after("hold", HOLD_TIMEOUT_MS, () => this.#list.patch(live.key, { isHoldPending: false }));
   }
 
   #applySwitches(key: number): void {
-    const state = this.#find(key);
+    const state = this.#list.find(key);
     const local = this.box(key, "local");
     if (state === undefined || local === undefined) return;
     setEnabled(local, "audio", !state.isMuted);
     setEnabled(local, "video", !state.isCameraOff);
   }
 
-  #add(of: Pick<CallState, "direction" | "peer" | "hasVideo">): LiveCall {
-    const live = new LiveCall(++this.#lastKey);
+  #add(of: Pick<CallState, "direction" | "peer" | "hasVideo" | "phase">): LiveCall {
+    const live = new LiveCall(this.#list.add(of));
     this.#live.set(live.key, live);
-    this.#calls = [...this.#calls, {
-      ...of,
-      key: live.key,
-      phase: "starting",
-      hasCamera: false,
-      isMuted: false,
-      isCameraOff: false,
-      isHoldPending: false,
-      connectedAt: null,
-      quality: null,
-    }];
-    this.#publish();
     return live;
-  }
-
-  #activate(key: number): void {
-    this.#activeKey = key;
-    this.#publish();
-  }
-
-  #find(key: number): CallState | undefined {
-    return this.#calls.find((call) => call.key === key);
-  }
-
-  #patch(key: number, change: Partial<CallState>): void {
-    this.#calls = this.#calls.map((call) => call.key === key ? { ...call, ...change } : call);
-    this.#publish();
-  }
-
-  #publish(): void {
-    this.#host.changed(this.#calls, this.#activeKey);
   }
 }

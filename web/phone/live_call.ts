@@ -11,6 +11,8 @@ export class LiveCall {
   isEndedByUs = false;
   /** Hang up as soon as the server knows of the call. */
   isHangupWanted = false;
+  /** How often it was held while another call had the stage, since the last time that it worked. */
+  holdTries = 0;
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   constructor(readonly key: number) {}
