@@ -11,10 +11,10 @@ e2e("an audio call", {}, async (t, stage) => {
   const { lab } = stage;
 
   await stage.step(t, "tones both ways, hold, unhold, hangup", async () => {
-    const [alice, bob] = await stage.pair("alice", "bob");
-    await alice.call("bob");
+    const [alice, bob] = await stage.pair();
+    await alice.call(bob.name);
     const incoming = await bob.rings();
-    assert.equal(incoming.caller, "alice");
+    assert.equal(incoming.caller, alice.name);
     await alice.callIs("RING");
     await bob.answer();
     await Promise.all([alice.callIs("ESTABLISHED"), bob.callIs("ESTABLISHED")]);
@@ -43,7 +43,7 @@ e2e("an audio call", {}, async (t, stage) => {
   });
 
   await stage.step(t, "the callee holds, and both hold", async () => {
-    const [alice, bob] = await stage.pair("alice", "bob");
+    const [alice, bob] = await stage.pair();
     await connect(alice, bob);
     await bothHear(alice, bob);
     await bob.hold();
@@ -64,7 +64,7 @@ e2e("an audio call", {}, async (t, stage) => {
   });
 
   await stage.step(t, "REST shows both calls, live and ended", async () => {
-    const [alice, bob] = await stage.pair("alice", "bob");
+    const [alice, bob] = await stage.pair();
     await connect(alice, bob);
     await bothHear(alice, bob);
     const calls = await lab.calls();
@@ -78,7 +78,7 @@ e2e("an audio call", {}, async (t, stage) => {
     assert.equal(inbound.peerCallId, outbound.id);
     assert.equal(outbound.sipCallId, inbound.sipCallId);
     for (const { id, caller, callee, state } of calls) {
-      assert.deepEqual([caller, callee, state], ["alice", "bob", "active"]);
+      assert.deepEqual([caller, callee, state], [alice.name, bob.name, "active"]);
       const view = await lab.until(
         "packets both ways and a round trip",
         () => lab.call(id),

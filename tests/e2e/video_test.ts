@@ -14,7 +14,7 @@ e2e("a video call", {}, async (t, stage) => {
     t,
     "pictures both ways, a key frame at once, and again after a hold",
     async () => {
-      const [alice, bob] = await stage.pair("alice", "bob");
+      const [alice, bob] = await stage.pair();
       await connect(alice, bob, { video: true });
       await Promise.all([alice.sees(1, 4_000), bob.sees(1, 4_000)]);
       await Promise.all([alice.sees(20), bob.sees(20)]);
@@ -39,7 +39,7 @@ e2e("a video call", {}, async (t, stage) => {
   );
 
   await stage.step(t, "H264 where it is the only codec", async () => {
-    const [alice, bob] = await stage.pair("alice", "bob");
+    const [alice, bob] = await stage.pair();
     await connect(alice, bob, { video: true, stripCodecs: "VP8,VP9,AV1,H265" });
     await Promise.all([alice.sees(20), bob.sees(20)]);
     for (const user of [alice, bob]) {
@@ -52,8 +52,8 @@ e2e("a video call", {}, async (t, stage) => {
   });
 
   await stage.step(t, "a video call answered with audio alone", async () => {
-    const [alice, bob] = await stage.pair("alice", "bob");
-    await alice.call("bob", { video: true });
+    const [alice, bob] = await stage.pair();
+    await alice.call(bob.name, { video: true });
     await bob.rings();
     await bob.answer({ video: false });
     await Promise.all([alice.callIs("ESTABLISHED"), bob.callIs("ESTABLISHED")]);

@@ -50,6 +50,7 @@ export class Stage {
   readonly #browsers = new Map<string, Promise<Browser>>();
   #people: { readonly name: string; readonly context: BrowserContext; readonly page: Page }[] = [];
   #users: SdkUser[] = [];
+  #step = 0;
 
   private constructor(lab: Lab, directory: string) {
     this.lab = lab;
@@ -108,16 +109,24 @@ export class Stage {
     return user;
   }
 
+  /** A name that nobody had in an earlier step. */
+  unique(name: string): string {
+    return `${name}${this.#step}`;
+  }
+
   /** Somebody in a browser of another kind, so that a failure tells of them too. */
   add(user: SdkUser): void {
     this.#users.push(user);
   }
 
-  /** Two people of these names with different tones, logged in by SIP Port 0. */
-  async pair(first: string, second: string): Promise<[PageUser, PageUser]> {
+  /**
+   * Alice and Bob with different tones, logged in by SIP Port 0. Their names are new in each step: a
+   * session whose window is closed can be called for a while, and would ring to nobody.
+   */
+  async pair(): Promise<[PageUser, PageUser]> {
     const users = await Promise.all([
-      this.user(first, LOW_HERTZ),
-      this.user(second, HIGH_HERTZ),
+      this.user(this.unique("alice"), LOW_HERTZ),
+      this.user(this.unique("bob"), HIGH_HERTZ),
     ]);
     await Promise.all(users.map((user) => user.login()));
     return users;
@@ -133,6 +142,7 @@ export class Stage {
       sanitizeOps: false,
       sanitizeResources: false,
       fn: async () => {
+        this.#step++;
         try {
           await run();
         } catch (fault) {
