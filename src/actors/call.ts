@@ -23,7 +23,52 @@ const REOFFER_TRIES = 6;
  * One client's call: a browser leg and a SIP leg (design section 2). Outbound, inbound and started by
  * an operator are one machine; every way out goes through `ending`.
  *
- * @mermaid
+ * ```mermaid
+ * stateDiagram-v2
+ *   [*] --> preparing
+ *   preparing --> offering : media.opened [isClient]
+ *   preparing --> alerting : media.opened
+ *   preparing --> ending : [isFaulty]
+ *   offering --> ending : [isFaulty]
+ *   offering --> inviting
+ *   inviting --> ringing : dialog.progress
+ *   inviting --> answered : dialog.answered
+ *   inviting --> ending : after ringBackstop
+ *   ringing --> answered : dialog.answered
+ *   ringing --> ending : after ringBackstop
+ *   answered --> ending : [isFaulty]
+ *   answered --> active
+ *   alerting --> ending : [isFaulty]
+ *   alerting --> alerted
+ *   alerted --> calling : client.answer [isStartup]
+ *   alerted --> answering : client.answer
+ *   alerted --> ending : after ringTimeout
+ *   note right of alerted : stays on client.attached
+ *   calling --> ending : [isFaulty]
+ *   calling --> inviting
+ *   answering --> active : dialog.acknowledged
+ *   answering --> ending : [isFaulty]
+ *   state active {
+ *     [*] --> settled
+ *     settled --> settling : client.hold, client.unhold
+ *     settling --> reoffering : [wantsChange]
+ *     settling --> settled
+ *     reoffering --> settling : dialog.reanswered, dialog.reofferRefused
+ *     reoffering --> waiting : dialog.reofferRefused [mayRetry]
+ *     waiting --> settling : after reofferRetry 500 ms
+ *   }
+ *   active --> ending : media.silent [isSilent]
+ *   note right of active
+ *     stays on client.hold, client.unhold, client.unsupported, dialog.reoffered
+ *   end note
+ *   ending --> ended : [childrenGone], after endingLimit 40 s
+ *   ended --> [*]
+ *   note right of preparing
+ *     every state stays on media.transport
+ *     every state to ending on client.hangup, media.failed, media.lost, leg.failed, dialog.refused,
+ *     dialog.cancelled, dialog.bye, dialog.unacknowledged, fault of a child, terminate
+ *   end note
+ * ```
  */
 export const callMachine = setup({
   types: {

@@ -45,7 +45,18 @@ type EndpointSignal = { readonly type: "endpoint"; readonly event: EndpointEvent
  * What the media workers hold for a call: one endpoint, from `opening` to `closed`. Whoever ends
  * first, the endpoint is closed exactly once.
  *
- * @mermaid
+ * ```mermaid
+ * stateDiagram-v2
+ *   [*] --> opening
+ *   opening --> open : endpoint [is opened]
+ *   opening --> closed : endpoint [is failed or lost], terminate
+ *   open --> closed : endpoint [is failed or lost], terminate
+ *   note right of open
+ *     stays on endpoint [is statistics], endpoint [is ice or dtls or media or silent], setRemote,
+ *     connect, setFlowing, requestKeyFrame
+ *   end note
+ *   closed --> [*]
+ * ```
  */
 export const mediaSessionMachine = setup({
   types: {

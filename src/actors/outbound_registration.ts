@@ -43,7 +43,22 @@ const UNREGISTER_LIMIT_MS = 5_000;
  * The registration of a session's user agent at its next hop: our own registrar, or an outside one
  * (RFC 3261 10.2). The first refusal is told and ends it; a later one is tried again.
  *
- * @mermaid
+ * ```mermaid
+ * stateDiagram-v2
+ *   [*] --> registering
+ *   registering --> registered : register.accepted
+ *   registering --> gone : register.refused
+ *   registering --> unregistering : unregister
+ *   registered --> unregistering : unregister
+ *   registered --> refreshing : after refresh
+ *   refreshing --> registered : register.accepted
+ *   refreshing --> retrying : register.refused
+ *   refreshing --> unregistering : unregister
+ *   retrying --> unregistering : unregister
+ *   retrying --> refreshing : after retry
+ *   unregistering --> gone : register.accepted, register.refused, after unregisterLimit 5 s
+ *   gone --> [*]
+ * ```
  */
 export const registrationMachine = setup({
   types: {

@@ -76,7 +76,27 @@ const ENDING_LIMIT_MS = 45_000;
  * calls at once (the client can't resume them); the session stays for its token, and for a short
  * while it can still be called.
  *
- * @mermaid
+ * ```mermaid
+ * stateDiagram-v2
+ *   [*] --> connecting
+ *   connecting --> online : ready
+ *   connecting --> detached : detached [keepsAlive]
+ *   connecting --> ending : detached
+ *   online --> connecting : attached
+ *   online --> detached : detached [keepsAlive]
+ *   online --> ending : detached
+ *   detached --> connecting : attached
+ *   detached --> unreachable : after reachable
+ *   unreachable --> connecting : attached
+ *   unreachable --> ending : after token
+ *   ending --> ended : [isOver], after endingLimit 45 s
+ *   note right of ending : stays on registration.gone, registration.failed
+ *   ended --> [*]
+ *   note right of connecting
+ *     every state stays on registration.registered, registration.gone
+ *     every state to ending on registration.failed, fault of a child, terminate
+ *   end note
+ * ```
  */
 export const sessionMachine = setup({
   types: {

@@ -39,7 +39,38 @@ const GIVE_UP_MS = 35_000;
  * One SIP dialog of a call, as its user agent sees it (RFC 3261 12 to 15). Mechanics are
  * `InviteUsage`'s; this machine says what is allowed when, and ends in `terminated` whatever happens.
  *
- * @mermaid
+ * ```mermaid
+ * stateDiagram-v2
+ *   [*] --> starting
+ *   starting --> received : [isUas]
+ *   starting --> calling
+ *   calling --> proceeding : usage.provisional
+ *   calling --> confirmed : usage.answered
+ *   calling --> terminated : usage.refused
+ *   calling --> cancelling : terminate
+ *   proceeding --> confirmed : usage.answered
+ *   proceeding --> terminated : usage.refused
+ *   proceeding --> cancelling : terminate
+ *   note right of proceeding : stays on usage.provisional
+ *   cancelling --> leaving : usage.answered
+ *   cancelling --> terminated : usage.refused, [isAbandoned], after giveUp 35 s
+ *   received --> early : ring
+ *   received --> accepted : accept
+ *   received --> terminated : usage.cancelled, terminate
+ *   early --> accepted : accept
+ *   early --> terminated : usage.cancelled, terminate
+ *   accepted --> confirmed : usage.acknowledged
+ *   accepted --> leaving : usage.unacknowledged, terminate
+ *   accepted --> terminated : usage.bye
+ *   confirmed --> leaving : usage.unacknowledged, terminate
+ *   confirmed --> terminated : usage.bye
+ *   note right of confirmed
+ *     stays on reoffer, reanswer, refuseReoffer, usage.reoffered, usage.reanswered,
+ *     usage.reofferRefused
+ *   end note
+ *   leaving --> terminated : usage.closed, [isAbandoned], after giveUp 35 s
+ *   terminated --> [*]
+ * ```
  */
 export const sipDialogMachine = setup({
   types: {

@@ -37,7 +37,26 @@ const CLOSE_GRACE_MS = 3_000;
  * The browser's side of a call: descriptions exchanged, ICE and DTLS coming up, then consent. The
  * browser never reports a failure of its own (it may have no microphone, or be gone), so time decides.
  *
- * @mermaid
+ * ```mermaid
+ * stateDiagram-v2
+ *   [*] --> negotiating
+ *   negotiating --> connecting : negotiated
+ *   negotiating --> early : transport [dtlsIs connected]
+ *   note right of negotiating : stays on transport
+ *   early --> connected : negotiated
+ *   note right of early : stays on transport
+ *   connecting --> connected : transport [dtlsIs connected]
+ *   connecting --> failed : transport [dtlsIs failed], after setupTimeout
+ *   note right of connecting : stays on transport
+ *   connected --> failed : transport [iceLost]
+ *   connected --> closing : transport [dtlsIs closed]
+ *   note right of connected : stays on transport
+ *   closing --> failed : after closeGrace 3 s
+ *   note right of closing : stays on transport
+ *   note right of failed : stays on transport
+ *   closed --> [*]
+ *   note right of negotiating : every state to closed on terminate
+ * ```
  */
 export const webrtcLegMachine = setup({
   types: {
