@@ -3,9 +3,9 @@ import { type Browser, chromium, type Page } from "playwright-core";
 
 /** Headless Chromium with pages whose connections send a tone of their own and a moving picture. */
 
-export async function launchChromium(): Promise<Browser> {
+export async function launchChromium(executablePath: string): Promise<Browser> {
   return await chromium.launch({
-    executablePath: Deno.env.get("PORTZERO_CHROMIUM") ?? "/usr/bin/chromium",
+    executablePath,
     args: [
       "--no-sandbox",
       "--disable-gpu",

@@ -6,7 +6,7 @@ import { MAX_SRTP_OVERHEAD } from "../srtp/cipher.ts";
 import { SrtpReceiver, SrtpSender } from "../srtp/context.ts";
 import { HmacSha1 } from "../srtp/hmac_sha1.ts";
 import { AddressTable, parseIpv4 } from "./address_table.ts";
-import { isStrayOnceUp } from "./dtls_filter.ts";
+import { isStrayOnceUp } from "../dtls/stray_filter.ts";
 import { Endpoint } from "./endpoint.ts";
 import { Forwarder } from "./forwarder.ts";
 import { IceLite } from "./ice_lite.ts";

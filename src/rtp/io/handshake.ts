@@ -2,22 +2,20 @@ import { Buffer } from "node:buffer";
 import { DtlsServer } from "werift";
 import type { Certificate, HandshakeEvent, SrtpKeys, SrtpProfile } from "../contract.ts";
 import { AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_80 } from "../contract.ts";
-import { isStrayOnceUp } from "../engine/dtls_filter.ts";
+import { ClientMessages } from "../dtls/client_messages.ts";
+import {
+  CONTENT,
+  type DtlsRecord,
+  handshakeRecord,
+  MESSAGE,
+  readRecords,
+} from "../dtls/records.ts";
 import { AlertReader, certificateVerifyFits, clientVerifyData, fingerprintFits } from "./tls12.ts";
 
 /** How long the last flight can be repeated for a client that missed it, ms. */
 const KEPT_AFTER_CONNECT = 30_000;
 /** A handshake that takes longer has failed, ms. */
 const HANDSHAKE_TIMEOUT = 20_000;
-
-const RECORD_HEADER = 13;
-const ALERT = 21;
-const HANDSHAKE = 22;
-const CLIENT_HELLO = 1;
-const CERTIFICATE_VERIFY = 15;
-const FINISHED = 20;
-/** Of the library's own numbering: the flight that answers a ClientHello with a cookie. */
-const FLIGHT_4 = 4;
 
 /** RTCCertificate of the library: ECDSA on P-256 with SHA-256 (RFC 5246 7.4.1.4.1). */
 const SIGNATURE_HASH = { hash: 4, signature: 3 } as const;
@@ -29,8 +27,8 @@ export type HandshakeReport = Exclude<
 
 /**
  * One DTLS association, always the server (RFC 5763 5). The library does the handshake; here is what
- * it lacks: proof that the client owns its certificate, the fingerprint, and deafness to what anybody
- * could forge. Keys are given out once, and only when all of that is right.
+ * it lacks: order, proof that the client owns its certificate, the fingerprint, and deafness to what
+ * anybody could forge. Keys are given out once, and only when all of that is right.
  */
 export class Handshake {
   readonly #id: number;
@@ -40,6 +38,10 @@ export class Handshake {
   #alerts: AlertReader | null = null;
   #fingerprints: readonly { readonly algorithm: string; readonly value: string }[] | null = null;
   #state: "new" | "handshaking" | "proven" | "connected" | "failed" | "closed" = "new";
+  readonly #messages = new ClientMessages();
+  /** Whether the library has all of the client's last flight but its Finished. */
+  #isVerifyIn = false;
+  #earlyFinished: Uint8Array | null = null;
   /** What went wrong last; nobody authenticates it, so it is only said when time is up. */
   #trouble = "";
 
@@ -85,12 +87,10 @@ export class Handshake {
       this.#deadline = setTimeout(() => this.#fail(this.#timeoutText()), HANDSHAKE_TIMEOUT);
       this.#tell("handshaking");
     }
-    if (!this.#mayPass(data)) return;
-    try {
-      // The library keeps slices of what it is given.
-      this.#server?.transport.socket.onData(Buffer.from(data), ["127.0.0.1", 0]);
-    } catch (error) {
-      this.#trouble = String(error);
+    for (const record of readRecords(data)) {
+      // Alerts never reach the library, which would believe them.
+      if (record.type === CONTENT.alert) this.#alert(record);
+      else if (record.type === CONTENT.handshake) this.#handshake(record);
     }
   }
 
@@ -121,37 +121,42 @@ export class Handshake {
       : `the DTLS handshake was not through within 20 s${why}`;
   }
 
-  /** Looks at each record; alerts never reach the library, which would believe them. */
-  #mayPass(data: Uint8Array): boolean {
-    const isUp = this.#state === "proven" || this.#state === "connected";
-    if (isUp && isStrayOnceUp(data, 0, data.length)) return false;
-    for (let at = 0; at < data.length;) {
-      if (at + RECORD_HEADER > data.length) return false;
-      const size = (data[at + 11]! << 8) | data[at + 12]!;
-      const next = at + RECORD_HEADER + size;
-      if (next > data.length) return false;
-      const epoch = (data[at + 3]! << 8) | data[at + 4]!;
-      if (data[at] === ALERT) {
-        if (isUp) this.#alert(data.subarray(at, next));
-        else this.#trouble = `alert ${data[at + RECORD_HEADER + 1] ?? "?"} from the browser`;
-        return false;
-      }
-      if (data[at] === HANDSHAKE && epoch === 0 && this.#isLateHello(data, at, next)) return false;
-      at = next;
+  get #isUp(): boolean {
+    return this.#state === "proven" || this.#state === "connected";
+  }
+
+  #handshake(record: DtlsRecord): void {
+    if (record.epoch > 0) {
+      // The Finished, for the first time or again; it makes no sense before what it vouches for.
+      if (this.#isVerifyIn) this.#pass(record.bytes);
+      else this.#earlyFinished = record.bytes.slice();
+      return;
     }
-    return data.length > 0;
+    if (this.#isUp) return;
+    for (const message of this.#messages.take(record.fragment)) {
+      this.#pass(handshakeRecord(message.bytes));
+      if (message.type !== MESSAGE.certificateVerify) continue;
+      this.#isVerifyIn = true;
+      if (this.#earlyFinished !== null) this.#pass(this.#earlyFinished);
+      this.#earlyFinished = null;
+    }
   }
 
-  /** A first ClientHello that comes again behind the second would start the handshake anew. */
-  #isLateHello(data: Uint8Array, at: number, end: number): boolean {
-    const body = at + RECORD_HEADER + 12;
-    if (data[at + RECORD_HEADER] !== CLIENT_HELLO || body + 35 > end) return false;
-    const cookie = body + 35 + data[body + 34]!;
-    return data[cookie] === 0 && (this.#server?.dtls.flight ?? 0) >= FLIGHT_4;
+  #pass(record: Uint8Array): void {
+    try {
+      // The library keeps slices of what it is given.
+      this.#server?.transport.socket.onData(Buffer.from(record), ["127.0.0.1", 0]);
+    } catch (error) {
+      this.#trouble = String(error);
+    }
   }
 
-  #alert(record: Uint8Array): void {
-    const description = this.#alerts?.read(record) ?? null;
+  #alert(record: DtlsRecord): void {
+    if (!this.#isUp) {
+      this.#trouble = `alert ${record.fragment[1] ?? "?"} from the browser`;
+      return;
+    }
+    const description = this.#alerts?.read(record.bytes) ?? null;
     if (description === null) return;
     this.#state = "closed";
     this.#free();
@@ -224,12 +229,12 @@ function proofTrouble(server: DtlsServer): string | null {
       earlier: Buffer.concat(messages.slice(0, Math.max(0, end)).map((m) => m.serialize())),
     };
   };
-  const verify = before(CERTIFICATE_VERIFY);
+  const verify = before(MESSAGE.certificateVerify);
   if (
     verify.message === undefined ||
     !certificateVerifyFits(certificate, verify.message.fragment, verify.earlier)
   ) return "the browser's signature does not fit its certificate";
-  const finished = before(FINISHED);
+  const finished = before(MESSAGE.finished);
   const expected = clientVerifyData(server.cipher.masterSecret, finished.earlier);
   if (finished.message === undefined || !expected.equals(finished.message.fragment)) {
     return "the browser's Finished does not fit the handshake";
