@@ -8,9 +8,28 @@ export interface Flow {
   readonly transport: SipTransport;
   /** Address of the far end, for people and logs. */
   readonly remote: string;
+  /** Where packets of the far end really come from; absent on a hop inside the process. */
+  readonly peer?: FlowPeer;
+  /**
+   * `host:port` by which the far end reaches us over this transport: our Via and Record-Route on
+   * this flow. Absent: the element's own.
+   */
+  readonly local?: string;
+}
+
+export interface FlowPeer {
+  /** IP address, IPv6 without brackets. */
+  readonly address: string;
+  /** Absent where the carrier does not say (WebSocket). */
+  readonly port?: number;
 }
 
 /** Whether the transport repeats what is lost, so that transactions need not (RFC 3261 17). */
 export function isReliable(flow: Flow): boolean {
   return flow.transport !== "UDP";
+}
+
+/** `host:port` with IPv6 in brackets. */
+export function hostPort(host: string, port: number): string {
+  return host.includes(":") && !host.startsWith("[") ? `[${host}]:${port}` : `${host}:${port}`;
 }

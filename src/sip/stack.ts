@@ -6,8 +6,10 @@ import { type Flow, isReliable } from "./flow.ts";
 import {
   BRANCH_COOKIE,
   createResponse,
+  type ParseFault,
   parseMessage,
   serialize,
+  type SipMessage,
   type SipRequest,
   type SipResponse,
   validate,
@@ -33,6 +35,7 @@ import {
   TransactionTable,
 } from "./transaction/table.ts";
 import { DEFAULT_TIMERS, type SipTimers } from "./transaction/timers.ts";
+import { stampVia } from "./transaction/stamp_via.ts";
 
 export type { Flow } from "./flow.ts";
 export type { StackInput, StackOutput } from "./stack_io.ts";
@@ -45,6 +48,8 @@ export {
 /** Transactions one stack holds before it answers 503 to new requests. */
 export const DEFAULT_MAX_TRANSACTIONS = 200_000;
 const OVERLOAD_RETRY_AFTER_S = 5;
+/** A stream's messages come without their bytes. */
+const NO_BYTES = new Uint8Array(0);
 
 export interface SipStackOptions {
   readonly entropy: Entropy;
@@ -94,6 +99,10 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
     switch (input.type) {
       case "receive":
         return this.#receive(input.flow, input.bytes);
+      case "receive-framed":
+        return input.event.type === "message"
+          ? this.#receiveMessage(input.flow, input.event.message, NO_BYTES)
+          : this.#receiveFault(input.flow, input.event.fault, NO_BYTES);
       case "flow-closed":
         return this.#closeFlow(input.flow);
       case "request":
@@ -130,39 +139,41 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
 
   #receive(flow: Flow, bytes: Uint8Array): void {
     const parsed = parseMessage(bytes);
-    if (!parsed.ok) {
-      const fault = parsed.error;
-      if (fault.kind === "empty") return;
-      this.#outputs.push({ type: "malformed", flow: flow.id, fault, bytes });
-      const request = fault.request;
-      if (request && request.method !== "ACK") {
-        this.#refuse(flow, request, fault.status, fault.text);
-      }
-      return;
+    if (parsed.ok) this.#receiveMessage(flow, parsed.value, bytes);
+    else this.#receiveFault(flow, parsed.error, bytes);
+  }
+
+  #receiveFault(flow: Flow, fault: ParseFault, bytes: Uint8Array): void {
+    if (fault.kind === "empty") return;
+    this.#outputs.push({ type: "malformed", flow: flow.id, fault, bytes });
+    const request = fault.request;
+    if (request && request.method !== "ACK") {
+      this.#refuse(flow, request, fault.status, fault.text);
     }
-    const message = parsed.value;
+  }
+
+  #receiveMessage(flow: Flow, message: SipMessage, bytes: Uint8Array): void {
     const valid = validate(message);
     if (!valid.ok) {
       this.#outputs.push({ type: "malformed", flow: flow.id, fault: valid.error, bytes });
       if (message.kind === "request" && message.method !== "ACK") {
         this.#refuse(flow, message, valid.error.status, valid.error.text);
       }
-    } else if (message.kind === "response") {
-      this.#receiveResponse(message);
-    } else if (message.method === "ACK") {
-      this.#receiveAck(flow, message);
-    } else {
-      this.#receiveRequest(flow, message);
+      return;
     }
+    if (message.kind === "response") return this.#receiveResponse(message);
+    stampVia(message, flow);
+    if (message.method === "ACK") this.#receiveAck(flow, message);
+    else this.#receiveRequest(flow, message);
   }
 
   #receiveResponse(response: SipResponse): void {
     const via = response.topVia;
     const branch = via.branch;
-    // 18.1.2: not ours; RFC 6026 8.9: a response without a transaction goes nowhere.
-    if (branch === undefined || via.sentBy !== this.#sentBy) return;
+    if (branch === undefined) return;
     const entry = this.#table.clientByKey(clientKey(branch, response.cseq.method));
-    if (!entry) return;
+    // 18.1.2: not ours; RFC 6026 8.9: a response without a transaction goes nowhere.
+    if (!entry || via.sentBy !== this.#localOf(entry.flow)) return;
     this.#step(entry, (out) => entry.machine.receive(response, out));
     if (entry.cancel && !entry.cancel.sent && response.status < 200) this.#sendCancel(entry);
   }
@@ -358,8 +369,12 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
     const rport = flow.transport === "UDP" ? ";rport" : "";
     request.headers.prepend(
       "Via",
-      `SIP/2.0/${flow.transport} ${this.#sentBy};branch=${branch}${rport}`,
+      `SIP/2.0/${flow.transport} ${this.#localOf(flow)};branch=${branch}${rport}`,
     );
     return branch;
+  }
+
+  #localOf(flow: Flow): string {
+    return flow.local ?? this.#sentBy;
   }
 }

@@ -1,6 +1,13 @@
 import type { FlowId } from "../core/ids.ts";
 import type { Flow } from "./flow.ts";
-import type { Fault, ParseFault, SipMessage, SipRequest, SipResponse } from "./message/mod.ts";
+import type {
+  Fault,
+  FramerEvent,
+  ParseFault,
+  SipMessage,
+  SipRequest,
+  SipResponse,
+} from "./message/mod.ts";
 import type { FailureReason } from "./transaction/effects.ts";
 import type { ClientTransactionId, ServerTransactionId } from "./transaction/ids.ts";
 
@@ -8,6 +15,12 @@ import type { ClientTransactionId, ServerTransactionId } from "./transaction/ids
 export type StackInput =
   /** One whole message, as a datagram or as a framer cut it out. */
   | { readonly type: "receive"; readonly flow: Flow; readonly bytes: Uint8Array }
+  /** What a framer made of a stream: read already, so not to be read again. */
+  | {
+    readonly type: "receive-framed";
+    readonly flow: Flow;
+    readonly event: Extract<FramerEvent, { type: "message" | "fault" }>;
+  }
   | { readonly type: "flow-closed"; readonly flow: FlowId }
   /** New client transaction (neither ACK nor CANCEL). The stack adds the top Via. */
   | {

@@ -102,6 +102,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     this.#now = now;
     switch (input.type) {
       case "receive":
+      case "receive-framed":
         return this.#tell(input);
       case "flow-closed":
         return this.#closeFlow(input.flow);

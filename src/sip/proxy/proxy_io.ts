@@ -2,6 +2,7 @@ import type { FlowId } from "../../core/ids.ts";
 import type { Flow } from "../flow.ts";
 import type { Fault, ParseFault, SipMessage, SipRequest } from "../message/mod.ts";
 import type { RegistrarEvent } from "../registrar/registrar.ts";
+import type { StackInput } from "../stack_io.ts";
 import type { Account } from "./authenticator.ts";
 
 /** What a policy says of one request. */
@@ -41,7 +42,7 @@ export interface ProxyPolicy {
 }
 
 export type ProxyInput =
-  | { readonly type: "receive"; readonly flow: Flow; readonly bytes: Uint8Array }
+  | Extract<StackInput, { type: "receive" | "receive-framed" }>
   /** Its bindings, transactions, identity and contacts go. */
   | { readonly type: "flow-closed"; readonly flow: FlowId }
   /** An operator takes an AoR's bindings away, or the one of this contact. */

@@ -3,7 +3,12 @@ import { type Entropy, randomHex } from "../../core/entropy.ts";
 import type { FlowId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
 import { Driver } from "../../core/sans_io.ts";
-import { createResponse, type SipMessage, type SipRequest, type SipResponse } from "../message/mod.ts";
+import {
+  createResponse,
+  type SipMessage,
+  type SipRequest,
+  type SipResponse,
+} from "../message/mod.ts";
 import { Dialog } from "../dialog/dialog.ts";
 import { ALLOW } from "../dialog/requests.ts";
 import {

@@ -1,0 +1,33 @@
+/** What strangers may use up (issue: protection); all of it per process unless it says otherwise. */
+export interface TransportLimits {
+  /** TCP and TLS connections open at a time. */
+  readonly connections: number;
+  /** The same, from one address. */
+  readonly connectionsPerAddress: number;
+  /** UDP peers remembered at a time. */
+  readonly udpFlows: number;
+  /** Largest message on a connection, head and body, bytes. */
+  readonly messageBytes: number;
+  /** A connection or UDP peer that nobody uses and that says nothing is let go after this, ms. */
+  readonly idleMs: number;
+  /** The same for one that is behind a binding or a contact, ms; longer than any registration. */
+  readonly usedIdleMs: number;
+  /** A message must be whole this long after its first byte, ms. */
+  readonly messageMs: number;
+  /** Connecting and the TLS handshake, ms. */
+  readonly connectMs: number;
+  /** Bytes that wait for a slow reader before it is cut. */
+  readonly backlogBytes: number;
+}
+
+export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
+  connections: 10_000,
+  connectionsPerAddress: 200,
+  udpFlows: 200_000,
+  messageBytes: 256 * 1024,
+  idleMs: 120_000,
+  usedIdleMs: 3 * 3_600_000,
+  messageMs: 10_000,
+  connectMs: 5_000,
+  backlogBytes: 1024 * 1024,
+};
