@@ -1,0 +1,220 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { CipherContext, DtlsClient, RTCDtlsTransport } from "werift";
+import type { Certificate } from "../../src/rtp/contract.ts";
+import { Handshake, type HandshakeReport } from "../../src/rtp/io/handshake.ts";
+
+/** Our side against another implementation's client, with a network in between that can be bad. */
+
+interface Identity {
+  readonly certPem: string;
+  readonly keyPem: string;
+  readonly fingerprint: string;
+}
+
+async function identity(): Promise<Identity> {
+  const made = await CipherContext.createSelfSignedCertificateWithKey(
+    { signature: 3, hash: 4 },
+    23,
+  );
+  const { RTCCertificate } = await import("werift");
+  const fingerprint = new RTCCertificate(made.keyPem, made.certPem, made.signatureHash)
+    .getFingerprints()[0]!.value;
+  return { certPem: made.certPem, keyPem: made.keyPem, fingerprint };
+}
+
+async function ourCertificate(): Promise<Certificate> {
+  const made = await RTCDtlsTransport.SetupCertificate();
+  return {
+    certificatePem: made.certPem,
+    keyPem: made.privateKey,
+    fingerprint: made.getFingerprints()[0]!.value,
+  };
+}
+
+interface Network {
+  /** What becomes of a datagram of the client: how many copies arrive, each after so many ms. */
+  readonly toServer?: (index: number) => readonly number[];
+}
+
+class Connection {
+  readonly reports: HandshakeReport[] = [];
+  readonly server: Handshake;
+  readonly client: DtlsClient;
+  #sent = 0;
+  #closed = false;
+  #wake = () => {};
+
+  constructor(certificate: Certificate, client: Identity, keyPem: string, network: Network = {}) {
+    const transport = {
+      type: "udp",
+      address: { address: "127.0.0.1", family: "IPv4", port: 1 },
+      closed: false,
+      onData: (_data: Buffer) => {},
+      send: (data: Buffer) => {
+        for (const delay of network.toServer?.(this.#sent++) ?? [0]) {
+          const copy = Uint8Array.from(data);
+          setTimeout(() => {
+            if (!this.#closed) this.server.receive(copy);
+          }, delay);
+        }
+        return Promise.resolve();
+      },
+      close: () => Promise.resolve(),
+    };
+    this.server = new Handshake(1, certificate, [1], (event) => {
+      this.reports.push(event);
+      this.#wake();
+      if (event.type !== "dtls-send") return;
+      const copy = Buffer.from(event.data);
+      setTimeout(() => {
+        if (!this.#closed) transport.onData(copy);
+      }, 0);
+    });
+    this.client = new DtlsClient({
+      transport,
+      cert: client.certPem,
+      key: keyPem,
+      signatureHash: { hash: 4, signature: 3 },
+      srtpProfiles: [1],
+      extendedMasterSecret: true,
+    });
+    this.client.connect().catch(() => {});
+  }
+
+  async outcome(): Promise<Extract<HandshakeReport, { type: "dtls" }>> {
+    const end = performance.now() + 15_000;
+    for (;;) {
+      for (const event of this.reports) {
+        if (event.type === "dtls" && event.state !== "handshaking") return event;
+      }
+      if (performance.now() > end) throw new Error("the handshake came to no end within 15 s");
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 500);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.server.close();
+    // Ends the library's repetitions, which nothing else does.
+    this.client.dtls.flight = Number.MAX_SAFE_INTEGER;
+  }
+}
+
+const options = { sanitizeOps: false, sanitizeResources: false };
+
+Deno.test({ name: "DTLS: keys fit the client's, and are given out once", ...options }, async () => {
+  const client = await identity();
+  const connection = new Connection(await ourCertificate(), client, client.keyPem);
+  connection.server.setFingerprints([{ algorithm: "sha-256", value: client.fingerprint }]);
+  assert.equal((await connection.outcome()).state, "connected");
+  const keys = connection.reports.filter((event) => event.type === "keys");
+  assert.equal(keys.length, 1);
+  const theirs = connection.client.extractSessionKeys(16, 14);
+  assert.deepEqual(Buffer.from(keys[0]!.keys.remoteKey), theirs.localKey);
+  assert.deepEqual(Buffer.from(keys[0]!.keys.localSalt), theirs.remoteSalt);
+  connection.close();
+});
+
+Deno.test({ name: "DTLS: no keys before the fingerprint is told", ...options }, async () => {
+  const client = await identity();
+  const connection = new Connection(await ourCertificate(), client, client.keyPem);
+  await new Promise<void>((resolve) => connection.client.onConnect.once(() => resolve()));
+  assert.ok(!connection.reports.some(({ type }) => type === "keys"));
+  connection.server.setFingerprints([{ algorithm: "SHA-256", value: client.fingerprint }]);
+  assert.equal((await connection.outcome()).state, "connected");
+  connection.close();
+});
+
+Deno.test(
+  { name: "DTLS: a certificate shown without its key is refused", ...options },
+  async () => {
+    // Anybody can show a certificate that was seen on the wire; its fingerprint even fits.
+    const [victim, thief] = [await identity(), await identity()];
+    const connection = new Connection(await ourCertificate(), victim, thief.keyPem);
+    connection.server.setFingerprints([{ algorithm: "sha-256", value: victim.fingerprint }]);
+    const { state, text } = await connection.outcome();
+    assert.equal(state, "failed");
+    assert.match(text ?? "", /signature/);
+    assert.ok(!connection.reports.some(({ type }) => type === "keys"));
+    connection.close();
+  },
+);
+
+Deno.test({
+  name: "DTLS: everything twice and some of it late still gives the same keys",
+  ...options,
+}, async () => {
+  const client = await identity();
+  for (let round = 0; round < 5; round++) {
+    const network = { toServer: (index: number) => [0, 0, (index * 7 + round) % 13] };
+    const connection = new Connection(await ourCertificate(), client, client.keyPem, network);
+    connection.server.setFingerprints([{ algorithm: "sha-256", value: client.fingerprint }]);
+    const { state, text } = await connection.outcome();
+    assert.equal(state, "connected", text);
+    const keys = connection.reports.find((event) => event.type === "keys")!;
+    assert.deepEqual(
+      Buffer.from(keys.keys.remoteKey),
+      connection.client.extractSessionKeys(16, 14).localKey,
+    );
+    connection.close();
+  }
+});
+
+Deno.test({
+  name: "DTLS: forged records during and after the handshake change nothing",
+  ...options,
+}, async () => {
+  const client = await identity();
+  const connection = new Connection(await ourCertificate(), client, client.keyPem);
+  const alert = Uint8Array.of(21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 2, 40);
+  const secretAlert = Uint8Array.of(
+    21,
+    254,
+    253,
+    0,
+    1,
+    0,
+    0,
+    0,
+    0,
+    0,
+    1,
+    0,
+    26,
+    ...new Uint8Array(26),
+  );
+  const finished = Uint8Array.of(
+    22,
+    254,
+    253,
+    0,
+    1,
+    0,
+    0,
+    0,
+    0,
+    0,
+    1,
+    0,
+    48,
+    ...new Uint8Array(48),
+  );
+  const pester = () => {
+    for (const forged of [alert, secretAlert, finished, alert.subarray(0, 14), new Uint8Array(0)]) {
+      connection.server.receive(forged);
+    }
+  };
+  for (let i = 0; i < 20; i++) setTimeout(pester, i * 3);
+  connection.server.setFingerprints([{ algorithm: "sha-256", value: client.fingerprint }]);
+  assert.equal((await connection.outcome()).state, "connected");
+  pester();
+  assert.ok(!connection.reports.some((event) => event.type === "dtls" && event.state === "closed"));
+  connection.close();
+});
