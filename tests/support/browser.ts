@@ -2,7 +2,7 @@ import { type Browser, type BrowserContext, chromium, type Page } from "playwrig
 import { join } from "node:path";
 import { Lab, type LabOptions } from "./lab.ts";
 import { needs } from "./needs.ts";
-import { SdkUser, serveSdkPage, type Site } from "./sdk_page.ts";
+import { SDK_PAGE_SCRIPT, SdkUser, serveSdkPage, type Site } from "./sdk_page.ts";
 import { toneWav } from "./tones.ts";
 
 /** A lab and the people at it, each tone with a Chromium process of its own. */
@@ -117,6 +117,21 @@ export class Stage {
   /** Somebody in a browser of another kind, so that a failure tells of them too. */
   add(user: SdkUser): void {
     this.#users.push(user);
+  }
+
+  /**
+   * Somebody at a page that is not ours, operated through its own controls. The browser takes the
+   * lab for 127.0.0.1:8080, the port that the vendor's pages know.
+   */
+  async visitor(name: string, hertz: number, path: string): Promise<PageUser> {
+    const flags = [`--host-resolver-rules=MAP 127.0.0.1:8080 127.0.0.1:${this.lab.port}`];
+    const page = await this.page(name, hertz, { flags });
+    await page.addInitScript({ content: await Deno.readTextFile(SDK_PAGE_SCRIPT) });
+    const url = `http://127.0.0.1:8080${path}`;
+    await page.goto(url);
+    const user = new PageUser(name, page, this.lab, url);
+    this.#users.push(user);
+    return user;
   }
 
   /**
