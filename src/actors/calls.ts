@@ -49,8 +49,16 @@ export interface CallRecord {
   readonly input: CallInput;
   readonly resources: CallResources;
   readonly sipCallId: string;
+  /** Counts up; the cursor of a listing. */
+  readonly order: number;
   /** The client has had its `finished`. */
   isTold: boolean;
+}
+
+/** A call that is over; `order` counts up as calls end. */
+export interface EndedCall {
+  readonly order: number;
+  readonly view: CallView;
 }
 
 export interface NewCall {
@@ -74,7 +82,8 @@ export class Calls {
   readonly #live = new Map<CallId, CallRecord>();
   readonly #bySession = new Map<SessionId, Set<CallRecord>>();
   readonly #bySipCall = new Map<string, Set<CallRecord>>();
-  readonly #ended = new Map<string, CallView>();
+  readonly #ended = new Map<string, EndedCall>();
+  #order = 0;
 
   constructor(ports: CallsPorts) {
     this.#ports = ports;
@@ -92,12 +101,13 @@ export class Calls {
     return this.#live.values();
   }
 
-  ended(): Iterable<CallView> {
+  /** Oldest first. */
+  ended(): Iterable<EndedCall> {
     return this.#ended.values();
   }
 
   endedCall(id: string): CallView | undefined {
-    return this.#ended.get(id);
+    return this.#ended.get(id)?.view;
   }
 
   ofSession(session: SessionId): ReadonlySet<CallRecord> {
@@ -146,6 +156,7 @@ export class Calls {
       actor,
       input,
       resources,
+      order: ++this.#order,
       isTold: false,
     };
     this.#add(record);
@@ -266,7 +277,9 @@ export class Calls {
   }
 
   #archive(view: CallView): void {
-    this.#ended.set(view.id, view);
+    // An id may be used again once its call is over; then it names the later one.
+    this.#ended.delete(view.id);
+    this.#ended.set(view.id, { order: ++this.#order, view });
     if (this.#ended.size > ENDED_CALLS) {
       const oldest = this.#ended.keys().next();
       if (!oldest.done) this.#ended.delete(oldest.value);

@@ -60,26 +60,25 @@ export class Queries {
     const views = function* () {
       for (const record of sessions.live()) {
         const snapshot = record.actor.getSnapshot();
-        yield toSessionView(snapshot.context, snapshot.value, {
+        const view = toSessionView(snapshot.context, snapshot.value, {
           remoteAddress: record.connection?.remoteAddress ?? null,
           calls: calls.ofSession(record.id).size,
         });
+        yield { place: record.order, view };
       }
     };
     const fits = (view: SessionView) =>
       (query.state === undefined || view.state === query.state) &&
       (query.user === undefined || view.login === query.user);
-    return page(views(), query, fits, (view) => view.id);
+    return page(views(), query, fits);
   }
 
   calls(query: CallQuery): Page<CallSummary> {
     const fits = (view: CallSummary) =>
       (query.state === undefined || view.state === query.state) &&
       (query.user === undefined || view.caller === query.user || view.callee === query.user);
-    const views = query.state === "ended"
-      ? [...this.#ports.calls.ended()].reverse().map(summaryOf)
-      : this.#liveSummaries();
-    return page(views, query, fits, (view) => view.id);
+    const views = query.state === "ended" ? this.#endedSummaries() : this.#liveSummaries();
+    return page(views, query, fits);
   }
 
   call(id: string): CallView | undefined {
@@ -120,11 +119,18 @@ export class Queries {
     }
   }
 
-  *#liveSummaries(): Generator<CallSummary> {
+  *#liveSummaries(): Generator<Placed<CallSummary>> {
     for (const record of this.#ports.calls.live()) {
       const { context, value } = record.actor.getSnapshot();
-      yield toCallSummary(context, toCallState(value, context), this.#peerOf(record));
+      const view = toCallSummary(context, toCallState(value, context), this.#peerOf(record));
+      yield { place: record.order, view };
     }
+  }
+
+  /** Newest first. */
+  #endedSummaries(): Placed<CallSummary>[] {
+    return [...this.#ports.calls.ended()].reverse()
+      .map(({ order, view }) => ({ place: -order, view: summaryOf(view) }));
   }
 
   /** The other client's call of the same dialog: one's remote tag is the other's local tag. */
@@ -159,25 +165,29 @@ function summaryOf(view: CallView): CallSummary {
   };
 }
 
-/** A page of what fits, from behind the item that the cursor names. */
+/** An item of a list and its place, which never changes; a list goes up by it. */
+interface Placed<T> {
+  readonly place: number;
+  readonly view: T;
+}
+
+/**
+ * A page of what fits, from behind the place that the cursor names. What stood there may be gone by
+ * now: a page that is read while calls end misses none of the others.
+ */
 function page<T>(
-  items: Iterable<T>,
+  items: Iterable<Placed<T>>,
   query: PageQuery,
   fits: (item: T) => boolean,
-  idOf: (item: T) => string,
 ): Page<T> {
+  const after = query.cursor === undefined ? -Infinity : Number(query.cursor);
   const found: T[] = [];
-  let isBehind = query.cursor === undefined;
-  let last: string | null = null;
-  for (const item of items) {
-    if (!isBehind) {
-      isBehind = idOf(item) === query.cursor;
-      continue;
-    }
-    if (!fits(item)) continue;
-    if (found.length === query.limit) return { items: found, next: last };
-    found.push(item);
-    last = idOf(item);
+  let last = after;
+  for (const { place, view } of items) {
+    if (!(place > after) || !fits(view)) continue;
+    if (found.length === query.limit) return { items: found, next: String(last) };
+    found.push(view);
+    last = place;
   }
   return { items: found, next: null };
 }

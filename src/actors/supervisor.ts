@@ -124,7 +124,12 @@ export class Supervisor {
     if (this.#options.strategy === "one_for_one") return this.#startSlot(slot);
     const rest = this.#slots.slice(this.#slots.indexOf(slot) + 1);
     this.#stopSlots([...rest].reverse(), () => {
-      for (const each of [slot, ...rest]) if (!this.#stopping) this.#startSlot(each);
+      for (const each of [slot, ...rest]) {
+        if (this.#stopping) return;
+        // A temporary child is not started again for a sibling's sake either.
+        if (each.spec.restart === "temporary") this.#slots.splice(this.#slots.indexOf(each), 1);
+        else this.#startSlot(each);
+      }
     });
   }
 
@@ -147,11 +152,14 @@ export class Supervisor {
       slot.life++;
       slot.onStopped?.();
     }, slot.spec.shutdownMs);
+    // Already being stopped for a sibling's restart: that one hears of it too.
+    const earlier = slot.onStopped;
     slot.onStopped = () => {
       clock.clearTimeout(timer);
       slot.onStopped = undefined;
+      earlier?.();
       this.#stopSlots(rest, done);
     };
-    slot.child.stop();
+    if (!earlier) slot.child.stop();
   }
 }
