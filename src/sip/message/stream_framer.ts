@@ -29,6 +29,12 @@ export class StreamFramer {
   #failed = false;
   /** CRLFs since the last message. */
   #lineEnds = 0;
+  readonly #maxMessageBytes: number;
+
+  /** @param maxMessageBytes largest message, head and body, beside what limits either */
+  constructor(maxMessageBytes = Infinity) {
+    this.#maxMessageBytes = maxMessageBytes;
+  }
 
   /** Bytes held for a message that is not whole yet. */
   get pendingBytes(): number {
@@ -96,6 +102,12 @@ export class StreamFramer {
     if (!head.ok) return this.#failWith(events, head.error);
     const body = bodyLength(head.value);
     if (!body.ok) return this.#failWith(events, body.error);
+    const bytes = length + (body.value ?? 0);
+    if (bytes > this.#maxMessageBytes) {
+      const text = `Message longer than ${this.#maxMessageBytes} bytes`;
+      const request = head.value.kind === "request" ? { request: head.value } : {};
+      return this.#failWith(events, { kind: "too-large", status: 513, text, ...request });
+    }
     // Mandatory on streams; most who leave it out have no body (RFC 3261 20.14).
     this.#waiting = { message: head.value, length: body.value ?? 0 };
     this.#start = this.#searched = headEnd + 4;
