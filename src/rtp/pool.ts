@@ -1,15 +1,8 @@
-import type { Clock } from "../core/clock.ts";
-import { type Entropy, randomHex } from "../core/entropy.ts";
-import type { EndpointId, EndpointToken, WorkerId } from "../core/ids.ts";
+import { randomHex } from "../core/entropy.ts";
+import type { EndpointId, EndpointToken } from "../core/ids.ts";
 import { Bridges } from "./bridges.ts";
-import type {
-  Certificate,
-  HandshakeCommand,
-  HandshakeEvent,
-  MediaCommand,
-  MediaEvent,
-  WorkerFactory,
-} from "./contract.ts";
+import type { HandshakeEvent, MediaCommand, MediaEvent } from "./contract.ts";
+import { Handshakes } from "./handshakes.ts";
 import type {
   EndpointEvent,
   EndpointHandle,
@@ -18,47 +11,12 @@ import type {
   OpenEndpoint,
   WorkerView,
 } from "./media_port.ts";
-import type {
-  HandshakeProcess,
-  HandshakeReady,
-  MediaReady,
-  MediaWorker,
-  PoolEndpoint,
-} from "./pool_endpoint.ts";
-import { SupervisedWorker } from "./supervised_worker.ts";
+import { MediaWorkers } from "./media_workers.ts";
+import type { MediaWorker, PoolEndpoint } from "./pool_endpoint.ts";
+import type { PoolOptions } from "./pool_options.ts";
 
 /** An endpoint that no worker has answered for by then has failed, ms. */
 const OPEN_TIMEOUT = 3000;
-
-export type MediaLog = (
-  level: "debug" | "info" | "warn" | "error",
-  text: string,
-  fields?: Readonly<Record<string, unknown>>,
-) => void;
-
-/** Something that happened to a worker, for the event bus. */
-export interface PoolWorkerEvent {
-  readonly type: "worker.started" | "worker.died" | "worker.stopped";
-  readonly worker: WorkerId;
-  readonly text: string;
-}
-
-export interface PoolOptions {
-  readonly clock: Clock;
-  readonly entropy: Entropy;
-  /** Number of media workers, at least one. */
-  readonly workers: number;
-  readonly mediaFactory: WorkerFactory<MediaCommand, MediaEvent>;
-  readonly handshakeFactory: WorkerFactory<HandshakeCommand, HandshakeEvent>;
-  /** IPv4 addresses to bind and announce. */
-  readonly addresses: readonly string[];
-  readonly publicAddress?: string;
-  readonly portRange: readonly [number, number];
-  readonly silentAfterMs: number;
-  readonly allowCrash: boolean;
-  readonly log: MediaLog;
-  readonly onWorkerEvent: (event: PoolWorkerEvent) => void;
-}
 
 /**
  * Places endpoints on workers, carries commands and events between them and the actors, joins endpoints
@@ -66,15 +24,14 @@ export interface PoolOptions {
  */
 export class MediaPool implements MediaPort {
   readonly #options: PoolOptions;
-  readonly #workers: MediaWorker[] = [];
-  readonly #handshakes: HandshakeProcess;
+  readonly #workers: MediaWorkers;
+  readonly #handshakes: Handshakes;
   readonly #bridges: Bridges;
   readonly #byId = new Map<number, PoolEndpoint>();
   readonly #byToken = new Map<EndpointToken, PoolEndpoint>();
   /** Endpoints without a worker, and endpoints whose peer has none. */
   readonly #waiting = new Set<PoolEndpoint>();
   readonly #unlinked = new Set<PoolEndpoint>();
-  #certificate: Certificate | null = null;
   #nextId = 1;
   #onStarted: ((fault: string | null) => void) | null = null;
 
@@ -83,15 +40,33 @@ export class MediaPool implements MediaPort {
     this.#bridges = new Bridges(() => this.#nextId++, (endpoint, text) => {
       this.#tell(endpoint, { type: "failed", reason: "no_port", text });
     });
-    for (let i = 0; i < Math.max(1, options.workers); i++) this.#addWorker(i as WorkerId);
-    this.#handshakes = this.#handshakeProcess();
+    this.#workers = new MediaWorkers(options, {
+      onReady: () => this.#workerUp(),
+      onDown: (worker, text) => this.#mediaDown(worker, text),
+      onEndpoint: (worker, event) => {
+        const endpoint = this.#byId.get(event.endpoint);
+        if (endpoint !== undefined) this.#endpointEvent(endpoint, worker, event);
+        else this.#bridges.take(event);
+      },
+      onStatistics: ({ endpoints }) => {
+        for (const { endpoint: id, statistics } of endpoints) {
+          const endpoint = this.#byId.get(id);
+          if (endpoint !== undefined) this.#tell(endpoint, { type: "statistics", statistics });
+        }
+      },
+    });
+    this.#handshakes = new Handshakes(options, {
+      onReady: () => this.#handshakesReady(),
+      onDown: (text) => this.#handshakesDown(text),
+      onEndpoint: (event) => this.#handshakeEvent(event),
+    });
   }
 
   /** @param onStarted called once: null when all workers are up, or why one is not */
   start(onStarted: (fault: string | null) => void): void {
     this.#onStarted = onStarted;
     this.#handshakes.start();
-    for (const worker of this.#workers) worker.process.start();
+    this.#workers.start();
   }
 
   /** Endpoints, bridges and what waits: all zero when every call is over. */
@@ -129,20 +104,11 @@ export class MediaPool implements MediaPort {
   }
 
   workers(): readonly WorkerView[] {
-    return this.#workers.map((worker) => ({
-      id: worker.id,
-      state: worker.process.state,
-      restarts: worker.process.restarts,
-      endpoints: worker.endpoints.size,
-      bridges: this.#bridges.countOf(worker),
-      packets: worker.packetsBefore + worker.packets,
-      addresses: worker.addresses.map(({ address, port }) => `${address}:${port}`),
-      shell: worker.shell,
-    }));
+    return this.#workers.views((worker) => this.#bridges.countOf(worker));
   }
 
   crashWorker(worker: number): void {
-    this.#workers[worker]?.process.send({ type: "crash" });
+    this.#workers.at(worker)?.process.send({ type: "crash" });
   }
 
   crashHandshakeWorker(): void {
@@ -152,12 +118,12 @@ export class MediaPool implements MediaPort {
   /** Asks all workers to end. */
   shutdown(): void {
     for (const endpoint of [...this.#byId.values()]) this.#forget(endpoint);
-    for (const worker of this.#workers) worker.process.shutdown({ type: "shutdown" });
-    this.#handshakes.shutdown({ type: "shutdown" });
+    this.#workers.shutdown();
+    this.#handshakes.shutdown();
   }
 
   terminate(): void {
-    for (const worker of this.#workers) worker.process.terminate();
+    this.#workers.terminate();
     this.#handshakes.terminate();
   }
 
@@ -211,8 +177,10 @@ export class MediaPool implements MediaPort {
   // Placement
 
   #place(endpoint: PoolEndpoint): void {
-    const worker = this.#choose(endpoint.near);
-    if (worker === null || this.#handshakes.state !== "running") {
+    const { near } = endpoint;
+    const neighbour = near === undefined ? null : this.#byToken.get(near)?.worker ?? null;
+    const worker = this.#workers.choose(neighbour);
+    if (worker === null || !this.#handshakes.isRunning) {
       this.#waiting.add(endpoint);
       return;
     }
@@ -227,7 +195,7 @@ export class MediaPool implements MediaPort {
       iceUfrag: endpoint.iceUfrag,
       icePwd: endpoint.icePwd,
     });
-    this.#openHandshake(endpoint, worker);
+    this.#handshakes.open(endpoint.id, worker.profiles);
     if (endpoint.remote !== null) this.#sendRemote(endpoint);
     if (!endpoint.flowing) {
       worker.process.send({ type: "set-flowing", endpoint: endpoint.id, flowing: false });
@@ -236,25 +204,6 @@ export class MediaPool implements MediaPort {
     for (const other of [...this.#unlinked]) {
       if (other.peer === endpoint.token) this.#link(other);
     }
-  }
-
-  #choose(near: EndpointToken | undefined): MediaWorker | null {
-    const neighbour = near === undefined ? null : this.#byToken.get(near)?.worker ?? null;
-    if (neighbour?.process.state === "running") return neighbour;
-    let best: MediaWorker | null = null;
-    for (const worker of this.#workers) {
-      if (worker.process.state !== "running") continue;
-      if (best === null || worker.endpoints.size < best.endpoints.size) best = worker;
-    }
-    return best;
-  }
-
-  #placeWaiting(): void {
-    for (const endpoint of [...this.#waiting]) this.#place(endpoint);
-  }
-
-  #openHandshake(endpoint: PoolEndpoint, worker: MediaWorker): void {
-    this.#handshakes.send({ type: "open", endpoint: endpoint.id, profiles: worker.profiles });
   }
 
   #sendRemote(endpoint: PoolEndpoint): void {
@@ -310,52 +259,14 @@ export class MediaPool implements MediaPort {
     else this.#send(endpoint, { type: "connect", endpoint: endpoint.id, peer: peer.id });
   }
 
-  // Media workers
+  // Workers
 
-  #addWorker(id: WorkerId): void {
-    const { clock, mediaFactory, addresses, portRange, silentAfterMs, allowCrash } = this.#options;
-    const worker: MediaWorker = {
-      id,
-      process: new SupervisedWorker<MediaCommand, MediaEvent, MediaReady>({
-        name: `media worker ${id}`,
-        clock,
-        factory: mediaFactory,
-        startCommand: () => ({ type: "start", addresses, portRange, silentAfterMs, allowCrash }),
-        startAnswer: (event) =>
-          event.type === "ready"
-            ? { ready: event }
-            : event.type === "start-failed"
-            ? { failed: event.text }
-            : null,
-        onReady: (ready) => this.#mediaReady(worker, ready),
-        onEvent: (event) => this.#mediaEvent(worker, event),
-        onDown: (text, isFinal) => this.#mediaDown(worker, text, isFinal),
-      }),
-      addresses: [],
-      shell: "",
-      profiles: [],
-      endpoints: new Set(),
-      packets: 0,
-      packetsBefore: 0,
-    };
-    this.#workers.push(worker);
-  }
-
-  #mediaReady(worker: MediaWorker, ready: MediaReady): void {
-    worker.addresses = ready.addresses;
-    worker.shell = ready.shell;
-    worker.profiles = ready.profiles;
-    const at = ready.addresses.map(({ address, port }) => `${address}:${port}`).join(", ");
-    this.#workerEvent("worker.started", worker, `media worker ${worker.id} listens on ${at}`);
-    this.#placeWaiting();
+  #workerUp(): void {
+    for (const endpoint of [...this.#waiting]) this.#place(endpoint);
     this.#started(null);
   }
 
-  #mediaDown(worker: MediaWorker, text: string, isFinal: boolean): void {
-    worker.packetsBefore += worker.packets;
-    worker.packets = 0;
-    const type = isFinal ? "worker.stopped" : "worker.died";
-    this.#workerEvent(type, worker, `media worker ${worker.id} died: ${text}`);
+  #mediaDown(worker: MediaWorker, text: string): void {
     for (const endpoint of [...worker.endpoints]) {
       this.#bridges.remove(endpoint);
       if (endpoint.state === "opening") this.#placeAnew(endpoint);
@@ -374,34 +285,6 @@ export class MediaPool implements MediaPort {
     endpoint.worker = null;
     endpoint.state = "waiting";
     this.#place(endpoint);
-  }
-
-  #workerEvent(type: PoolWorkerEvent["type"], worker: MediaWorker, text: string): void {
-    this.#options.log(type === "worker.started" ? "info" : "error", text);
-    this.#options.onWorkerEvent({ type, worker: worker.id, text });
-  }
-
-  #mediaEvent(worker: MediaWorker, event: MediaEvent): void {
-    switch (event.type) {
-      case "ready":
-      case "start-failed":
-        return;
-      case "fault":
-        this.#options.log("error", `a fault in media worker ${worker.id} was contained`, {
-          fault: event.text,
-        });
-        return;
-      case "statistics":
-        worker.packets = event.packets;
-        for (const { endpoint: id, statistics } of event.endpoints) {
-          const endpoint = this.#byId.get(id);
-          if (endpoint !== undefined) this.#tell(endpoint, { type: "statistics", statistics });
-        }
-        return;
-    }
-    const endpoint = this.#byId.get(event.endpoint);
-    if (endpoint !== undefined) this.#endpointEvent(endpoint, worker, event);
-    else this.#bridges.take(event);
   }
 
   #endpointEvent(
@@ -450,47 +333,22 @@ export class MediaPool implements MediaPort {
     const local: LocalTransport = {
       iceUfrag: endpoint.iceUfrag,
       icePwd: endpoint.icePwd,
-      fingerprint: this.#certificate?.fingerprint ?? "",
+      fingerprint: this.#handshakes.fingerprint,
       candidates,
     };
     this.#tell(endpoint, { type: "opened", local, worker: worker.id });
   }
 
-  // The handshake worker
-
-  #handshakeProcess(): HandshakeProcess {
-    const { clock, handshakeFactory, allowCrash } = this.#options;
-    return new SupervisedWorker<HandshakeCommand, HandshakeEvent, HandshakeReady>({
-      name: "handshake worker",
-      clock,
-      factory: handshakeFactory,
-      startCommand: () => ({ type: "start", certificate: this.#certificate, allowCrash }),
-      startAnswer: (event) =>
-        event.type === "ready"
-          ? { ready: event }
-          : event.type === "start-failed"
-          ? { failed: event.text }
-          : null,
-      onReady: (ready) => this.#handshakesReady(ready),
-      onEvent: (event) => this.#handshakeEvent(event),
-      onDown: (text) => this.#handshakesDown(text),
-    });
-  }
-
-  #handshakesReady(ready: HandshakeReady): void {
-    // Announced to browsers already: a restarted worker has to have the same one.
-    this.#certificate ??= ready.certificate;
+  #handshakesReady(): void {
     for (const endpoint of this.#byId.values()) {
       if (endpoint.dtls !== "new" || endpoint.worker === null) continue;
-      this.#openHandshake(endpoint, endpoint.worker);
+      this.#handshakes.open(endpoint.id, endpoint.worker.profiles);
       this.#sendRemote(endpoint);
     }
-    this.#placeWaiting();
-    this.#started(null);
+    this.#workerUp();
   }
 
   #handshakesDown(text: string): void {
-    this.#options.log("error", `the handshake worker died: ${text}`);
     for (const endpoint of [...this.#byId.values()]) {
       if (endpoint.dtls !== "handshaking") continue;
       endpoint.dtls = "failed";
@@ -503,35 +361,23 @@ export class MediaPool implements MediaPort {
     this.#started(text);
   }
 
-  #handshakeEvent(event: HandshakeEvent): void {
-    switch (event.type) {
-      case "dtls-send":
-      case "keys": {
-        const endpoint = this.#byId.get(event.endpoint);
-        if (endpoint !== undefined) this.#send(endpoint, event);
-        break;
-      }
-      case "dtls": {
-        const endpoint = this.#byId.get(event.endpoint);
-        if (endpoint === undefined) break;
-        endpoint.dtls = event.state;
-        const told = { type: "dtls", state: event.state } as const;
-        this.#tell(endpoint, event.text === undefined ? told : { ...told, text: event.text });
-        break;
-      }
-      case "fault":
-        this.#options.log("warn", "a fault in the handshake worker was contained", {
-          fault: event.text,
-        });
-        break;
+  #handshakeEvent(event: Extract<HandshakeEvent, { endpoint: number }>): void {
+    const endpoint = this.#byId.get(event.endpoint);
+    if (endpoint === undefined) return;
+    if (event.type !== "dtls") {
+      this.#send(endpoint, event);
+      return;
     }
+    endpoint.dtls = event.state;
+    const told = { type: "dtls", state: event.state } as const;
+    this.#tell(endpoint, event.text === undefined ? told : { ...told, text: event.text });
   }
 
   /** Tells the one who started us: all are up, or the first fault. */
   #started(fault: string | null): void {
     if (this.#onStarted === null) return;
-    const all = [this.#handshakes, ...this.#workers.map((worker) => worker.process)];
-    if (fault === null && all.some((process) => process.state !== "running")) return;
+    const isUp = this.#handshakes.isRunning && this.#workers.allRunning;
+    if (fault === null && !isUp) return;
     const onStarted = this.#onStarted;
     this.#onStarted = null;
     onStarted(fault);

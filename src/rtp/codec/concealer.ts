@@ -116,20 +116,14 @@ export class WaveformConcealer {
     const length = periods * this.#lag;
     const from = history.length - length;
     const bent = Math.max(1, this.#lag >> 2);
-    for (let i = 0; i < length; i++) {
-      const here = history[from + i]!;
-      const left = length - i;
-      const weight = left <= bent ? left / (bent + 1) : 1;
-      this.#block[i] = here * weight +
-        (1 - weight) * history[from + i - length + this.#shift(length)]!;
+    for (let i = 0; i < length; i++) this.#block[i] = history[from + i]!;
+    for (let left = 1; left <= bent; left++) {
+      const weight = left / (bent + 1);
+      const at = length - left;
+      this.#block[at] = this.#block[at]! * weight + history[from - left]! * (1 - weight);
     }
     this.#blockLength = length;
     this.#at = 0;
-  }
-
-  /** Keeps the blended-in past within the history: whole periods are equal, so any will do. */
-  #shift(length: number): number {
-    return Math.max(0, length - this.#lag);
   }
 
   #next(): number {

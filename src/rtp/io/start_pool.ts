@@ -3,10 +3,11 @@ import type { Entropy } from "../../core/entropy.ts";
 import type { HandshakeCommand, HandshakeEvent, MediaCommand, MediaEvent } from "../contract.ts";
 import { parseIpv4 } from "../engine/address_table.ts";
 import type { MediaPort, WorkerView } from "../media_port.ts";
-import { type MediaLog, MediaPool, type PoolWorkerEvent } from "../pool.ts";
+import { MediaPool } from "../pool.ts";
+import type { MediaLog, PoolWorkerEvent } from "../pool_options.ts";
 import { workerFactory } from "./worker_port.ts";
 
-export type { MediaLog, PoolWorkerEvent } from "../pool.ts";
+export type { MediaLog, PoolWorkerEvent } from "../pool_options.ts";
 
 const SILENT_AFTER_MS = 30_000;
 /** Workers get this long to close their sockets before they are ended, ms. */

@@ -1,0 +1,142 @@
+import type { WorkerId } from "../core/ids.ts";
+import type { MediaCommand, MediaEvent } from "./contract.ts";
+import type { WorkerView } from "./media_port.ts";
+import type { MediaReady, MediaWorker } from "./pool_endpoint.ts";
+import type { PoolOptions, PoolWorkerEvent } from "./pool_options.ts";
+import { SupervisedWorker } from "./supervised_worker.ts";
+
+export interface MediaWorkersListener {
+  onReady(): void;
+  /** The worker is gone; its endpoints are still in its set. */
+  onDown(worker: MediaWorker, text: string): void;
+  /** An event of an endpoint, real or plain. */
+  onEndpoint(worker: MediaWorker, event: Extract<MediaEvent, { endpoint: number }>): void;
+  onStatistics(event: Extract<MediaEvent, { type: "statistics" }>): void;
+}
+
+/** The media workers: kept alive, chosen from, and shown. */
+export class MediaWorkers {
+  readonly #options: PoolOptions;
+  readonly #listener: MediaWorkersListener;
+  readonly #workers: MediaWorker[] = [];
+
+  constructor(options: PoolOptions, listener: MediaWorkersListener) {
+    this.#options = options;
+    this.#listener = listener;
+    for (let i = 0; i < Math.max(1, options.workers); i++) this.#add(i as WorkerId);
+  }
+
+  start(): void {
+    for (const worker of this.#workers) worker.process.start();
+  }
+
+  get allRunning(): boolean {
+    return this.#workers.every((worker) => worker.process.state === "running");
+  }
+
+  at(index: number): MediaWorker | undefined {
+    return this.#workers[index];
+  }
+
+  /** The neighbour where it is running, else the running worker with the fewest endpoints. */
+  choose(neighbour: MediaWorker | null): MediaWorker | null {
+    if (neighbour?.process.state === "running") return neighbour;
+    let best: MediaWorker | null = null;
+    for (const worker of this.#workers) {
+      if (worker.process.state !== "running") continue;
+      if (best === null || worker.endpoints.size < best.endpoints.size) best = worker;
+    }
+    return best;
+  }
+
+  views(bridgesOf: (worker: MediaWorker) => number): WorkerView[] {
+    return this.#workers.map((worker) => ({
+      id: worker.id,
+      state: worker.process.state,
+      restarts: worker.process.restarts,
+      endpoints: worker.endpoints.size,
+      bridges: bridgesOf(worker),
+      packets: worker.packetsBefore + worker.packets,
+      addresses: worker.addresses.map(({ address, port }) => `${address}:${port}`),
+      shell: worker.shell,
+    }));
+  }
+
+  shutdown(): void {
+    for (const worker of this.#workers) worker.process.shutdown({ type: "shutdown" });
+  }
+
+  terminate(): void {
+    for (const worker of this.#workers) worker.process.terminate();
+  }
+
+  #add(id: WorkerId): void {
+    const { clock, mediaFactory, addresses, portRange, silentAfterMs, allowCrash } = this.#options;
+    const worker: MediaWorker = {
+      id,
+      process: new SupervisedWorker<MediaCommand, MediaEvent, MediaReady>({
+        name: `media worker ${id}`,
+        clock,
+        factory: mediaFactory,
+        startCommand: () => ({ type: "start", addresses, portRange, silentAfterMs, allowCrash }),
+        startAnswer: (event) =>
+          event.type === "ready"
+            ? { ready: event }
+            : event.type === "start-failed"
+            ? { failed: event.text }
+            : null,
+        onReady: (ready) => this.#ready(worker, ready),
+        onEvent: (event) => this.#event(worker, event),
+        onDown: (text, isFinal) => this.#down(worker, text, isFinal),
+      }),
+      addresses: [],
+      shell: "",
+      profiles: [],
+      endpoints: new Set(),
+      packets: 0,
+      packetsBefore: 0,
+    };
+    this.#workers.push(worker);
+  }
+
+  #ready(worker: MediaWorker, ready: MediaReady): void {
+    worker.addresses = ready.addresses;
+    worker.shell = ready.shell;
+    worker.profiles = ready.profiles;
+    const at = ready.addresses.map(({ address, port }) => `${address}:${port}`).join(", ");
+    this.#tell("worker.started", worker, `media worker ${worker.id} listens on ${at}`);
+    this.#listener.onReady();
+  }
+
+  #down(worker: MediaWorker, text: string, isFinal: boolean): void {
+    worker.packetsBefore += worker.packets;
+    worker.packets = 0;
+    const type = isFinal ? "worker.stopped" : "worker.died";
+    this.#tell(type, worker, `media worker ${worker.id} died: ${text}`);
+    this.#listener.onDown(worker, text);
+  }
+
+  #tell(type: PoolWorkerEvent["type"], worker: MediaWorker, text: string): void {
+    this.#options.log(type === "worker.started" ? "info" : "error", text);
+    this.#options.onWorkerEvent({ type, worker: worker.id, text });
+  }
+
+  #event(worker: MediaWorker, event: MediaEvent): void {
+    switch (event.type) {
+      case "ready":
+      case "start-failed":
+        return;
+      case "fault":
+        this.#options.log("error", `a fault in media worker ${worker.id} was contained`, {
+          fault: event.text,
+        });
+        return;
+      case "statistics":
+        worker.packets = event.packets;
+        this.#listener.onStatistics(event);
+        return;
+      default:
+        this.#listener.onEndpoint(worker, event);
+    }
+  }
+}

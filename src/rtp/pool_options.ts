@@ -1,0 +1,40 @@
+import type { Clock } from "../core/clock.ts";
+import type { Entropy } from "../core/entropy.ts";
+import type { WorkerId } from "../core/ids.ts";
+import type {
+  HandshakeCommand,
+  HandshakeEvent,
+  MediaCommand,
+  MediaEvent,
+  WorkerFactory,
+} from "./contract.ts";
+
+export type MediaLog = (
+  level: "debug" | "info" | "warn" | "error",
+  text: string,
+  fields?: Readonly<Record<string, unknown>>,
+) => void;
+
+/** Something that happened to a worker, for the event bus. */
+export interface PoolWorkerEvent {
+  readonly type: "worker.started" | "worker.died" | "worker.stopped";
+  readonly worker: WorkerId;
+  readonly text: string;
+}
+
+export interface PoolOptions {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  /** Number of media workers, at least one. */
+  readonly workers: number;
+  readonly mediaFactory: WorkerFactory<MediaCommand, MediaEvent>;
+  readonly handshakeFactory: WorkerFactory<HandshakeCommand, HandshakeEvent>;
+  /** IPv4 addresses to bind and announce. */
+  readonly addresses: readonly string[];
+  readonly publicAddress?: string;
+  readonly portRange: readonly [number, number];
+  readonly silentAfterMs: number;
+  readonly allowCrash: boolean;
+  readonly log: MediaLog;
+  readonly onWorkerEvent: (event: PoolWorkerEvent) => void;
+}
