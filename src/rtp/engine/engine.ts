@@ -60,7 +60,7 @@ export class MediaEngine {
     this.#arena = arena;
     this.#scratch = scratch;
     this.#silentAfterMs = options.silentAfterMs;
-    this.#ice = new IceLite(arena, scratch, shell, this.#table);
+    this.#ice = new IceLite(arena, scratch, shell, this.#table, this.#endpoints);
     this.#forwarder = new Forwarder(arena, scratch, shell);
   }
 

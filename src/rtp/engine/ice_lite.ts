@@ -14,6 +14,11 @@ import type { MediaShell } from "./shell.ts";
 
 /** Without an authenticated check for this long the browser is gone (RFC 7675 5.1), ms. */
 export const CONSENT_TIMEOUT = 30_000;
+/**
+ * A place belongs to the endpoint whose checks come from there; another one gets it when they have
+ * stopped for this long, ms. Else whoever can forge a source address could cut off a call.
+ */
+const PLACE_KEPT = 10_000;
 /** Places remembered for one endpoint: each pair of our sockets and its interfaces, and some. */
 const MAX_PLACES = 16;
 
@@ -27,8 +32,16 @@ export class IceLite {
   readonly #shell: MediaShell;
   readonly #table: AddressTable;
   readonly #byUfrag = new Map<string, Endpoint>();
+  readonly #byId: ReadonlyMap<number, Endpoint>;
 
-  constructor(arena: Uint8Array, scratch: number, shell: MediaShell, table: AddressTable) {
+  constructor(
+    arena: Uint8Array,
+    scratch: number,
+    shell: MediaShell,
+    table: AddressTable,
+    byId: ReadonlyMap<number, Endpoint>,
+  ) {
+    this.#byId = byId;
     this.#arena = arena;
     this.#scratch = scratch;
     this.#shell = shell;
@@ -69,6 +82,7 @@ export class IceLite {
     if (endpoint === undefined || endpoint.iceKey === null) return undefined;
     // A check that is not authentic gets no answer: whoever guesses learns nothing.
     if (!integrityFits(arena, message, endpoint.iceKey)) return undefined;
+    if (this.#isTaken(endpoint, socket, address, port, now)) return undefined;
     const refused = message.unknown.length > 0;
     const type = refused ? BINDING_ERROR : BINDING_SUCCESS;
     const writer = new StunWriter(arena, this.#scratch, type, arena, offset + 8);
@@ -81,8 +95,18 @@ export class IceLite {
     return this.#advance(endpoint, socket, address, port, message.useCandidate) ? endpoint : null;
   }
 
+  #isTaken(
+    endpoint: Endpoint,
+    socket: number,
+    address: number,
+    port: number,
+    now: Instant,
+  ): boolean {
+    const holder = this.#byId.get(this.#table.get(socket, address, port));
+    return holder !== undefined && holder !== endpoint && now - holder.lastCheck < PLACE_KEPT;
+  }
+
   #learn(endpoint: Endpoint, socket: number, address: number, port: number): void {
-    // A browser's new endpoint may come from the port of an old one: the newest check wins.
     this.#table.set(socket, address, port, endpoint.id);
     const places = endpoint.places;
     if (places.some((p) => p.socket === socket && p.address === address && p.port === port)) return;

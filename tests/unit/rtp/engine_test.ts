@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { BINDING_ERROR, BINDING_SUCCESS, readStun } from "../../../src/rtp/ice/stun.ts";
 import { HmacSha1 } from "../../../src/rtp/srtp/hmac_sha1.ts";
-import { EngineHarness, FakeBrowser, joinedPair } from "../../support/media_engine.ts";
+import { EngineHarness, FakeBrowser, joinedPair, PAYLOADS } from "../../support/media_engine.ts";
 
 const VIDEO = { payloadType: 96 };
 
@@ -283,13 +283,48 @@ Deno.test("closing frees everything, and the peer's packets stop", () => {
   harness.command({ type: "set-flowing", endpoint: 1, flowing: true });
 });
 
-Deno.test("a new endpoint from the port of an old one takes over; the old one's end is not its own", () => {
+Deno.test("a place belongs to the endpoint that checks from it, until its checks stop", () => {
   const harness = new EngineHarness();
-  const [a] = joinedPair(harness);
-  const again = new FakeBrowser(harness, 3);
-  Object.assign(again, { address: a.address, port: a.port });
-  again.up();
+  const [a, b] = joinedPair(harness);
+  const other = new FakeBrowser(harness, 3);
+  Object.assign(other, { address: a.address, port: a.port });
+  other.open();
+  assert.equal(other.check(), undefined, "a forged source address must not cut off a call");
+  assert.equal(b.plain(a.send(a.rtp({ ssrc: 1, sequence: 1 }))).length, 1);
+  harness.advance(11_000);
+  assert.equal(other.check(), BINDING_SUCCESS);
+  other.giveKeys();
   harness.command({ type: "close", endpoint: 1 });
   harness.command({ type: "connect", endpoint: 3, peer: 2 });
-  assert.equal(again.send(again.rtp({ ssrc: 1, sequence: 1 })).length, 1);
+  assert.equal(other.send(other.rtp({ ssrc: 2, sequence: 1 })).length, 1);
+});
+
+Deno.test("a browser that moves is followed when it nominates, and not before", () => {
+  const harness = new EngineHarness();
+  const [a, b] = joinedPair(harness);
+  Object.assign(a, { port: a.port + 100 });
+  const [away] = b.send(b.rtp({ ssrc: 2, sequence: 1 }));
+  a.check({ nominate: false });
+  const [still] = b.send(b.rtp({ ssrc: 2, sequence: 2 }));
+  assert.deepEqual([away!.port, still!.port], [a.port - 100, a.port - 100]);
+  assert.equal(b.plain(a.send(a.rtp({ ssrc: 1, sequence: 1 }))).length, 1, "it is heard from both");
+  a.check();
+  assert.equal(a.plain(b.send(b.rtp({ ssrc: 2, sequence: 3 }))).length, 1);
+  assert.equal(harness.of("ice").at(-1)!.remoteAddress, `10.0.0.1:${a.port}`);
+});
+
+Deno.test("video inside RED is known by its codec, and asked for key frames", () => {
+  const harness = new EngineHarness();
+  const [a] = joinedPair(harness);
+  const red = { payloadType: 118, kind: "video", codec: "red", clockRate: 90000 } as const;
+  harness.command({ type: "set-remote", endpoint: 1, payloads: [...PAYLOADS, red] });
+  a.send(a.rtp({ ssrc: 5, sequence: 1, payloadType: 118, marker: 97 }));
+  assert.deepEqual(harness.of("media"), [], "repair inside RED is no video yet");
+  a.send(a.rtp({ ssrc: 5, sequence: 2, payloadType: 118, marker: 96 }));
+  assert.deepEqual(harness.of("media").map(({ kind }) => kind), ["video"]);
+  harness.sent = [];
+  harness.command({ type: "key-frame", endpoint: 1 });
+  assert.ok(isPli(a.plain(harness.sent)[0]!, 5));
+  harness.advance(1000);
+  assert.equal(harness.of("statistics").at(-1)!.endpoints[0]!.statistics.videoCodec, "VP8");
 });
