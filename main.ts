@@ -95,7 +95,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
     log: logs.log("web"),
     isExposed: exposed,
     ...(token === undefined ? {} : { token }),
-    allowedHosts: [...names, ...lan],
+    allowedHosts: [...names, ...lan, config.media.publicAddress].filter((host) => host !== ""),
     allowedOrigins: config.http.allowedOrigins,
     version: VERSION,
     onSocket: (socket) =>
@@ -107,8 +107,13 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
         log: logs.log("websdk"),
       }),
   });
-  const started = await startListeners(listenerSpecs(config, certificate), app, logs.log("web"));
-  if (!started.ok) refuseToStart([started.error.text]);
+  const started = await startListeners(
+    listenerSpecs(config, certificate),
+    app,
+    logs.log("web"),
+    systemClock,
+  );
+  if (!started.ok) refuseToStart([started.error]);
   const listeners = started.value;
   superviseLife({ log, shutdown: supervise(plane, listeners, media, log) });
   const portOf = (name: string) =>

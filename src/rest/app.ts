@@ -34,7 +34,12 @@ export function createWebApp(options: WebAppOptions): WebApp {
   const rules = createAccessRules(options.allowedHosts, options.allowedOrigins);
   const token = options.token ? createOperatorToken(options.token) : undefined;
   const events = new EventStreams(options.controlPlane, limits);
-  const sockets = new Sockets(options.onSocket, limits, options.log);
+  const sockets = new Sockets(
+    options.onSocket,
+    limits,
+    options.log,
+    options.subProtocols,
+  );
   const routes = createRoutes(options, token, events, limits);
 
   /** Checks first, then whoever is meant. */

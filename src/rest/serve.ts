@@ -1,3 +1,7 @@
+import type { ListenerPort } from "../actors/listener.ts";
+import { ListenerGroup } from "../actors/listeners.ts";
+import type { Clock } from "../core/clock.ts";
+import { listenFault } from "../core/listen_fault.ts";
 import type { Log } from "../core/log.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { problem, problemResponse } from "./problem.ts";
@@ -20,15 +24,6 @@ export interface Listener {
   readonly isSecure: boolean;
 }
 
-/** Why a listener could not be opened; `text` is one sentence for the operator. */
-export interface ListenFault {
-  readonly name: string;
-  readonly address: string;
-  readonly port: number;
-  readonly reason: "in_use" | "address_not_available" | "not_permitted" | "other";
-  readonly text: string;
-}
-
 export interface Listeners {
   readonly listeners: readonly Listener[];
   /**
@@ -41,7 +36,6 @@ export interface Listeners {
 interface Running {
   readonly server: Deno.HttpServer<Deno.NetAddr>;
   readonly pending: PendingAnswers;
-  readonly listener: Listener;
 }
 
 /** After its deadline a shutdown waits this long for the last bytes to leave, ms. */
@@ -74,32 +68,80 @@ class PendingAnswers {
   }
 }
 
-/** Opens all of them or none. They are aliases of one handler. */
+/** Opens all of them or none; the fault is a sentence. They are aliases of one handler. */
 export async function startListeners(
   specs: readonly ListenerSpec[],
   app: WebApp,
   log: Log,
-): Promise<Result<Listeners, ListenFault>> {
-  const running: Running[] = [];
-  for (const spec of specs) {
-    const started = listen(spec, app, log);
-    if (!started.ok) {
-      await Promise.all(running.map((each) => stop(each, 0)));
-      return started;
-    }
-    running.push(started.value);
-  }
+  clock: Clock,
+): Promise<Result<Listeners, string>> {
+  const servers = specs.map((spec) => new WebListener(spec, app, log));
+  const group = new ListenerGroup({ clock, log });
+  const named = servers.map((port) => ({ name: port.name, port }));
+  const fault = await new Promise<string | undefined>((resolve) => group.open(named, resolve));
+  if (fault !== undefined) return err(fault);
   return ok({
-    listeners: running.map((each) => each.listener),
+    listeners: servers.map((server) => server.listener),
     async shutdown(deadlineMs) {
-      const stopping = running.map((each) => stop(each, deadlineMs));
+      const closed = new Promise<void>((resolve) => group.close(deadlineMs, resolve));
       app.close();
-      await Promise.all(stopping);
+      await closed;
     },
   });
 }
 
-function listen(spec: ListenerSpec, app: WebApp, log: Log): Result<Running, ListenFault> {
+/** One `Deno.serve` as a listener that can be opened again. */
+class WebListener implements ListenerPort {
+  readonly #spec: ListenerSpec;
+  readonly #app: WebApp;
+  readonly #log: Log;
+  #running: Running | undefined;
+  /** The port that was got, so that a second opening takes the same. */
+  #port: number;
+
+  constructor(spec: ListenerSpec, app: WebApp, log: Log) {
+    this.#spec = spec;
+    this.#app = app;
+    this.#log = log;
+    this.#port = spec.port;
+  }
+
+  get name(): string {
+    return this.#spec.name;
+  }
+
+  get listener(): Listener {
+    const { name, host, tls } = this.#spec;
+    return { name, host, port: this.#port, isSecure: tls !== undefined };
+  }
+
+  open(tell: Parameters<ListenerPort["open"]>[0]): void {
+    try {
+      const running = serve({ ...this.#spec, port: this.#port }, this.#app, this.#log);
+      this.#running = running;
+      this.#port = running.server.addr.port;
+      const lost = (why: string) => {
+        if (this.#running === running) tell({ type: "lost", why });
+      };
+      running.server.finished.then(
+        () => lost("the server ended"),
+        (error) => lost(error instanceof Error ? error.message : String(error)),
+      );
+      tell({ type: "opened" });
+    } catch (error) {
+      tell({ type: "open.failed", why: listenFault(this.#spec, error).text });
+    }
+  }
+
+  close(deadlineMs: number, done: () => void): void {
+    const running = this.#running;
+    this.#running = undefined;
+    if (!running) return done();
+    void stop(running, deadlineMs).then(done);
+  }
+}
+
+function serve(spec: ListenerSpec, app: WebApp, log: Log): Running {
   const pending = new PendingAnswers();
   const handler = (request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => {
     const remoteAddress = plainAddress(info.remoteAddr.hostname);
@@ -115,36 +157,10 @@ function listen(spec: ListenerSpec, app: WebApp, log: Log): Result<Running, List
       return problemResponse(problem("internal", "The server failed; its log says why"), "/");
     },
   };
-  try {
-    const server = spec.tls
-      ? Deno.serve({ ...options, cert: spec.tls.certificate, key: spec.tls.key }, handler)
-      : Deno.serve(options, handler);
-    const { hostname: host, port } = server.addr;
-    const listener = { name: spec.name, host, port, isSecure: spec.tls !== undefined };
-    return ok({ server, pending, listener });
-  } catch (error) {
-    return err(listenFault(spec, error));
-  }
-}
-
-function listenFault(spec: ListenerSpec, error: unknown): ListenFault {
-  const where = `${spec.host.includes(":") ? `[${spec.host}]` : spec.host}:${spec.port}`;
-  const about = { name: spec.name, address: spec.host, port: spec.port };
-  if (error instanceof Deno.errors.AddrInUse) {
-    const text = `Port ${spec.port} (${spec.name}) of ${spec.host} is in use by another process`;
-    return { ...about, reason: "in_use", text };
-  }
-  if (error instanceof Deno.errors.AddrNotAvailable) {
-    const text =
-      `${spec.host} is no address of this machine, so ${spec.name} cannot be served there`;
-    return { ...about, reason: "address_not_available", text };
-  }
-  if (error instanceof Deno.errors.PermissionDenied) {
-    const text = `This user may not listen on ${where} (${spec.name}); try a port above 1023`;
-    return { ...about, reason: "not_permitted", text };
-  }
-  const why = error instanceof Error ? error.message : String(error);
-  return { ...about, reason: "other", text: `Cannot listen on ${where} (${spec.name}): ${why}` };
+  const server = spec.tls
+    ? Deno.serve({ ...options, cert: spec.tls.certificate, key: spec.tls.key }, handler)
+    : Deno.serve(options, handler);
+  return { server, pending };
 }
 
 async function stop(running: Running, deadlineMs: number): Promise<void> {

@@ -18,11 +18,18 @@ export class Sockets {
   readonly #limits: WebLimits;
   readonly #log: Log;
   readonly #open = new Set<WebSocket>();
+  readonly #subProtocols: readonly string[];
 
-  constructor(onSocket: OnSocket, limits: WebLimits, log: Log) {
+  constructor(
+    onSocket: OnSocket,
+    limits: WebLimits,
+    log: Log,
+    subProtocols: readonly string[] = [],
+  ) {
     this.#onSocket = onSocket;
     this.#limits = limits;
     this.#log = log;
+    this.#subProtocols = subProtocols;
   }
 
   get size(): number {
@@ -34,14 +41,16 @@ export class Sockets {
     if (this.#open.size >= this.#limits.sockets) {
       return problem("too-many", `${this.#open.size} WebSockets are open, expected fewer`);
     }
+    const protocol = offered(request).find((one) => this.#subProtocols.includes(one));
+    const agreed = protocol === undefined ? {} : { protocol };
     let upgraded: Deno.WebSocketUpgrade;
     try {
-      upgraded = Deno.upgradeWebSocket(request, { idleTimeout: IDLE_SECONDS });
+      upgraded = Deno.upgradeWebSocket(request, { idleTimeout: IDLE_SECONDS, ...agreed });
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       return problem("upgrade-required", `The WebSocket upgrade is not valid: ${why}`);
     }
-    this.#attach(upgraded.socket, about, remoteAddress);
+    this.#attach(upgraded.socket, { ...about, ...agreed }, remoteAddress);
     return upgraded.response;
   }
 
@@ -54,8 +63,8 @@ export class Sockets {
     this.#open.add(socket);
     const port: ServerSocket = {
       remoteAddress,
-      send: (text) => {
-        if (socket.readyState === WebSocket.OPEN) socket.send(text);
+      send: (data) => {
+        if (socket.readyState === WebSocket.OPEN) socket.send(data);
       },
       close: (code, reason) => shut(socket, code, reason),
       get bufferedAmount() {
@@ -63,12 +72,15 @@ export class Sockets {
       },
     };
     let handler: SocketHandler | undefined;
+    socket.binaryType = "arraybuffer";
     socket.onopen = () => this.#guard(socket, () => handler = this.#onSocket(port, about));
     socket.onmessage = ({ data }) => {
       // Frames that were on their way when we closed are nobody's any more.
       if (socket.readyState !== WebSocket.OPEN) return;
-      // The protocol knows no binary frames; Web SDK servers ignore them.
-      if (typeof data !== "string") return;
+      if (typeof data !== "string") {
+        this.#guard(socket, () => handler?.receiveBytes?.(new Uint8Array(data as ArrayBuffer)));
+        return;
+      }
       if (byteLength(data, this.#limits.frameBytes) > this.#limits.frameBytes) {
         return shut(
           socket,
@@ -98,6 +110,12 @@ export class Sockets {
       shut(socket, CLOSE.internalError, "The server failed");
     }
   }
+}
+
+/** Sub-protocols that the client offers, in its order (RFC 6455 11.3.4). */
+function offered(request: Request): string[] {
+  const list = request.headers.get("sec-websocket-protocol") ?? "";
+  return list.split(",").map((one) => one.trim()).filter((one) => one !== "");
 }
 
 function shut(socket: WebSocket, code?: number, reason?: string): void {

@@ -3,10 +3,10 @@ import type { Log } from "../core/log.ts";
 
 /** What the web face needs from the rest of the house; `main.ts` hands it in. */
 
-/** One WebSocket as the protocol behind it sees it. Text frames only. */
+/** One WebSocket as the protocol behind it sees it. */
 export interface ServerSocket {
-  /** Queues one text frame; does nothing once the socket is closing. */
-  send(text: string): void;
+  /** Queues one frame, text or binary; does nothing once the socket is closing. */
+  send(data: string | Uint8Array<ArrayBuffer>): void;
   /** Starts the closing handshake; `closed` of the handler follows. */
   close(code?: number, reason?: string): void;
   /** Bytes queued and not yet handed to the network. */
@@ -18,13 +18,16 @@ export interface ServerSocket {
 /** What the protocol behind a socket hears. `closed` comes exactly once and last. */
 export interface SocketHandler {
   receive(text: string): void;
+  /** A binary frame; absent: they are ignored. */
+  receiveBytes?(bytes: Uint8Array): void;
   closed(): void;
 }
 
 /** The upgrade request, as far as a protocol may care. */
 export interface SocketRequest {
-  /** Any path is the Web SDK's; other protocols may claim some. */
   readonly path: string;
+  /** Sub-protocol that was agreed on (RFC 6455 1.9); absent: the Web SDK, on any path. */
+  readonly protocol?: string;
   /** Name by which the client called us, without port. */
   readonly host: string;
   readonly origin: string | null;
@@ -59,6 +62,8 @@ export interface WebAppOptions {
   readonly controlPlane: ControlPlane;
   readonly pages: Pages;
   readonly onSocket: OnSocket;
+  /** Sub-protocols that `onSocket` speaks besides; where a client offers one it is taken. */
+  readonly subProtocols?: readonly string[];
   readonly log: Log;
   /** True where others than this machine can reach us; a token is compulsory then. */
   readonly isExposed: boolean;

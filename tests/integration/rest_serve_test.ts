@@ -46,7 +46,7 @@ Deno.test("four listeners are aliases: pages, both APIs and sockets on each", as
     { name: "rest", host: "127.0.0.1", port: 0 },
     { name: "rest tls", host: "127.0.0.1", port: 0, tls },
   ];
-  const started = await startListeners(specs, face.app, silentLog);
+  const started = await startListeners(specs, face.app, silentLog, systemClock);
   assert(started.ok);
   const client = Deno.createHttpClient({ caCerts: [tls.certificate] });
   try {
@@ -90,15 +90,13 @@ Deno.test("a port in use is a fault that names it, and nothing stays open", asyn
     ],
     face.app,
     silentLog,
+    systemClock,
   );
   assert(!started.ok);
-  assert.deepEqual(started.error, {
-    name: "rest",
-    address: "127.0.0.1",
-    port: face.port,
-    reason: "in_use",
-    text: `Port ${face.port} (rest) of 127.0.0.1 is in use by another process`,
-  });
+  assert.equal(
+    started.error,
+    `Port ${face.port} (rest) of 127.0.0.1 is in use by another process`,
+  );
   // The first one was opened and must be free again.
   Deno.listen({ hostname: "127.0.0.1", port }).close();
 });
@@ -109,17 +107,18 @@ Deno.test("an address that is not ours and a bad certificate are faults too", as
     [{ name: "http", host: "192.0.2.1", port: 0 }],
     face.app,
     silentLog,
+    systemClock,
   );
   assert(!elsewhere.ok);
-  assert.equal(elsewhere.error.reason, "address_not_available");
+  assert.match(elsewhere.error, /is no address of this machine/);
   const bad = await startListeners(
     [{ name: "https", host: "127.0.0.1", port: 0, tls: { certificate: "x", key: "y" } }],
     face.app,
     silentLog,
+    systemClock,
   );
   assert(!bad.ok);
-  assert.equal(bad.error.reason, "other");
-  assert.match(bad.error.text, /^Cannot listen on 127\.0\.0\.1:0 \(https\): /);
+  assert.match(bad.error, /^Cannot listen on 127\.0\.0\.1:0 \(https\): /);
 });
 
 Deno.test("shutdown waits for an answer under way, no longer than its deadline", async () => {
@@ -139,7 +138,7 @@ Deno.test("shutdown waits for an answer under way, no longer than its deadline",
     close() {},
   };
   const specs = [{ name: "http", host: "127.0.0.1", port: 0 }];
-  const patient = await startListeners(specs, app, silentLog);
+  const patient = await startListeners(specs, app, silentLog, systemClock);
   assert(patient.ok);
   const answer = fetch(`http://127.0.0.1:${patient.value.listeners[0]!.port}/slow`);
   await asked.promise;
@@ -148,7 +147,7 @@ Deno.test("shutdown waits for an answer under way, no longer than its deadline",
   assert.equal(await (await answer).text(), "done");
   await stopped;
 
-  const strict = await startListeners(specs, app, silentLog);
+  const strict = await startListeners(specs, app, silentLog, systemClock);
   assert(strict.ok);
   const never = fetch(`http://127.0.0.1:${strict.value.listeners[0]!.port}/never`);
   await askedForever.promise;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { silentLog } from "../../src/core/log.ts";
+import { systemClock } from "../../src/core/io/system_clock.ts";
 import { createWebApp } from "../../src/rest/app.ts";
 import { startListeners } from "../../src/rest/serve.ts";
 import type { OnSocket, Pages, WebApp, WebAppOptions } from "../../src/rest/types.ts";
@@ -51,6 +52,7 @@ export async function startWebFace(options: Partial<WebAppOptions> = {}): Promis
     [{ name: "http", host: "127.0.0.1", port: 0 }],
     app,
     silentLog,
+    systemClock,
   );
   assert(started.ok);
   const { port } = started.value.listeners[0]!;

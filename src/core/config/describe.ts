@@ -17,23 +17,39 @@ function masked(value: unknown): unknown {
 export function describeConfig({ config, origins }: Omit<LoadedConfig, "warnings">): string {
   const lines: string[] = ["{"];
   const keys = [...CONFIG_KEYS.values()];
-  let group = "";
+  let open: readonly string[] = [];
   keys.forEach((key, index) => {
-    const [first, name] = key.path.split(".") as [string, string?];
-    const holder = config[first as keyof typeof config];
-    const value = name === undefined ? holder : (holder as Readonly<Record<string, unknown>>)[name];
-    if (name !== undefined && first !== group) lines.push(`  ${JSON.stringify(first)}: {`);
-    group = first;
-    const following = keys[index + 1]?.path.split(".")[0];
-    const isLast = name !== undefined && following !== first;
+    const groups = key.path.split(".");
+    const name = groups.pop()!;
+    const shared = sharedLength(open, groups);
+    for (let depth = shared; depth < groups.length; depth++) {
+      lines.push(`${"  ".repeat(depth + 1)}${JSON.stringify(groups[depth])}: {`);
+    }
+    open = groups;
+    const following = keys[index + 1]?.path.split(".") ?? [];
+    const left = sharedLength(groups, following.slice(0, -1));
+    const isLast = left < groups.length || following.length === 0;
     const origin = origins.get(key.path);
     const comment = origin === undefined || origin === "default" ? "" : ` // ${origin}`;
+    const value = valueAt(config, [...groups, name]);
     const text = JSON.stringify(key.isSecret ? masked(value) : value);
-    const comma = isLast ? "" : ",";
-    const indent = name === undefined ? "  " : "    ";
-    lines.push(`${indent}${JSON.stringify(name ?? first)}: ${text}${comma}${comment}`);
-    if (isLast) lines.push(following === undefined ? "  }" : "  },");
+    const indent = "  ".repeat(groups.length + 1);
+    lines.push(`${indent}${JSON.stringify(name)}: ${text}${isLast ? "" : ","}${comment}`);
+    for (let depth = groups.length; depth > left; depth--) {
+      const more = depth - 1 > left || following.length === 0 ? "" : ",";
+      lines.push(`${"  ".repeat(depth)}}${more}`);
+    }
   });
   lines.push("}");
   return lines.join("\n");
+}
+
+function sharedLength(a: readonly string[], b: readonly string[]): number {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  return at;
+}
+
+function valueAt(config: unknown, path: readonly string[]): unknown {
+  return path.reduce((holder, name) => (holder as Readonly<Record<string, unknown>>)[name], config);
 }

@@ -127,9 +127,17 @@ function checkTogether(config: Config, settings: Layer): ConfigFault[] {
     fault(`tls.${missing}`, `is empty: expected a path, because tls.${given} is set`);
   }
   const users = new Map<number, string>();
-  for (const name of ["port", "tlsPort", "restPort", "restTlsPort"] as const) {
-    const path = `http.${name}`;
-    const number = config.http[name];
+  const { http, sip } = config;
+  const ports: readonly (readonly [string, number])[] = [
+    ["http.port", http.port],
+    ["http.tlsPort", http.tlsPort],
+    ["http.restPort", http.restPort],
+    ["http.restTlsPort", http.restTlsPort],
+    // UDP ports are others, but where one says 8443 he means something else.
+    ["sip.port", sip.port],
+    ["sip.tlsPort", sip.tlsPort],
+  ];
+  for (const [path, number] of ports) {
     const other = users.get(number);
     if (number !== 0 && other) {
       fault(path, `is ${number}: expected another port than that of ${other}`);
@@ -165,9 +173,13 @@ function nest(settings: Layer): Record<string, unknown> {
   const root: Record<string, unknown> = {};
   for (const path of CONFIG_KEYS.keys()) {
     const value = settings.get(path)!.value;
-    const [group, name] = path.split(".") as [string, string?];
-    if (name === undefined) root[group] = value;
-    else root[group] = { ...(root[group] as Record<string, unknown> | undefined), [name]: value };
+    const groups = path.split(".");
+    const name = groups.pop()!;
+    let holder = root;
+    for (const group of groups) {
+      holder = (holder[group] ??= {}) as Record<string, unknown>;
+    }
+    holder[name] = value;
   }
   return root;
 }

@@ -102,7 +102,11 @@ export const configSchema = z.strictObject({
   }),
   sip: z.strictObject({
     host: leaf(host, "string", "an IP address or a host name"),
-    port: integer(1, 65535, "a port number"),
+    port: port(),
+    udp: boolean(),
+    tcp: boolean(),
+    tls: boolean(),
+    tlsPort: port(),
     domains: leaf(z.array(host), "list", "a list of domain names"),
     userAgent: leaf(z.string().regex(PRINTABLE).max(128), "string", "a line of printable ASCII"),
     addContactId: boolean(),
@@ -116,6 +120,14 @@ export const configSchema = z.strictObject({
       true,
     ),
     localCalls: boolean(),
+    limits: z.strictObject({
+      connections: integer(1, 1_000_000, "a number of connections"),
+      connectionsPerAddress: integer(1, 1_000_000, "a number of connections"),
+      udpPeers: integer(1, 10_000_000, "a number of addresses"),
+      messageBytes: integer(2_048, 1_114_112, "a number of bytes"),
+      idleSeconds: seconds(1, 86_400),
+      messageSeconds: seconds(1, 600),
+    }),
   }),
   lab: z.strictObject({ accounts: boolean() }),
   session: z.strictObject({
@@ -179,7 +191,9 @@ export const CONFIG_KEYS: ReadonlyMap<string, ConfigKey> = new Map(
   [...walk(configSchema, "")].map((key) => [key.path, key]),
 );
 
-/** The names of the groups: `http`, `tls` ... */
+/** The paths of the groups: `http`, `tls`, `sip.limits` ... */
 export const CONFIG_GROUPS: ReadonlySet<string> = new Set(
-  [...CONFIG_KEYS.keys()].filter((path) => path.includes(".")).map((path) => path.split(".")[0]!),
+  [...CONFIG_KEYS.keys()].flatMap((path) =>
+    path.split(".").slice(0, -1).map((_, at, groups) => groups.slice(0, at + 1).join("."))
+  ),
 );

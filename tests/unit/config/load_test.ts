@@ -160,10 +160,9 @@ Deno.test("config: each fault is one sentence with name, value and what was expe
 
 Deno.test("config: each key refuses a value of a wrong kind, and says so under its own name", () => {
   for (const [path, key] of CONFIG_KEYS) {
-    const [group, name] = path.split(".");
-    const wrong = { never: "right" };
+    const wrong: unknown = { never: "right" };
     const text = JSON.stringify(
-      name === undefined ? { [group!]: wrong } : { [group!]: { [name]: wrong } },
+      path.split(".").reduceRight((inner, name) => ({ [name]: inner }), wrong),
     );
     const [sentence] = faults(withFile(text));
     assert.ok(sentence!.startsWith(`${path} (my.jsonc, line 1) is `), sentence);
@@ -189,6 +188,10 @@ Deno.test("config: values are refused that only make sense together", () => {
   assert.deepEqual(faults({ env: { PORTZERO_HTTP_REST_PORT: "8443" } }), [
     "http.restPort (PORTZERO_HTTP_REST_PORT) is 8443: expected another port than that of http.tlsPort",
   ]);
+  assert.deepEqual(faults({ env: { PORTZERO_SIP_PORT: "8443" } }), [
+    "sip.port (PORTZERO_SIP_PORT) is 8443: expected another port than that of http.tlsPort",
+  ]);
+  assert.match(faults({ env: { PORTZERO_SIP_TLS_PORT: "5060" } })[0]!, /that of sip\.port/);
   assert.match(faults({ env: { PORTZERO_SIP_ACCOUNTS: "a:1,a:2" } })[0]!, /holds "a" twice/);
   const any = { PORTZERO_HTTP_PORT: "0", PORTZERO_HTTP_TLS_PORT: "0" };
   assert.equal(loaded({ env: any }).config.http.tlsPort, 0);
