@@ -11,6 +11,10 @@ const LEAP_MS = 3000;
 const STEP_MS = 10;
 /** Nothing for so long, and the play-out rests; in announced silence it takes longer, ms. */
 const REST_MS = 1000;
+/** After a pause so long, packets that seem delayed beyond measure come from a sender's new count. */
+const PAUSE_MS = 300;
+/** So far above the limit of the delay, packets are skipped, ms. */
+const SKIP_MARGIN_MS = 50;
 const SILENT_REST_MS = 5000;
 
 export interface BufferedPacket {
@@ -138,7 +142,7 @@ export class JitterBuffer {
     if (this.#last === undefined || at >= this.#last.at) {
       this.#last = { timestamp: packet.timestamp, at };
     }
-    if (packet.kind === "audio") this.#estimate.arrived(at / this.#perMs, now);
+    if (packet.kind === "audio") this.#learn(at / this.#perMs, now);
     this.#lastArrival = now;
     if (this.#isPast(at, packet)) {
       this.late++;
@@ -155,11 +159,38 @@ export class JitterBuffer {
       this.#position = first.at;
     }
     if (first === undefined) return this.#nextOfNothing(now);
+    if (this.#skip(now)) return this.next(now);
     if (first.at <= this.#position || this.#silentFrom !== undefined && this.#isDue(first, now)) {
       return this.#take(first);
     }
     if (this.#silentFrom !== undefined) return this.#quiet(first.at);
     return this.#bridge(first, now);
+  }
+
+  #learn(mediaMs: number, now: Instant): void {
+    const delay = now - mediaMs - this.#estimate.fastest;
+    if (now - this.#lastArrival >= PAUSE_MS && delay > this.#options.maxDelayMs) {
+      // A sender that stops its clock while muted, or a network that froze: learn anew.
+      this.#estimate = new DelayEstimate();
+    }
+    this.#estimate.arrived(mediaMs, now);
+  }
+
+  /** Gives up what is older than the limit allows, where newer packets are there. */
+  #skip(now: Instant): boolean {
+    const packets = this.#packets;
+    const age = (packet: BufferedPacket) => now - packet.at / this.#perMs - this.#estimate.fastest;
+    if (packets.length < 2 || age(packets[0]!) <= this.#options.maxDelayMs + SKIP_MARGIN_MS) {
+      return false;
+    }
+    const target = this.targetMs;
+    while (packets.length > 1 && age(packets[0]!) > target) {
+      packets.shift();
+      this.late++;
+    }
+    this.#position = packets[0]!.at;
+    this.#stalled = 0;
+    return true;
   }
 
   /** Media time of `now` by the last packet, on the line without wraps. */
