@@ -50,12 +50,22 @@ export class HousePolicy implements ProxyPolicy {
     this.#speakers.delete(flow);
   }
 
-  authorize(_request: SipRequest, flow: Flow, registered: string | null): Verdict {
+  authorize(request: SipRequest, flow: Flow, registered: string | null): Verdict {
     const speaker = this.#speakers.get(flow.id);
-    if (!speaker) return { kind: "forbid", status: 403, text: "Unknown Flow" };
+    if (!speaker) return this.#authorizeStranger(request);
     const { user, isGuest } = speaker;
     const isAccount = this.hasAccount(user);
     if ((isGuest && !isAccount) || registered === user) return { kind: "allow", identity: user };
+    return { kind: "challenge", realm: this.canonicalDomain, username: null };
+  }
+
+  /** Who comes over the network is nobody until he proves an account, each time anew. */
+  #authorizeStranger(request: SipRequest): Verdict {
+    const uri = request.requestUri;
+    const isPing = request.method === "OPTIONS" && uri.ok && uri.value.isSip &&
+      uri.value.rawUser === null && this.isOurs(uri.value.host);
+    // Asking whether we are alive needs no account (RFC 3261 11), nor does it lead anywhere.
+    if (isPing) return { kind: "allow", identity: null };
     return { kind: "challenge", realm: this.canonicalDomain, username: null };
   }
 

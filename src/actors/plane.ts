@@ -6,6 +6,9 @@ import type { CallOptions } from "./call_ports.ts";
 import { Calls } from "./calls.ts";
 import { Commands } from "./commands.ts";
 import type { ControlPlane } from "./control_plane.ts";
+import type { FlowId } from "../core/ids.ts";
+import type { WireInput } from "../sip/stack_io.ts";
+import type { WirePort } from "../sip/wire.ts";
 import { EventBus } from "./event_bus.ts";
 import { HousePolicy } from "./house_policy.ts";
 import { Queries } from "./queries.ts";
@@ -36,6 +39,8 @@ export interface PlanePorts {
   readonly workers: () => readonly WorkerView[];
   /** Absent: the in-memory hop. */
   readonly hop?: Hop;
+  /** The network; absent: only our own clients are served. */
+  readonly wire?: WirePort;
   /** Sees every SIP message between user agents and proxy. */
   readonly observe?: (sent: HopMessage) => void;
   /** A test's hook: told of every state that any machine enters. */
@@ -47,6 +52,9 @@ export interface Plane {
   readonly sessions: SessionDirectory;
   readonly control: ControlPlane;
   readonly bus: EventBus;
+  /** What came in from the network. */
+  receiveWire(input: WireInput): void;
+  isFlowUsed(flow: FlowId): boolean;
   /** Ends calls and sessions; `done` follows when the last one is gone. New ones are refused. */
   stop(done: () => void): void;
   /** Stops what timers are left; nothing is answered any more. */
@@ -73,6 +81,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     policy,
     sentBy,
     hop: ports.hop ?? memoryHop(clock),
+    ...(ports.wire ? { wire: ports.wire } : {}),
     ...(ports.observe ? { observe: ports.observe } : {}),
   });
   const isOurs = (host: string) => policy.isOurs(host);
@@ -114,6 +123,8 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
   return {
     sessions,
     bus,
+    receiveWire: (input) => sip.receiveWire(input),
+    isFlowUsed: (flow) => sip.isFlowUsed(flow),
     control: {
       health: () => queries.health(),
       sessions: (query) => queries.sessions(query),

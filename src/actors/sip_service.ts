@@ -7,6 +7,8 @@ import { ProxyCore, type ProxyInput, type ProxyOutput } from "../sip/proxy/proxy
 import type { SipMessage } from "../sip/message/mod.ts";
 import type { Binding, Location } from "../sip/registrar/location.ts";
 import type { Flow } from "../sip/stack.ts";
+import type { WireInput } from "../sip/stack_io.ts";
+import type { WirePort } from "../sip/wire.ts";
 import { type IncomingInvite, type UserAgent, UserAgents } from "../sip/user_agent/user_agents.ts";
 import { HousePolicy, type Speaker } from "./house_policy.ts";
 
@@ -33,7 +35,9 @@ export interface SipServiceOptions {
   /** `host:port` in Via, Contact and Record-Route. */
   readonly sentBy: string;
   readonly hop: Hop;
-  /** Sees every message as it is sent over the hop, in true order. */
+  /** The network; absent: nobody but our own user agents is served. */
+  readonly wire?: WirePort;
+  /** Sees every message as it is sent over the hop or put on the wire, in true order. */
   readonly observe?: (sent: HopMessage) => void;
 }
 
@@ -60,10 +64,14 @@ export class SipService {
   readonly #proxy: ProxyCore;
   readonly #proxyDriver: Driver<ProxyInput, ProxyOutput>;
   readonly #open = new Map<FlowId, SessionId>();
+  readonly #malformed: RareLog;
 
   constructor(options: SipServiceOptions) {
     const { clock, entropy, log, sentBy, policy } = options;
     this.#options = options;
+    this.#malformed = new RareLog(clock, (fields) => {
+      log.warn("dropped a malformed SIP message", fields);
+    });
     this.#proxy = new ProxyCore({ entropy, sentBy, policy });
     this.#proxyDriver = new Driver(this.#proxy, clock, (output) => this.#onProxyOutput(output));
     this.#agents = new UserAgents({
@@ -86,7 +94,7 @@ export class SipService {
   ): UserAgent {
     const { hop, policy, sentBy } = this.#options;
     const flow: Flow = {
-      id: `session:${session}` as FlowId,
+      id: `${HOP_PREFIX}${session}` as FlowId,
       transport: hop.transport,
       remote: sentBy,
     };
@@ -102,6 +110,16 @@ export class SipService {
     this.#agents.close(agent);
     this.#proxyDriver.feed({ type: "flow-closed", flow: id });
     this.#options.policy.dismiss(id);
+  }
+
+  /** What came in from the network. */
+  receiveWire(input: WireInput): void {
+    this.#proxyDriver.feed(input);
+  }
+
+  /** Whether a binding or a contact is behind this flow, so that it may be quiet for long. */
+  isFlowUsed(flow: FlowId): boolean {
+    return this.#proxy.isFlowUsed(flow);
   }
 
   get location(): Location {
@@ -147,6 +165,7 @@ export class SipService {
     switch (output.type) {
       case "send":
         this.#options.observe?.({ flow: output.flow, sender: "proxy", message: output.message });
+        if (!isHop(output.flow)) return this.#options.wire?.send(output.flow, output.bytes);
         return this.#carry(output.flow, () => this.#agents.receive(output.flow, output.bytes));
       case "authentication-failed":
         return log.warn("wrong SIP credentials", {
@@ -154,9 +173,43 @@ export class SipService {
           method: output.method,
         });
       case "malformed":
-        return log.warn("dropped a malformed SIP message", { flow: output.flow });
+        return this.#malformed.say({ flow: output.flow, fault: output.fault.text });
       default:
         log.debug(output.type, { aor: output.binding.aor, contact: output.binding.contact });
     }
+  }
+}
+
+/** Flows of our own user agents; those of the network are named otherwise. */
+const HOP_PREFIX = "session:";
+
+function isHop({ id }: Flow): boolean {
+  return id.startsWith(HOP_PREFIX);
+}
+
+/** Between two lines of a kind that strangers can cause, ms. */
+const RARE_LOG_MS = 10_000;
+
+/** Says what strangers can cause at will now and then, with how often it was left unsaid. */
+class RareLog {
+  readonly #clock: Clock;
+  readonly #write: (fields: Readonly<Record<string, unknown>>) => void;
+  #nextAt = -Infinity;
+  #unsaid = 0;
+
+  constructor(clock: Clock, write: (fields: Readonly<Record<string, unknown>>) => void) {
+    this.#clock = clock;
+    this.#write = write;
+  }
+
+  say(fields: Readonly<Record<string, unknown>>): void {
+    const now = this.#clock.now();
+    if (now < this.#nextAt) {
+      this.#unsaid++;
+      return;
+    }
+    this.#write(this.#unsaid === 0 ? fields : { ...fields, unsaid: this.#unsaid });
+    this.#nextAt = now + RARE_LOG_MS;
+    this.#unsaid = 0;
   }
 }

@@ -51,6 +51,12 @@ export type StackInput =
   /** End a non-INVITE server transaction without an answer (RFC 4320 4.2). */
   | { readonly type: "abandon"; readonly id: ServerTransactionId };
 
+/** What arrives from the network. */
+export type WireInput = Extract<
+  StackInput,
+  { type: "receive" | "receive-framed" | "flow-closed" }
+>;
+
 /** What a `SipStack` says. */
 export type StackOutput =
   | {

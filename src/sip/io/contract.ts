@@ -5,14 +5,10 @@ import type { Log } from "../../core/log.ts";
 import type { Result } from "../../core/result.ts";
 import type { Flow } from "../flow.ts";
 import type { Target } from "../resolve/target.ts";
-import type { StackInput } from "../stack_io.ts";
+import type { WireInput } from "../stack_io.ts";
 import type { TransportLimits } from "./limits.ts";
 
-/** What arrives from the network, as `SipStack` and `ProxyCore` take it. */
-export type WireInput = Extract<
-  StackInput,
-  { type: "receive" | "receive-framed" | "flow-closed" }
->;
+export type { WireInput };
 
 export interface SipTransportsOptions {
   readonly clock: Clock;

@@ -52,6 +52,11 @@ export class ContactRoutes {
     return this.#routes.get(contactKey(contact))?.flow;
   }
 
+  /** Whether any contact is behind this flow. */
+  hasFlow(flow: FlowId): boolean {
+    return this.#ofFlow.has(flow);
+  }
+
   closeFlow(flow: FlowId): void {
     for (const key of this.#ofFlow.get(flow) ?? []) this.#routes.delete(key);
     this.#ofFlow.delete(flow);

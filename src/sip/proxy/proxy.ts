@@ -1,25 +1,42 @@
 import type { Instant } from "../../core/clock.ts";
 import { type Entropy, randomHex } from "../../core/entropy.ts";
 import type { FlowId } from "../../core/ids.ts";
-import { err, ok, type Result } from "../../core/result.ts";
 import type { Deadline, SansIo } from "../../core/sans_io.ts";
 import { NonceStore } from "../auth/mod.ts";
 import type { Flow } from "../flow.ts";
-import { createResponse, parseUri, type SipRequest, type SipUri } from "../message/mod.ts";
+import {
+  createResponse,
+  parseUri,
+  type SipRequest,
+  type SipResponse,
+  type SipUri,
+} from "../message/mod.ts";
 import { OutputQueue } from "../output_queue.ts";
 import type { Binding, Location, RemovalReason } from "../registrar/location.ts";
+import { REGISTRAR_EXTENSIONS } from "../registrar/outbound.ts";
 import { Registrar, type RegistrarLimits } from "../registrar/registrar.ts";
 import { SipStack } from "../stack.ts";
 import type { StackInput, StackOutput } from "../stack_io.ts";
-import type { ServerTransactionId } from "../transaction/ids.ts";
+import type { ClientTransactionId, ServerTransactionId } from "../transaction/ids.ts";
 import { DEFAULT_TIMERS, type SipTimers } from "../transaction/timers.ts";
 import { Authenticator } from "./authenticator.ts";
 import { ContactRoutes } from "./contact_routes.ts";
 import { ContextTable } from "./context_table.ts";
-import { checkRequest, createForward, loopSuffix, preprocessRoute } from "./forwarding.ts";
+import { DialogTable } from "./dialog_table.ts";
+import {
+  badExtension,
+  breadthOf,
+  checkRequest,
+  createForward,
+  loopSuffix,
+  preprocessRoute,
+  recordRoutes,
+} from "./forwarding.ts";
 import { Gate, type Sender } from "./gate.ts";
 import type { ProxyInput, ProxyOutput, ProxyPolicy, Refusal } from "./proxy_io.ts";
 import { ResponseContext } from "./response_context.ts";
+import { nextUri, Router } from "./router.ts";
+import { limitBreadth, type Target, type TargetGroups } from "./target.ts";
 
 export type { Account } from "./authenticator.ts";
 export type { ProxyInput, ProxyOutput, ProxyPolicy, Verdict } from "./proxy_io.ts";
@@ -32,18 +49,13 @@ export interface ProxyOptions {
   readonly timers?: Partial<SipTimers>;
   readonly limits?: Partial<RegistrarLimits>;
   readonly maxTransactions?: number;
+  /** How long the bindings of one q ring while others wait behind them, ms; default 20 s. */
+  readonly groupRingMs?: number;
+  /** How many 3xx of one request are followed by us; default 0: they go to the caller. */
+  readonly redirections?: number;
 }
 
-/** Where a request goes: a URI and the flow that leads there. */
-interface Target {
-  readonly uri: string;
-  readonly flow: Flow;
-}
-
-/** What the registrar's domain itself answers. */
-const OWN_METHODS: readonly [string, string] = ["Allow", "REGISTER, OPTIONS"];
-/** Extensions a REGISTER may require. */
-const REGISTRAR_EXTENSIONS = new Set(["outbound"]);
+const GROUP_RING_MS = 20_000;
 
 /**
  * Registrar and stateful proxy in one element (RFC 3261 10, 16; RFC 6026; RFC 5393): what comes in
@@ -58,6 +70,10 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
   readonly #gate: Gate;
   readonly #contacts = new ContactRoutes();
   readonly #contexts: ContextTable;
+  readonly #dialogs = new DialogTable();
+  readonly #router: Router;
+  readonly #groupRingMs: number;
+  readonly #redirections: number;
   /** User parts that open flows have registered. */
   readonly #identities = new Map<FlowId, string>();
   readonly #outputs = new OutputQueue<ProxyOutput>();
@@ -72,7 +88,15 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     this.#registrar = new Registrar(options.limits);
     this.#gate = new Gate(options.policy, new Authenticator(new NonceStore(options.entropy)));
     const timerC = options.timers?.c ?? DEFAULT_TIMERS.c;
-    this.#contexts = new ContextTable(timerC, (input) => this.#tell(input));
+    this.#contexts = new ContextTable({
+      timerC,
+      tell: (input) => this.#tell(input),
+      fork: (context, targets) => this.#forkTo(context, targets),
+      redirect: (context, response) => this.#redirect(context, response),
+    });
+    this.#router = new Router(options.policy, this.location, this.#contacts);
+    this.#groupRingMs = options.groupRingMs ?? GROUP_RING_MS;
+    this.#redirections = options.redirections ?? 0;
   }
 
   /** The registrar's bindings, to read. */
@@ -93,9 +117,19 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     return this.location.bindingCount;
   }
 
+  /** Dialogs under way through this proxy. */
+  get dialogCount(): number {
+    return this.#dialogs.size;
+  }
+
   /** Contacts with a known flow; zero once all flows are closed. */
   get contactCount(): number {
     return this.#contacts.size;
+  }
+
+  /** Whether a binding or a contact is behind this flow: the network keeps it open then. */
+  isFlowUsed(flow: FlowId): boolean {
+    return this.#contacts.hasFlow(flow);
   }
 
   handle(input: ProxyInput, now: Instant): void {
@@ -106,6 +140,8 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
         return this.#tell(input);
       case "flow-closed":
         return this.#closeFlow(input.flow);
+      case "restore":
+        return this.#learnBinding(this.location.put(input.binding).binding);
       case "unregister":
         return this.#unregister(input.aor, input.contact);
     }
@@ -117,6 +153,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
       this.#removed(binding, "expired");
     }
     this.#contexts.wake(now);
+    this.#dialogs.wake(now);
     this.#stack.wake(now);
     this.#drainStack();
   }
@@ -134,6 +171,10 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     const timerC = this.#contexts.nextTimer;
     if (timerC && timerC.at < (first?.at ?? Infinity)) {
       first = { at: timerC.at, reason: `timer C of ${timerC.value}` };
+    }
+    const dialog = this.#dialogs.nextTimer;
+    if (dialog !== undefined && dialog < (first?.at ?? Infinity)) {
+      first = { at: dialog, reason: "dialog is forgotten" };
     }
     return first;
   }
@@ -166,24 +207,42 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
       case "request":
         return this.#receiveRequest(output.id, output.request, output.flow);
       case "ack":
-        return this.#receiveAck(output.request);
+        return this.#receiveAck(output.request, output.flow);
       case "cancelled":
         return this.#contexts.withServer(output.id, now, (c, o) => c.cancel(output.reason, o));
-      case "response": {
-        const { id, response, flow } = output;
-        if (response.cseq.method === "INVITE" && response.status > 100 && response.status < 300) {
-          this.#contacts.learnFrom(response.contacts, flow, null);
-        }
-        return this.#contexts.withBranch(id, now, (c, o) => c.response(id, response, o));
-      }
+      case "response":
+        this.#learnFromResponse(output.id, output.response, output.flow);
+        return this.#contexts.withBranch(
+          output.id,
+          now,
+          (c, o) => c.response(output.id, output.response, o),
+        );
       case "failed": {
         const { id, reason } = output;
+        const request = this.#contexts.ofBranch(id)?.request;
+        if (request?.method === "BYE") this.#dialogs.end(request, now);
         return this.#contexts.withBranch(id, now, (c, o) => c.failed(id, reason, o));
       }
       case "server-failed":
         return this.#contexts.withServer(output.id, now, (c, o) => c.abandoned(o));
-      case "terminated":
-        return this.#contexts.terminated(output.id);
+      case "terminated": {
+        const over = this.#contexts.terminated(output.id);
+        if (!over) return;
+        this.#dialogs.transactionOver(over.id);
+        if (over.request.method === "NOTIFY") this.#dialogs.notified(over.request, now);
+        return;
+      }
+    }
+  }
+
+  #learnFromResponse(id: ClientTransactionId, response: SipResponse, flow: Flow): void {
+    const { status } = response;
+    const context = this.#contexts.ofBranch(id);
+    if (!context || status === 100) return;
+    const { request } = context;
+    this.#dialogs.answered(context.id, request, response, context.flow, flow, this.#now);
+    if (request.method === "INVITE" && status < 300) {
+      this.#contacts.learnFrom(response.contacts, flow, null);
     }
   }
 
@@ -191,23 +250,56 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
 
   #receiveRequest(id: ServerTransactionId, request: SipRequest, flow: Flow): void {
     preprocessRoute(request, this.#policy);
-    const suffix = loopSuffix(request);
-    const fault = checkRequest(request, this.#sentBy, suffix);
-    if (fault) return this.#refuse(id, request, fault);
     const uri = nextUri(request);
     if (!uri) return this.#refuse(id, request, { status: 416 });
+    const isForUs = this.#router.isServer(uri);
+    const suffix = loopSuffix(request);
+    const fault = checkRequest(request, this.#sentBy, suffix, isForUs);
+    if (fault) return this.#refuse(id, request, fault);
     if (request.method === "REGISTER" && this.#policy.isOurs(uri.host, uri.port)) {
       return this.#register(id, request, flow);
     }
-    const isInDialog = request.to.tag !== undefined && this.#contacts.find(uri) !== undefined;
-    const sender = isInDialog ? { identity: null } : this.#admit(id, request, flow);
+    if (request.to.tag !== undefined) return this.#receiveInDialog(id, request, flow, uri);
+    if (!uri.isSip && this.#policy.translate === undefined) {
+      return this.#refuse(id, request, { status: 416 });
+    }
+    const sender = this.#admit(id, request, flow);
     if (!sender) return;
-    const targets = this.#targets(request, uri);
-    if (!targets.ok) return this.#refuse(id, request, targets.error);
+    if (isForUs) return this.#refuse(id, request, this.#router.ownAnswer(request));
+    const translated = this.#router.translate(request, uri, sender.identity);
+    if (!translated.ok) return this.#refuse(id, request, translated.error);
+    const groups = this.#router.targets(translated.value, this.#now);
+    if (!groups.ok) return this.#refuse(id, request, groups.error);
     if (request.method === "INVITE") {
       this.#contacts.learnFrom(request.contacts, flow, sender.identity);
     }
-    this.#fork(id, request, targets.value, suffix);
+    this.#fork(id, request, flow, groups.value);
+  }
+
+  /**
+   * Inside a dialog that was made through us: by its two tags, over the flows that it was made on.
+   * From any other flow its sender proves who he is, as for a new request. 481 tells a sender to end
+   * what we do not know (12.2.1.2).
+   */
+  #receiveInDialog(
+    id: ServerTransactionId,
+    request: SipRequest,
+    flow: Flow,
+    uri: SipUri,
+  ): void {
+    const match = this.#dialogs.find(request, flow);
+    if (!match) return this.#refuse(id, request, { status: 481 });
+    if (!match.isFamiliar) {
+      if (!this.#admit(id, request, flow)) return;
+      this.#dialogs.moved(request, flow);
+    }
+    const peer = match.peer ?? this.#contacts.find(uri);
+    if (!peer) {
+      this.#dialogs.end(request, this.#now);
+      return this.#refuse(id, request, { status: 481 });
+    }
+    if (request.method === "INVITE") this.#contacts.learnFrom(request.contacts, flow, null);
+    this.#fork(id, request, flow, [[{ uri: request.uri, flow: peer }]]);
   }
 
   /** Who sends it; undefined where it was refused, which is done here. */
@@ -224,57 +316,67 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     return undefined;
   }
 
-  /**
-   * Inside a dialog a contact that we know. Outside, names of ours come first: nobody draws
-   * another's calls to himself by a Contact that looks like the other's address.
-   */
-  #targets(request: SipRequest, uri: SipUri): Result<Target[], Refusal> {
-    const known = this.#contacts.find(uri);
-    const contact: Target[] | undefined = known && [{ uri: request.uri, flow: known }];
-    // 481 tells the sender to end the dialog (12.2.1.2).
-    if (request.to.tag !== undefined) return contact ? ok(contact) : err({ status: 481 });
-    if (!this.#policy.isOurs(uri.host, uri.port)) {
-      return contact ? ok(contact) : err({ status: 403, reason: "Relaying Denied" });
-    }
-    if (uri.user === null) {
-      const status = request.method === "OPTIONS" ? 200 : 405;
-      return err({ status, headers: [OWN_METHODS] });
-    }
-    const bindings = this.location.lookup(uri.aorKey(this.#policy.canonicalDomain), this.#now);
-    if (bindings.length > 0) return ok(bindings.map((b) => ({ uri: b.contact, flow: b.flow })));
-    if (this.#policy.hasAccount(uri.user)) return err({ status: 480 });
-    return contact ? ok(contact) : err({ status: 404 });
-  }
-
   #fork(
     id: ServerTransactionId,
     request: SipRequest,
-    targets: readonly Target[],
-    branchSuffix: string,
+    flow: Flow,
+    targets: TargetGroups,
   ): void {
-    const context = new ResponseContext(id, request, this.#newTag());
-    this.#contexts.add(context);
-    if (request.method === "INVITE") {
-      this.#tell({ type: "respond", id, response: createResponse(request, 100) });
-    }
+    const isInvite = request.method === "INVITE";
+    const breadth = breadthOf(request);
+    if (breadth === 0) return this.#refuse(id, request, { status: 440 });
+    // A request that can't wait asks all at once, whatever their q.
+    const groups = limitBreadth(isInvite ? targets : [targets.flat()], breadth);
+    const context = new ResponseContext({
+      id,
+      request,
+      flow,
+      localTag: this.#newTag(),
+      groups,
+      groupRingMs: this.#groupRingMs,
+      redirections: this.#redirections,
+    });
+    if (isInvite) this.#tell({ type: "respond", id, response: createResponse(request, 100) });
+    this.#contexts.start(context, this.#now);
+  }
+
+  #forkTo(context: ResponseContext, targets: readonly Target[]): void {
+    const { request, flow: from } = context;
+    this.#dialogs.expect(context.id, request, from, targets.map((target) => target.flow));
+    const maxBreadth = Math.floor(breadthOf(request) / targets.length);
+    const branchSuffix = loopSuffix(request);
     // All branches first: an answer must not find a context that believes it has no more.
     const branches = targets.map((target) => ({
-      branch: this.#contexts.addBranch(context, this.#now),
+      branch: this.#contexts.addBranch(context, target, this.#now),
       ...target,
     }));
-    for (const { branch, uri, flow } of branches) {
-      const copy = createForward(request, uri, this.#recordRoute(flow));
+    for (const { branch, uri, flow, path = [] } of branches) {
+      const routes = recordRoutes(from, flow, this.#sentBy);
+      const copy = createForward(request, { uri, recordRoutes: routes, path, maxBreadth });
       this.#tell({ type: "request", id: branch, request: copy, flow, branchSuffix });
     }
   }
 
+  /** Where a 3xx points to, as far as that is with us (16.5, 16.7 step 4). */
+  #redirect(context: ResponseContext, response: SipResponse): readonly Target[] {
+    const { contacts } = response;
+    if (contacts === "*") return [];
+    return contacts.flatMap(({ uri }) => {
+      if (!uri.isSip || uri.toString() === context.request.uri) return [];
+      const groups = this.#router.targets(uri.withoutHeaders(), this.#now);
+      return groups.ok ? groups.value.flat() : [];
+    });
+  }
+
   /** An ACK to a 2xx goes on without state, and without an answer where it can't (16.11). */
-  #receiveAck(ack: SipRequest): void {
+  #receiveAck(ack: SipRequest, from: Flow): void {
     preprocessRoute(ack, this.#policy);
     const uri = nextUri(ack);
-    const flow = uri && this.#contacts.find(uri);
+    const match = this.#dialogs.find(ack, from);
+    const flow = match && uri && (match.peer ?? this.#contacts.find(uri));
     if (!flow || ack.maxForwards === 0) return;
-    const request = createForward(ack, ack.uri, this.#recordRoute(flow));
+    const routes = recordRoutes(from, flow, this.#sentBy);
+    const request = createForward(ack, { uri: ack.uri, recordRoutes: routes });
     this.#tell({ type: "ack", request, flow });
   }
 
@@ -282,11 +384,6 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     const { status, reason, headers = [] } = refusal;
     const response = createResponse(request, status, reason, { toTag: this.#newTag(), headers });
     this.#tell({ type: "respond", id, response });
-  }
-
-  #recordRoute(flow: Flow): string {
-    const transport = flow.transport === "UDP" ? "" : `;transport=${flow.transport.toLowerCase()}`;
-    return `<sip:${this.#sentBy}${transport};lr>`;
   }
 
   #newTag(): string {
@@ -297,10 +394,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
 
   #register(id: ServerTransactionId, request: SipRequest, flow: Flow): void {
     const unknown = request.headers.getAll("Require").filter((t) => !REGISTRAR_EXTENSIONS.has(t));
-    if (unknown.length > 0) {
-      const headers: [string, string][] = [["Unsupported", unknown.join(", ")]];
-      return this.#refuse(id, request, { status: 420, headers });
-    }
+    if (unknown.length > 0) return this.#refuse(id, request, badExtension(unknown));
     if (!this.#admit(id, request, flow)) return;
     const { uri } = request.to;
     if (!uri.isSip || uri.user === null || !this.#policy.isOurs(uri.host, uri.port)) {
@@ -324,7 +418,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
   #unregister(aor: string, contact: string | undefined): void {
     for (const binding of this.location.lookup(aor, this.#now)) {
       if (contact !== undefined && binding.contact !== contact) continue;
-      this.location.remove(aor, binding.contact);
+      this.location.remove(binding);
       this.#removed(binding, "unregistered");
     }
   }
@@ -337,14 +431,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     for (const binding of this.location.removeFlow(flow)) this.#removed(binding, "flow-closed");
     this.#identities.delete(flow);
     this.#contacts.closeFlow(flow);
+    this.#dialogs.closeFlow(flow);
     this.#tell({ type: "flow-closed", flow });
   }
-}
-
-/** Where the request wants to go next: its topmost route, else its Request-URI. */
-function nextUri(request: SipRequest): SipUri | undefined {
-  const route = request.routes[0];
-  if (route) return route.uri.isSip ? route.uri : undefined;
-  const uri = request.requestUri;
-  return uri.ok && uri.value.isSip ? uri.value : undefined;
 }
