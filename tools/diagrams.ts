@@ -39,14 +39,10 @@ interface MachineFile {
 /** The machine of each file; a file with two of them, or with a hidden one, is a fault. */
 export async function machinesOf(root: string): Promise<MachineFile[]> {
   const found: MachineFile[] = [];
-  for (
-    const entry of [...Deno.readDirSync(root + FOLDER)].sort((a, b) => a.name < b.name ? -1 : 1)
-  ) {
-    const path = FOLDER + entry.name;
-    if (!entry.isFile || !/\bcreateMachine\(/.test(Deno.readTextFileSync(root + path))) continue;
-    const module: Record<string, unknown> = await import(
-      new URL(`../${path}`, import.meta.url).href
-    );
+  for (const path of codeIn(root, FOLDER)) {
+    if (!/\bcreateMachine\(/.test(Deno.readTextFileSync(root + path))) continue;
+    const url = new URL(`../${path}`, import.meta.url);
+    const module: Record<string, unknown> = await import(url.href);
     const machines = Object.values(module).filter(isMachine);
     if (machines.length !== 1) {
       throw new Error(`${path}: ${machines.length} machines are exported; one a file is the rule`);
@@ -54,6 +50,13 @@ export async function machinesOf(root: string): Promise<MachineFile[]> {
     found.push({ path, machine: machines[0]! });
   }
   return found;
+}
+
+function codeIn(root: string, folder: string): string[] {
+  return [...Deno.readDirSync(root + folder)].flatMap(({ name, isDirectory }) => {
+    if (isDirectory) return codeIn(root, `${folder}${name}/`);
+    return name.endsWith(".ts") ? [folder + name] : [];
+  }).sort();
 }
 
 function isMachine(value: unknown): value is AnyStateMachine {

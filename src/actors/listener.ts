@@ -41,7 +41,23 @@ const CLOSE_MARGIN_MS = 1_000;
  * The life of a listener. What can't be opened at the start has failed, for whoever configured it to
  * see; what is lost later is opened again, more and more patiently, until it is there or closed.
  *
- * @mermaid
+ * ```mermaid
+ * stateDiagram-v2
+ *   [*] --> opening
+ *   opening --> listening : opened
+ *   opening --> failed : open.failed
+ *   opening --> closing : close
+ *   listening --> lost : lost
+ *   listening --> closing : close
+ *   lost --> closing : close
+ *   lost --> reopening : after reopen
+ *   reopening --> listening : opened
+ *   reopening --> lost : open.failed
+ *   reopening --> closing : close
+ *   closing --> closed : closed, after closeLimit
+ *   closed --> [*]
+ *   failed --> [*]
+ * ```
  */
 export const listenerMachine = setup({
   types: {
