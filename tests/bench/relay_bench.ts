@@ -103,7 +103,8 @@ async function measure(calls: number, size: number, seconds: number): Promise<Ro
 }
 
 function print(row: Row): void {
-  const loss = 100 * (1 - row.received / row.sent);
+  // Packets that were under way at the beginning can make it a little less than none.
+  const loss = Math.max(0, 100 * (1 - row.received / row.sent));
   console.log(
     `| ${row.calls} | ${row.size} | ${row.forwardedPerSecond.toFixed(0)} | ${
       row.microseconds.toFixed(1)
