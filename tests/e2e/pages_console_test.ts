@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { BROWSER_TEST, Lab, Person } from "./pages_lab.ts";
+import { BROWSER_TEST, Lab, openWindow, Person } from "./pages_lab.ts";
 
 /** The operators' page against the real server. */
 
@@ -8,17 +8,17 @@ Deno.test({
   name: "the console shows a call by itself, in full, and ends it",
   async fn() {
     await using lab = await Lab.open();
-    const context = await lab.browser();
-    const operator = await context.newPage();
-    await operator.goto(`${lab.url}console`);
+    const browser = await lab.browser();
+    const operator = await openWindow(browser, `${lab.url}console`);
     await operator.getByText("No calls at the moment.").waitFor();
     await operator.getByText("Nobody is connected.").waitFor();
 
-    const alice = await Person.comeIn(lab, context, "alice");
-    const bob = await Person.comeIn(lab, context, "bob");
+    const alice = await Person.comeIn(browser, lab.url, "alice");
+    const bob = await Person.comeIn(browser, lab.url, "bob");
     const sessions = operator.getByRole("table", { name: /^Sessions/ });
     await sessions.getByRole("row", { name: /bob/ }).waitFor();
     await alice.calls("bob");
+    await alice.sees("Ringing at bob…");
     const live = operator.getByRole("table", { name: /^Live calls/ });
     await live.getByRole("row", { name: /alice.*bob.*Ringing/ }).waitFor();
     await bob.press("Answer");
@@ -52,8 +52,7 @@ Deno.test({
   name: "the console says when the server is gone, and goes on when it is back",
   async fn() {
     await using lab = await Lab.open();
-    const operator = await (await lab.browser()).newPage();
-    await operator.goto(`${lab.url}console`);
+    const operator = await openWindow(await lab.browser(), `${lab.url}console`);
     await operator.getByText("No calls at the moment.").waitFor();
     await lab.stopServer();
     await operator.getByText("The connection to the server is lost.").waitFor();

@@ -1,11 +1,5 @@
 /// <reference lib="dom" />
-import {
-  type Browser,
-  type BrowserContext,
-  chromium,
-  type Locator,
-  type Page,
-} from "playwright-core";
+import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { Child } from "../support/child_process.ts";
 import { needs } from "../support/needs.ts";
 
@@ -50,7 +44,7 @@ export class Lab implements AsyncDisposable {
     return new Lab(server, `http://127.0.0.1:${port}/`, directory, port);
   }
 
-  async browser(options: { readonly isAllowed?: boolean } = {}): Promise<BrowserContext> {
+  async browser(options: { readonly isAllowed?: boolean } = {}): Promise<Browser> {
     const browser = await chromium.launch({
       executablePath: CHROMIUM.path,
       args: [
@@ -66,9 +60,7 @@ export class Lab implements AsyncDisposable {
       ],
     });
     this.#browsers.push(browser);
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-    context.setDefaultTimeout(PATIENCE_MS);
-    return context;
+    return browser;
   }
 
   async stopServer(): Promise<void> {
@@ -109,14 +101,29 @@ function freePort(): number {
   return listener.addr.port;
 }
 
+export async function openWindow(browser: Browser, address: string): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  context.setDefaultTimeout(PATIENCE_MS);
+  const page = await context.newPage();
+  await page.goto(address);
+  return page;
+}
+
 /** Somebody at the phone page, who knows nothing but its labels. */
 export class Person {
-  private constructor(readonly name: string, readonly page: Page) {}
+  /** What went over the page's socket, for whoever has to find out why a test failed. */
+  readonly #diary: string[] = [];
 
-  static async comeIn(lab: Lab, context: BrowserContext, name: string): Promise<Person> {
-    const page = await context.newPage();
-    await page.goto(lab.url);
-    const person = new Person(name, page);
+  private constructor(readonly name: string, readonly page: Page) {
+    page.on("websocket", (socket) => {
+      socket.on("framesent", ({ payload }) => this.#note("sent", payload));
+      socket.on("framereceived", ({ payload }) => this.#note("received", payload));
+    });
+  }
+
+  /** In a window of one's own: a tab behind another would be slowed down. */
+  static async comeIn(browser: Browser, address: string, name: string): Promise<Person> {
+    const person = new Person(name, await openWindow(browser, address));
     await person.connect();
     return person;
   }
@@ -136,12 +143,7 @@ export class Person {
   }
 
   async sees(words: string): Promise<void> {
-    try {
-      await this.page.getByText(words).waitFor();
-    } catch (fault) {
-      const seen = (await this.page.locator("body").innerText()).replace(/\s*\n\s*/g, " / ");
-      throw new Error(`${this.name} does not see ${words}, but: ${seen}`, { cause: fault });
-    }
+    await this.#told(`does not see ${words}`, this.page.getByText(words).waitFor());
   }
 
   async calls(callee: string, media: "Audio" | "Video" = "Audio"): Promise<void> {
@@ -152,13 +154,36 @@ export class Person {
 
   /** Waits until a meter shows at least this, or at most, of full scale. */
   async meter(label: string, bound: { readonly over: number } | { readonly under: number }) {
-    await this.page.waitForFunction(
+    const shown = this.page.waitForFunction(
       ([label, over, under]) => {
         const meter = document.querySelector<HTMLElement>(`[role="meter"][aria-label="${label}"]`);
         const level = Number(meter?.style.getPropertyValue("--level") || Number.NaN);
         return level > over && level < under;
       },
       [label, "over" in bound ? bound.over : -1, "under" in bound ? bound.under : 2] as const,
+      // Not with each animation frame, as is the custom: a window behind another has none.
+      { polling: 50 },
     );
+    await this.#told(`has no ${label} ${JSON.stringify(bound)}`, shown);
+  }
+
+  /** Adds to a failure what this person sees, and what the page and the server said to each other. */
+  async #told(failure: string, hope: Promise<unknown>): Promise<void> {
+    try {
+      await hope;
+    } catch (cause) {
+      const seen = (await this.page.locator("body").innerText()).replace(/\s*\n\s*/g, " / ");
+      const diary = this.#diary.join("\n  ");
+      throw new Error(`${this.name} ${failure}, but: ${seen}\n  ${diary}`, { cause });
+    }
+  }
+
+  #note(direction: string, payload: string | Uint8Array): void {
+    const { message, data } = JSON.parse(String(payload));
+    if (message === "ping" || message === "pong") return;
+    const { callId, status, sipStatus, info } = data?.[0] ?? {};
+    const words = [direction, message, callId, status, sipStatus, info];
+    const time = new Date().toISOString().slice(11, 23);
+    this.#diary.push([time, ...words.filter((word) => word !== undefined)].join(" "));
   }
 }

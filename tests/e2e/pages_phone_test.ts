@@ -9,14 +9,19 @@ Deno.test({
   name: "two windows, two names: a call with sound both ways, mute, hold, and its end",
   async fn() {
     await using lab = await Lab.open();
-    const context = await lab.browser();
-    const alice = await Person.comeIn(lab, context, "alice");
-    const bob = await Person.comeIn(lab, context, "bob");
+    const browser = await lab.browser();
+    const alice = await Person.comeIn(browser, lab.url, "alice");
+    const opened = alice.page.context().waitForEvent("page");
+    await alice.page.getByRole("link", { name: "Open a second window" }).click();
+    const second = await opened;
+    const bob = await Person.comeIn(browser, second.url(), "bob");
+    await second.close();
+    assert.equal(await bob.page.getByLabel("Callee").inputValue(), "alice");
 
-    await alice.calls("bob");
-    await alice.sees("Ringing at bob…");
-    await bob.sees("alice is calling");
-    await bob.press("Answer");
+    await bob.press("Call");
+    await bob.sees("Ringing at alice…");
+    await alice.sees("bob is calling");
+    await alice.press("Answer");
     await alice.sees("In a call with bob");
     await bob.sees("In a call with alice");
     await alice.meter("Level of bob", { over: 0.5 });
@@ -58,9 +63,9 @@ Deno.test({
   name: "a video call shows both pictures; who answers without camera sees and is not seen",
   async fn() {
     await using lab = await Lab.open();
-    const context = await lab.browser();
-    const alice = await Person.comeIn(lab, context, "alice");
-    const bob = await Person.comeIn(lab, context, "bob");
+    const browser = await lab.browser();
+    const alice = await Person.comeIn(browser, lab.url, "alice");
+    const bob = await Person.comeIn(browser, lab.url, "bob");
 
     await alice.calls("bob", "Video");
     await bob.sees("alice is calling with video");
@@ -84,9 +89,9 @@ Deno.test({
   name: "each way in which a call does not come about is told in words",
   async fn() {
     await using lab = await Lab.open();
-    const context = await lab.browser();
-    const alice = await Person.comeIn(lab, context, "alice");
-    const bob = await Person.comeIn(lab, context, "bob");
+    const browser = await lab.browser();
+    const alice = await Person.comeIn(browser, lab.url, "alice");
+    const bob = await Person.comeIn(browser, lab.url, "bob");
 
     await alice.calls("nobody-here");
     await alice.sees("Nobody named “nobody-here” is online.");
@@ -95,6 +100,15 @@ Deno.test({
     await bob.press("Decline");
     await alice.sees("bob declined the call.");
     await bob.sees("You declined the call from alice.");
+
+    const again = await Person.comeIn(browser, lab.url, "bob");
+    await alice.calls("bob");
+    await again.sees("alice is calling");
+    await bob.press("Answer");
+    await again.sees("The call from alice was answered in another window.");
+    await bob.press("Hangup");
+    await alice.sees("The call with bob has ended");
+    await again.page.close();
 
     await alice.calls("bob");
     await bob.sees("alice is calling");
@@ -131,10 +145,10 @@ Deno.test({
   name: "a second call knocks; answering it holds the first, and one can switch",
   async fn() {
     await using lab = await Lab.open();
-    const context = await lab.browser();
-    const alice = await Person.comeIn(lab, context, "alice");
-    const bob = await Person.comeIn(lab, context, "bob");
-    const carol = await Person.comeIn(lab, context, "carol");
+    const browser = await lab.browser();
+    const alice = await Person.comeIn(browser, lab.url, "alice");
+    const bob = await Person.comeIn(browser, lab.url, "bob");
+    const carol = await Person.comeIn(browser, lab.url, "carol");
 
     await alice.calls("bob");
     await bob.press("Answer");
@@ -165,14 +179,16 @@ Deno.test({
   name: "a denied microphone is told in words, and an incoming call goes on ringing",
   async fn() {
     await using lab = await Lab.open();
-    const alice = await Person.comeIn(lab, await lab.browser(), "alice");
-    const bob = await Person.comeIn(lab, await lab.browser({ isAllowed: false }), "bob");
+    const alice = await Person.comeIn(await lab.browser(), lab.url, "alice");
+    const denying = await lab.browser({ isAllowed: false });
+    const bob = await Person.comeIn(denying, lab.url, "bob");
 
     await bob.calls("alice");
     await bob.sees("The browser was not allowed to use your microphone.");
     await bob.button("Call").waitFor();
 
     await alice.calls("bob");
+    await alice.sees("Ringing at bob…");
     await bob.press("Answer");
     await bob.sees("The browser was not allowed to use your microphone.");
     await bob.sees("alice is calling");
@@ -187,9 +203,9 @@ Deno.test({
   name: "a refused name, a token, a lost server: the page says so and is never stuck",
   async fn() {
     await using lab = await Lab.open();
-    const context = await lab.browser();
-    const alice = await Person.comeIn(lab, context, "alice");
-    const bob = await Person.comeIn(lab, context, "bob");
+    const browser = await lab.browser();
+    const alice = await Person.comeIn(browser, lab.url, "alice");
+    const bob = await Person.comeIn(browser, lab.url, "bob");
     const { page } = alice;
 
     await page.getByText("Connection", { exact: true }).click();

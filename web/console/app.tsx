@@ -69,7 +69,7 @@ function otherIdsOf(overview: Overview, id: string): readonly string[] {
 
 function Summary({ overview }: { readonly overview: Overview }) {
   const { health } = overview;
-  const isShort = health.workers.running < health.workers.total;
+  const down = health.workers.total - health.workers.running;
   return (
     <dl class="summary">
       <Figure name="Live calls" value={String(conversationsOf(overview.calls).length)} />
@@ -77,7 +77,7 @@ function Summary({ overview }: { readonly overview: Overview }) {
       <Figure
         name="Media workers"
         value={`${health.workers.running} of ${health.workers.total}`}
-        note={isShort ? "one is down" : undefined}
+        note={down > 0 ? `${down} down` : undefined}
       />
       <Figure name="Running for" value={uptime(health.uptimeSeconds)} note={`v${health.version}`} />
     </dl>
