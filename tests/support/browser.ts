@@ -63,6 +63,11 @@ export class Stage {
     return new Stage(await Lab.start(options), directory);
   }
 
+  /** Where the page with the SDK is. */
+  get siteUrl(): string {
+    return this.#site.url;
+  }
+
   /** The browser whose microphone has this tone. */
   browser(hertz: number, flags: readonly string[] = []): Promise<Browser> {
     const key = [hertz, ...flags].join(" ");

@@ -13,7 +13,7 @@ export class Child {
     this.#process = new Deno.Command(command, {
       args: [...args],
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      env: { ...options.env, PORTZERO_MEDIA_ADDRESSES: "127.0.0.1", NO_COLOR: "1" },
+      env: { PORTZERO_MEDIA_ADDRESSES: "127.0.0.1", NO_COLOR: "1", ...options.env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

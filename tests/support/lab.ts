@@ -50,10 +50,13 @@ export class Lab {
     const directory = await Deno.makeTempDir({ prefix: "portzero-lab-" });
     const lab = new Lab(directory, options);
     try {
-      const [, port] = await lab.child.expect(
-        / ready in .* phone http:\/\/[^:]+:(\d+)\//,
-        READY_MS,
-      );
+      const early = lab.child.ended(READY_MS).then(({ code }) => {
+        throw new Error(`the server ended with ${code} before it was ready:\n${lab.tail()}`);
+      });
+      // Only an early one is news.
+      early.catch(() => {});
+      const ready = lab.child.expect(/ ready in .* phone http:\/\/[^:]+:(\d+)\//, READY_MS);
+      const [, port] = await Promise.race([ready, early]);
       const [, restPort] = await lab.child.expect(/aliases: http (\d+)/);
       lab.#port = Number(port);
       lab.#restPort = Number(restPort);

@@ -76,6 +76,8 @@ export interface MediaReport {
 }
 
 const PATIENCE_MS = 15_000;
+/** Energy of a moment of tone, in the unit of `totalAudioEnergy`. */
+const SOUND_ENERGY = 0.001;
 
 /** Parts of an expression, values as JSON. */
 function js(strings: TemplateStringsArray, ...values: unknown[]): string {
@@ -185,8 +187,9 @@ export class SdkUser {
   /** Waits until the strongest tone of the remote stream is `hertz`; 0 is silence. */
   hears = (hertz: number, ms = PATIENCE_MS, connection?: number) =>
     this.#run<{ hertz: number; decibels: number }>(js`user.hears(${hertz}, ${ms}, ${connection})`);
+  /** Waits for more sound than has come so far, where no tone can be told. */
   hearsAnything = (ms = PATIENCE_MS) =>
-    this.#run<MediaReport>(js`user.energy(${ms}, ${undefined})`);
+    this.#run<MediaReport>(js`user.energy(${SOUND_ENERGY}, ${ms})`);
   /** Waits for so many more decoded video frames; tells how long they took, ms. */
   sees = (frames: number, ms = PATIENCE_MS) => this.#run<number>(js`user.sees(${frames}, ${ms})`);
 
