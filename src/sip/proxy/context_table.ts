@@ -1,5 +1,6 @@
 import type { Instant } from "../../core/clock.ts";
 import { type TimerEntry, TimerQueue } from "../../core/timer_queue.ts";
+import type { SipResponse } from "../message/mod.ts";
 import type { StackInput } from "../stack_io.ts";
 import {
   type ClientTransactionId,
@@ -7,26 +8,32 @@ import {
   type ServerTransactionId,
 } from "../transaction/ids.ts";
 import type { ContextEffect, ResponseContext } from "./response_context.ts";
+import type { Target } from "./target.ts";
+
+export interface ContextTableOptions {
+  /** ms */
+  readonly timerC: number;
+  /** What contexts want of the stack. */
+  readonly tell: (input: StackInput) => void;
+  /** Sends the request to these targets: `addBranch` for all of them first. */
+  readonly fork: (context: ResponseContext, targets: readonly Target[]) => void;
+  /** The targets of a 3xx. */
+  readonly redirect: (context: ResponseContext, response: SipResponse) => readonly Target[];
+}
 
 type Act = (context: ResponseContext, out: ContextEffect[]) => void;
 
 /** The response contexts of a proxy, by both kinds of transactions, with their timers C. */
 export class ContextTable {
-  readonly #timerC: number;
-  readonly #tell: (input: StackInput) => void;
+  readonly #options: ContextTableOptions;
   readonly #contexts = new Map<ServerTransactionId, ResponseContext>();
   readonly #branches = new Map<ClientTransactionId, ResponseContext>();
   readonly #queue = new TimerQueue<ClientTransactionId>();
   readonly #timerOf = new Map<ClientTransactionId, TimerEntry<ClientTransactionId>>();
   #sequence = 0;
 
-  /**
-   * @param timerC ms
-   * @param tell what contexts want of the stack
-   */
-  constructor(timerC: number, tell: (input: StackInput) => void) {
-    this.#timerC = timerC;
-    this.#tell = tell;
+  constructor(options: ContextTableOptions) {
+    this.#options = options;
   }
 
   get size(): number {
@@ -38,15 +45,24 @@ export class ContextTable {
     return this.#queue.first;
   }
 
-  add(context: ResponseContext): void {
+  start(context: ResponseContext, now: Instant): void {
     this.#contexts.set(context.id, context);
+    this.#step(context, (c, out) => c.start(out), now);
+  }
+
+  get(id: ServerTransactionId): ResponseContext | undefined {
+    return this.#contexts.get(id);
+  }
+
+  ofBranch(id: ClientTransactionId): ResponseContext | undefined {
+    return this.#branches.get(id);
   }
 
   /** A new branch of `context`; all of them come before the first is sent. */
-  addBranch(context: ResponseContext, now: Instant): ClientTransactionId {
+  addBranch(context: ResponseContext, target: Target, now: Instant): ClientTransactionId {
     const id = clientTransactionId(`p${++this.#sequence}`);
     this.#branches.set(id, context);
-    this.#step(context, (c, out) => c.addBranch(id, out), now);
+    this.#step(context, (c, out) => c.addBranch(id, target, out), now);
     return id;
   }
 
@@ -68,18 +84,23 @@ export class ContextTable {
     }
   }
 
-  /** A transaction of either kind has ended; the context goes with the last of its own. */
-  terminated(id: ClientTransactionId | ServerTransactionId): void {
+  /**
+   * A transaction of either kind has ended; the context goes with the last of its own, and is
+   * given back then.
+   */
+  terminated(id: ClientTransactionId | ServerTransactionId): ResponseContext | undefined {
     const branch = id as ClientTransactionId;
     const context = this.#branches.get(branch) ?? this.#contexts.get(id as ServerTransactionId);
-    if (!context) return;
+    if (!context) return undefined;
     if (this.#branches.delete(branch)) {
       this.#clear(branch);
       context.branchTerminated(branch);
     } else {
       context.serverTerminated();
     }
-    if (context.isOver) this.#contexts.delete(context.id);
+    if (!context.isOver) return undefined;
+    this.#contexts.delete(context.id);
+    return context;
   }
 
   #step(context: ResponseContext, act: Act, now: Instant): void {
@@ -91,19 +112,32 @@ export class ContextTable {
   #apply(context: ResponseContext, effect: ContextEffect, now: Instant): void {
     switch (effect.type) {
       case "forward":
-        return this.#tell({ type: "respond", id: context.id, response: effect.response });
+        return this.#options.tell({ type: "respond", id: context.id, response: effect.response });
       case "cancel": {
         const { branch: id, reason } = effect;
-        return this.#tell({ type: "cancel", id, ...(reason === undefined ? {} : { reason }) });
+        return this.#options.tell({
+          type: "cancel",
+          id,
+          ...(reason === undefined ? {} : { reason }),
+        });
       }
       case "set-timer-c":
         this.#clear(effect.branch);
-        this.#timerOf.set(effect.branch, this.#queue.add(now + this.#timerC, effect.branch));
+        this.#timerOf.set(
+          effect.branch,
+          this.#queue.add(now + (effect.ms ?? this.#options.timerC), effect.branch),
+        );
         return;
       case "clear-timer-c":
         return this.#clear(effect.branch);
       case "abandon":
-        return this.#tell({ type: "abandon", id: context.id });
+        return this.#options.tell({ type: "abandon", id: context.id });
+      case "fork":
+        return this.#options.fork(context, effect.targets);
+      case "redirect": {
+        const targets = this.#options.redirect(context, effect.response);
+        return this.#step(context, (c, out) => c.redirected(targets, out), now);
+      }
     }
   }
 

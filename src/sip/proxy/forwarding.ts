@@ -1,17 +1,20 @@
 import { createHash } from "node:crypto";
 import { MAX_FORWARDS } from "../dialog/requests.ts";
+import type { Flow } from "../flow.ts";
 import { NameAddr, type SipRequest } from "../message/mod.ts";
 import type { ProxyPolicy, Refusal } from "./proxy_io.ts";
 
 /** What happens to a request on its way through a proxy (RFC 3261 16.4, 16.6; RFC 5393). */
 
-const RECORDED = new Set(["INVITE", "SUBSCRIBE", "REFER"]);
+const RECORDED = new Set(["INVITE", "SUBSCRIBE", "REFER", "NOTIFY"]);
+const DEFAULT_MAX_BREADTH = 60;
 
 /**
  * Takes our own entries off the route, after undoing what a strict router did to the Request-URI
  * (16.4). Changes `request`.
  */
 export function preprocessRoute(request: SipRequest, policy: ProxyPolicy): void {
+  // One look tells both of a double Record-Route (RFC 5658).
   const isMine = (address: NameAddr | undefined) =>
     address !== undefined && address.uri.isSip &&
     policy.isOurs(address.uri.host, address.uri.port);
@@ -30,38 +33,79 @@ export function preprocessRoute(request: SipRequest, policy: ProxyPolicy): void 
   while (isMine(request.routes[0])) request.headers.removeFirstValue("Route");
 }
 
-/** What any proxy refuses (16.3); to be asked once our own routes are off. */
+/**
+ * What any proxy refuses (16.3); to be asked once our own routes are off.
+ * @param isForUs the request goes no further: it may have used up its hops
+ */
 export function checkRequest(
   request: SipRequest,
   sentBy: string,
   suffix: string,
+  isForUs: boolean,
 ): Refusal | undefined {
-  if (request.maxForwards === 0) return { status: 483 };
+  if (request.maxForwards === 0 && !isForUs) return { status: 483 };
   const extensions = request.headers.getAll("Proxy-Require");
-  if (extensions.length > 0) {
-    return { status: 420, headers: [["Unsupported", extensions.join(", ")]] };
-  }
+  if (extensions.length > 0) return badExtension(extensions);
   return isLoop(request, sentBy, suffix) ? { status: 482 } : undefined;
 }
 
-/** The copy of `request` that goes to `target` (16.6 steps 1 to 6); the stack adds the Via. */
-export function createForward(
-  request: SipRequest,
-  target: string,
-  recordRoute: string,
-): SipRequest {
+/** 420, naming what is not known (RFC 3261 8.2.2.3, 16.3). */
+export function badExtension(extensions: readonly string[]): Refusal {
+  return { status: 420, headers: [["Unsupported", extensions.join(", ")]] };
+}
+
+/** What a copy gets on its way beside its Request-URI. */
+export interface ForwardParts {
+  readonly uri: string;
+  /** Topmost first: our entries, two where the transport changes here (RFC 5658). */
+  readonly recordRoutes: readonly string[];
+  /** In front of the request's own routes (RFC 3327). */
+  readonly path?: readonly string[];
+  /** Branches that may come of this copy (RFC 5393 5.3.3). */
+  readonly maxBreadth?: number;
+}
+
+/** The copy of `request` that goes out (16.6 steps 1 to 6); the stack adds the Via. */
+export function createForward(request: SipRequest, parts: ForwardParts): SipRequest {
+  const { uri, recordRoutes, path = [], maxBreadth } = parts;
   const copy = request.clone();
-  copy.uri = target;
-  copy.headers.set("Max-Forwards", String((request.maxForwards ?? MAX_FORWARDS + 1) - 1));
-  if (RECORDED.has(request.method)) copy.headers.prepend("Record-Route", recordRoute);
+  const { headers } = copy;
+  copy.uri = uri;
+  headers.set("Max-Forwards", String((request.maxForwards ?? MAX_FORWARDS + 1) - 1));
+  if (maxBreadth !== undefined) headers.set("Max-Breadth", String(maxBreadth));
+  if (RECORDED.has(request.method)) {
+    for (const route of recordRoutes.toReversed()) headers.prepend("Record-Route", route);
+  }
+  for (const route of path.toReversed()) headers.prepend("Route", route);
   const next = copy.routes[0];
   if (next && !next.uri.params.has("lr")) {
     // The next hop is a strict router: it wants itself in the Request-URI (16.6 step 6).
-    copy.headers.removeFirstValue("Route");
-    copy.headers.append("Route", `<${target}>`);
-    copy.uri = next.uri.toString();
+    headers.removeFirstValue("Route");
+    headers.append("Route", `<${uri}>`);
+    copy.uri = next.uri.withoutHeaders().toString();
   }
   return copy;
+}
+
+/** Branches that a request may still be forked to (RFC 5393 5.3.3). */
+export function breadthOf(request: SipRequest): number {
+  const text = request.headers.get("Max-Breadth") ?? "";
+  return /^\d{1,9}$/.test(text) ? Number(text) : DEFAULT_MAX_BREADTH;
+}
+
+/**
+ * Our Record-Route values towards the far end of `out` for a request from `from`: the one that each
+ * side can use, its own on its own side (RFC 5658 4).
+ */
+export function recordRoutes(from: Flow, out: Flow, sentBy: string): string[] {
+  const towards = recordRoute(out, sentBy);
+  const back = recordRoute(from, sentBy);
+  return towards === back ? [towards] : [towards, back];
+}
+
+function recordRoute({ transport, local }: Flow, sentBy: string): string {
+  const param = transport === "UDP" ? "" : `;transport=${transport.toLowerCase()}`;
+  return `<sip:${local ?? sentBy}${param};lr>`;
 }
 
 /**

@@ -1,6 +1,8 @@
 import type { FlowId } from "../../core/ids.ts";
+import type { Result } from "../../core/result.ts";
 import type { Flow } from "../flow.ts";
-import type { Fault, ParseFault, SipMessage, SipRequest } from "../message/mod.ts";
+import type { Fault, ParseFault, SipMessage, SipRequest, SipUri } from "../message/mod.ts";
+import type { NewBinding } from "../registrar/location.ts";
 import type { RegistrarEvent } from "../registrar/registrar.ts";
 import type { StackInput } from "../stack_io.ts";
 import type { Account } from "./authenticator.ts";
@@ -37,6 +39,15 @@ export interface ProxyPolicy {
   authorize(request: SipRequest, flow: Flow, registered: string | null): Verdict;
   /** The account whose digest user name this is; undefined for guests and strangers. */
   account(username: string): Account | undefined;
+  /**
+   * A dial plan: another URI for one that it knows, such as `tel:` or a number at our domain. Asked
+   * outside dialogs, once who sends it is known; undefined leaves the URI as it is.
+   */
+  translate?(
+    request: SipRequest,
+    uri: SipUri,
+    identity: string | null,
+  ): Result<SipUri, Refusal> | undefined;
   /** Whether this user part is an account: without bindings it is away (480), not unknown (404). */
   hasAccount(user: string): boolean;
 }
@@ -45,6 +56,8 @@ export type ProxyInput =
   | Extract<StackInput, { type: "receive" | "receive-framed" }>
   /** Its bindings, transactions, identity and contacts go. */
   | { readonly type: "flow-closed"; readonly flow: FlowId }
+  /** A binding of an earlier run; its flow leads to the address that it had. No event follows. */
+  | { readonly type: "restore"; readonly binding: NewBinding }
   /** An operator takes an AoR's bindings away, or the one of this contact. */
   | { readonly type: "unregister"; readonly aor: string; readonly contact?: string };
 

@@ -1,6 +1,8 @@
+import type { Flow } from "../flow.ts";
 import { createResponse, type SipRequest, type SipResponse } from "../message/mod.ts";
 import type { FailureReason } from "../transaction/effects.ts";
 import type { ClientTransactionId, ServerTransactionId } from "../transaction/ids.ts";
+import type { Target, TargetGroups } from "./target.ts";
 
 /** What a response context asks of its proxy. */
 export type ContextEffect =
@@ -11,14 +13,23 @@ export type ContextEffect =
     readonly branch: ClientTransactionId;
     readonly reason: string | undefined;
   }
-  /** Starts or restarts timer C (RFC 3261 16.6 step 11, 16.7 step 2). */
-  | { readonly type: "set-timer-c"; readonly branch: ClientTransactionId }
+  /** Starts or restarts timer C (RFC 3261 16.6 step 11, 16.7 step 2); `ms` where it is shorter. */
+  | {
+    readonly type: "set-timer-c";
+    readonly branch: ClientTransactionId;
+    readonly ms?: number;
+  }
   | { readonly type: "clear-timer-c"; readonly branch: ClientTransactionId }
   /** Nothing useful to say upstream (RFC 4320 4.2). */
-  | { readonly type: "abandon" };
+  | { readonly type: "abandon" }
+  /** Asks these targets, all at once. */
+  | { readonly type: "fork"; readonly targets: readonly Target[] }
+  /** A 3xx to follow: `redirected` is owed. */
+  | { readonly type: "redirect"; readonly response: SipResponse };
 
 interface Branch {
   readonly id: ClientTransactionId;
+  readonly target: Target;
   final: SipResponse | undefined;
   /** Timer C ran out: its 487 means that nobody answered. */
   timedOut: boolean;
@@ -29,6 +40,21 @@ interface Branch {
 
 const ANSWERED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"';
 
+export interface ContextOptions {
+  readonly id: ServerTransactionId;
+  readonly request: SipRequest;
+  /** Where it came from. */
+  readonly flow: Flow;
+  /** To tag of responses that the proxy makes itself. */
+  readonly localTag: string;
+  /** At least one target. */
+  readonly groups: TargetGroups;
+  /** How long a group rings while others wait behind it, ms. */
+  readonly groupRingMs: number;
+  /** How many 3xx are followed; 0: they go to the caller. */
+  readonly redirections: number;
+}
+
 /**
  * One request on its way through a stateful proxy: its server transaction, the branches it was
  * forked to, and which response goes back (RFC 3261 16.7 to 16.10).
@@ -36,18 +62,35 @@ const ANSWERED_ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"';
 export class ResponseContext {
   readonly id: ServerTransactionId;
   readonly request: SipRequest;
+  /** Where the request came from. */
+  readonly flow: Flow;
   readonly #localTag: string;
+  readonly #groupRingMs: number;
   readonly #branches = new Map<ClientTransactionId, Branch>();
+  /** Groups that are still to be asked. */
+  #later: (readonly Target[])[];
+  /** Redirections that may still be followed. */
+  #redirections: number;
   /** A final response went upstream, or nobody is there to hear one. */
   #answered = false;
   #cancelled = false;
+  /** Somebody said no for all places (6xx). */
+  #declined = false;
   #serverTerminated = false;
 
-  /** @param localTag To tag of responses that the proxy makes itself */
-  constructor(id: ServerTransactionId, request: SipRequest, localTag: string) {
-    this.id = id;
-    this.request = request;
-    this.#localTag = localTag;
+  constructor(options: ContextOptions) {
+    this.id = options.id;
+    this.request = options.request;
+    this.flow = options.flow;
+    this.#localTag = options.localTag;
+    this.#groupRingMs = options.groupRingMs;
+    this.#later = [...options.groups];
+    this.#redirections = options.redirections;
+  }
+
+  /** Asks the first group. */
+  start(out: ContextEffect[]): void {
+    this.#forkNext(out);
   }
 
   /** Nothing more can happen here. */
@@ -58,15 +101,18 @@ export class ResponseContext {
   }
 
   /** To be called for all branches before the first response arrives. */
-  addBranch(id: ClientTransactionId, out: ContextEffect[]): void {
+  addBranch(id: ClientTransactionId, target: Target, out: ContextEffect[]): void {
     this.#branches.set(id, {
       id,
+      target,
       final: undefined,
       timedOut: false,
       cancelled: false,
       terminated: false,
     });
-    if (this.#isInvite) out.push({ type: "set-timer-c", branch: id });
+    if (!this.#isInvite) return;
+    const ms = this.#later.length > 0 ? this.#groupRingMs : undefined;
+    out.push({ type: "set-timer-c", branch: id, ...(ms === undefined ? {} : { ms }) });
   }
 
   response(id: ClientTransactionId, response: SipResponse, out: ContextEffect[]): void {
@@ -75,7 +121,9 @@ export class ResponseContext {
     const { status } = response;
     if (status < 200) {
       if (status === 100 || branch.final) return;
-      if (this.#isInvite) out.push({ type: "set-timer-c", branch: id });
+      // While others wait, ringing does not buy more time.
+      const restarts = this.#isInvite && this.#later.length === 0 && !branch.cancelled;
+      if (restarts) out.push({ type: "set-timer-c", branch: id });
       if (!this.#answered) out.push({ type: "forward", response: withoutTopVia(response) });
       return;
     }
@@ -91,7 +139,23 @@ export class ResponseContext {
       return;
     }
     if (branch.timedOut && status === 487) branch.final = this.#own(408);
-    if (status >= 600) this.#cancelOthers(id, `SIP;cause=${status}`, out);
+    if (status >= 600) {
+      this.#declined = true;
+      this.#cancelOthers(id, `SIP;cause=${status}`, out);
+    }
+    // 430: this flow of the device is gone, not the device (RFC 5626 11.5).
+    if (status === 430 && this.#tryAlternate(branch, out)) return;
+    if (status < 400 && this.#redirections > 0 && !this.#isDone) {
+      this.#redirections--;
+      out.push({ type: "redirect", response });
+      return;
+    }
+    this.#answerIfAllDone(out);
+  }
+
+  /** Where a `redirect` leads: asked next, before those that wait; none: the 3xx counts as it is. */
+  redirected(targets: readonly Target[], out: ContextEffect[]): void {
+    if (targets.length > 0 && !this.#isDone) this.#later.unshift(targets);
     this.#answerIfAllDone(out);
   }
 
@@ -103,6 +167,7 @@ export class ResponseContext {
     // A flow that is gone is a person who is not there, not a fault of ours (RFC 5626 5.3).
     const status = this.#cancelled ? 487 : reason === "timeout" ? 408 : 480;
     branch.final = this.#own(status);
+    if (this.#tryAlternate(branch, out)) return;
     this.#answerIfAllDone(out);
   }
 
@@ -139,6 +204,25 @@ export class ResponseContext {
     return this.request.method === "INVITE";
   }
 
+  /** Nothing more is to be tried. */
+  get #isDone(): boolean {
+    return this.#answered || this.#cancelled || this.#declined;
+  }
+
+  #forkNext(out: ContextEffect[]): boolean {
+    const targets = this.#isDone ? undefined : this.#later.shift();
+    if (targets) out.push({ type: "fork", targets });
+    return targets !== undefined;
+  }
+
+  /** The next flow of the same device, where it has one (RFC 5626 7). */
+  #tryAlternate(branch: Branch, out: ContextEffect[]): boolean {
+    const [next, ...alternates] = branch.target.alternates ?? [];
+    if (!next || this.#isDone) return false;
+    out.push({ type: "fork", targets: [{ ...next, alternates }] });
+    return true;
+  }
+
   #cancelOthers(
     except: ClientTransactionId | undefined,
     reason: string | undefined,
@@ -164,6 +248,7 @@ export class ResponseContext {
       if (!final) return;
       finals.push(final);
     }
+    if (this.#forkNext(out)) return;
     this.#answered = true;
     const best = chooseBest(finals);
     if (best.status === 408 && !this.#isInvite) {

@@ -21,6 +21,11 @@ export interface Binding {
   readonly q: number;
   /** `+sip.instance` (RFC 5626), undecoded. */
   readonly instance: string | null;
+  /** `reg-id` beside an instance (RFC 5626 4.2): one of several flows of one device. */
+  readonly regId: number | null;
+  /** Path values of the REGISTER: in front of the routes of what goes there (RFC 3327). */
+  readonly path: readonly string[];
+  readonly refreshedAt: Instant;
   readonly userAgent: string | null;
   /** Order of arrival; the cursor of a listing. Kept over refreshes. */
   readonly sequenceNumber: number;
@@ -31,6 +36,7 @@ export type RemovalReason = "expired" | "unregistered" | "replaced" | "flow-clos
 
 interface Stored {
   binding: Binding;
+  readonly key: string;
   timer: TimerEntry<Stored>;
 }
 
@@ -47,6 +53,15 @@ export interface BindingPage {
  */
 export function contactKey(uri: SipUri): string {
   return `${uri.aorKey()};${uri.transport ?? ""}`;
+}
+
+/** What a binding is found again by: a device's flow by its number, all others by their contact. */
+export function bindingKey(
+  contact: SipUri,
+  instance: string | null,
+  regId: number | null,
+): string {
+  return instance !== null && regId !== null ? `${instance};reg-id=${regId}` : contactKey(contact);
 }
 
 /** The bindings of a registrar, by AoR, contact, flow and expiry. */
@@ -78,18 +93,19 @@ export class Location {
     return live.sort((a, b) => b.q - a.q || a.sequenceNumber - b.sequenceNumber);
   }
 
-  find(aor: string, contact: SipUri): Binding | undefined {
-    return this.#aors.get(aor)?.get(contactKey(contact))?.binding;
+  /** @param key as `bindingKey` makes it */
+  find(aor: string, key: string): Binding | undefined {
+    return this.#aors.get(aor)?.get(key)?.binding;
   }
 
   /** Adds or refreshes; returns the binding and what it took the place of. */
   put(made: NewBinding): { binding: Binding; previous: Binding | undefined } {
-    const key = keyOf(made.contact);
+    const key = keyOf(made);
     const existing = this.#aors.get(made.aor)?.get(key);
-    if (existing) this.#unlink(existing, key);
+    if (existing) this.#unlink(existing);
     const sequenceNumber = existing?.binding.sequenceNumber ?? ++this.#sequence;
     const binding: Binding = { ...made, sequenceNumber };
-    const stored = { binding } as Stored;
+    const stored = { binding, key } as Stored;
     stored.timer = this.#queue.add(binding.expiresAt, stored);
     let ofAor = this.#aors.get(binding.aor);
     if (!ofAor) this.#aors.set(binding.aor, ofAor = new Map());
@@ -102,24 +118,23 @@ export class Location {
     return { binding, previous: existing?.binding };
   }
 
-  /** Takes one binding away; undefined where there was none. */
-  remove(aor: string, contact: string): Binding | undefined {
-    const key = keyOf(contact);
-    const stored = this.#aors.get(aor)?.get(key);
-    if (stored) this.#remove(stored, key);
-    return stored?.binding;
+  /** Takes one binding away; whether it was there. */
+  remove(binding: Binding): boolean {
+    const stored = this.#aors.get(binding.aor)?.get(keyOf(binding));
+    if (stored) this.#remove(stored);
+    return stored !== undefined;
   }
 
   removeFlow(flow: FlowId): Binding[] {
     const removed = [...this.#flows.get(flow) ?? []];
-    for (const stored of removed) this.#remove(stored, keyOf(stored.binding.contact));
+    for (const stored of removed) this.#remove(stored);
     return removed.map((stored) => stored.binding);
   }
 
   /** Takes away the next binding that has expired by `now`. */
   expire(now: Instant): Binding | undefined {
     const stored = this.#queue.takeDue(now);
-    if (stored) this.#remove(stored, keyOf(stored.binding.contact));
+    if (stored) this.#remove(stored);
     return stored?.binding;
   }
 
@@ -143,16 +158,16 @@ export class Location {
     return ofAor.sort((a, b) => a.binding.sequenceNumber - b.binding.sequenceNumber);
   }
 
-  #remove(stored: Stored, key: string): void {
+  #remove(stored: Stored): void {
     this.#inOrder.delete(stored.binding.sequenceNumber);
-    this.#unlink(stored, key);
+    this.#unlink(stored);
   }
 
-  #unlink(stored: Stored, key: string): void {
+  #unlink(stored: Stored): void {
     const { aor, flow } = stored.binding;
     this.#queue.remove(stored.timer);
     const ofAor = this.#aors.get(aor);
-    ofAor?.delete(key);
+    ofAor?.delete(stored.key);
     if (ofAor?.size === 0) this.#aors.delete(aor);
     const onFlow = this.#flows.get(flow.id);
     onFlow?.delete(stored);
@@ -160,7 +175,7 @@ export class Location {
   }
 }
 
-function keyOf(contact: string): string {
+function keyOf({ contact, instance, regId }: NewBinding): string {
   const parsed = parseUri(contact);
-  return parsed.ok ? contactKey(parsed.value) : contact;
+  return parsed.ok ? bindingKey(parsed.value, instance, regId) : contact;
 }

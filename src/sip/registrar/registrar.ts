@@ -1,7 +1,8 @@
 import type { Instant } from "../../core/clock.ts";
 import type { Flow } from "../flow.ts";
 import { createResponse, NameAddr, type SipRequest, type SipResponse } from "../message/mod.ts";
-import { type Binding, Location, type RemovalReason } from "./location.ts";
+import { type Binding, bindingKey, Location, type RemovalReason } from "./location.ts";
+import { flowNumber, gruuParams, needsFirstHop, registerExtensions } from "./outbound.ts";
 
 export interface RegistrarLimits {
   /** Shortest registration, s; a shorter wish gets 423 (RFC 3261 10.3 step 7). */
@@ -32,6 +33,9 @@ export type RegistrarEvent =
 
 interface Wish {
   readonly contact: NameAddr;
+  /** As `Location.find` wants it. */
+  readonly key: string;
+  readonly regId: number | null;
   /** Seconds; 0 removes. */
   readonly expires: number;
 }
@@ -68,10 +72,12 @@ export class Registrar {
       }
       return { response, events: [] };
     }
-    const response = createResponse(request, 200, "OK", { toTag });
+    const headers = registerExtensions(request);
+    const response = createResponse(request, 200, "OK", { toTag, headers });
     for (const binding of this.location.lookup(aor, now)) {
       const left = Math.ceil((binding.expiresAt - now) / 1000);
-      response.headers.append("Contact", `${binding.contactValue};expires=${left}`);
+      const gruu = gruuParams(request, binding);
+      response.headers.append("Contact", `${binding.contactValue}${gruu};expires=${left}`);
     }
     return { response, events };
   }
@@ -105,9 +111,13 @@ export class Registrar {
         const minExpires = this.#limits.minExpires;
         return { status: 423, reason: "Interval Too Brief", minExpires };
       }
-      const existing = this.location.find(aor, contact.uri);
+      const regId = flowNumber(contact);
+      if (regId !== null && needsFirstHop(request)) return FIRST_HOP;
+      const key = bindingKey(contact.uri, instanceOf(contact), regId);
+      const existing = this.location.find(aor, key);
       if (existing && isOutOfOrder(request, existing)) return OUT_OF_ORDER;
-      wishes.push({ contact, expires: Math.min(wished, this.#limits.maxExpires) });
+      const expires = Math.min(wished, this.#limits.maxExpires);
+      wishes.push({ contact, key, regId, expires });
     }
     if (this.#countAfter(wishes, aor, now) > this.#limits.maxBindingsPerAor) {
       return { status: 403, reason: "Too Many Bindings" };
@@ -117,17 +127,17 @@ export class Registrar {
   }
 
   #countAfter(wishes: readonly Wish[], aor: string, now: Instant): number {
-    const contacts = new Set(this.location.lookup(aor, now).map((b) => b.contact));
-    for (const { contact, expires } of wishes) {
-      const known = this.location.find(aor, contact.uri)?.contact ?? contact.uri.toString();
-      if (expires > 0) contacts.add(known);
-      else contacts.delete(known);
+    const left = new Set<Binding | string>(this.location.lookup(aor, now));
+    for (const { key, expires } of wishes) {
+      const known = this.location.find(aor, key) ?? key;
+      if (expires > 0) left.add(known);
+      else left.delete(known);
     }
-    return contacts.size;
+    return left.size;
   }
 
   #apply(
-    { contact, expires }: Wish,
+    { contact, key, regId, expires }: Wish,
     request: SipRequest,
     aor: string,
     flow: Flow,
@@ -135,7 +145,7 @@ export class Registrar {
     events: RegistrarEvent[],
   ): void {
     if (expires === 0) {
-      const existing = this.location.find(aor, contact.uri);
+      const existing = this.location.find(aor, key);
       if (existing) this.#remove(existing, "unregistered", events);
       return;
     }
@@ -143,7 +153,7 @@ export class Registrar {
       aor,
       contact: contact.uri.withoutHeaders().toString(),
       contactValue: NameAddr.of({
-        uri: contact.uri.withoutHeaders(),
+        uri: contact.uri,
         params: contact.params.without("expires"),
       }).toString(),
       flow,
@@ -151,7 +161,10 @@ export class Registrar {
       sequence: request.cseq.sequence,
       expiresAt: now + expires * 1000,
       q: readQ(contact),
-      instance: contact.params.get("+sip.instance") ?? null,
+      instance: instanceOf(contact),
+      regId,
+      path: request.headers.getAll("Path"),
+      refreshedAt: now,
       userAgent: request.headers.get("User-Agent") ?? null,
     });
     if (previous && previous.flow.id === flow.id) {
@@ -163,12 +176,18 @@ export class Registrar {
   }
 
   #remove(binding: Binding, reason: RemovalReason, events: RegistrarEvent[]): void {
-    this.location.remove(binding.aor, binding.contact);
+    this.location.remove(binding);
     events.push({ type: "binding-removed", binding, reason });
   }
 }
 
 const OUT_OF_ORDER: Refusal = { status: 500, reason: "CSeq Out Of Order" };
+
+const FIRST_HOP: Refusal = { status: 439, reason: "First Hop Lacks Outbound Support" };
+
+function instanceOf(contact: NameAddr): string | null {
+  return contact.params.get("+sip.instance") ?? null;
+}
 
 /** An older REGISTER of the same client must not undo a newer one (10.3 step 7). */
 function isOutOfOrder(request: SipRequest, binding: Binding): boolean {

@@ -4,7 +4,7 @@ import { createForward, loopSuffix, preprocessRoute } from "../../../src/sip/pro
 import { type ContextEffect, ResponseContext } from "../../../src/sip/proxy/response_context.ts";
 import type { ProxyPolicy } from "../../../src/sip/proxy/proxy.ts";
 import { clientTransactionId, type ServerTransactionId } from "../../../src/sip/transaction/ids.ts";
-import { request, response } from "../../support/sip_fixtures.ts";
+import { flow, request, response } from "../../support/sip_fixtures.ts";
 
 const ID = "s1" as ServerTransactionId;
 const A = clientTransactionId("a");
@@ -12,10 +12,20 @@ const B = clientTransactionId("b");
 
 function context(method: string): { made: ResponseContext; asked: SipRequest } {
   const asked = request(method);
-  const made = new ResponseContext(ID, asked, "proxy");
+  const target = { uri: "sip:bob@192.0.2.4", flow: flow("bob") };
+  const made = new ResponseContext({
+    id: ID,
+    request: asked,
+    flow: flow("alice"),
+    localTag: "proxy",
+    groups: [[target, target]],
+    groupRingMs: 20_000,
+    redirections: 0,
+  });
   const out: ContextEffect[] = [];
-  made.addBranch(A, out);
-  made.addBranch(B, out);
+  made.start(out);
+  made.addBranch(A, target, out);
+  made.addBranch(B, target, out);
   return { made, asked };
 }
 
@@ -114,7 +124,10 @@ Deno.test("a strict router before us: the target comes back out of the route (16
 
 Deno.test("a strict router after us: it gets itself in the Request-URI (16.6 step 6)", () => {
   const asked = request("BYE", { extra: ["Route: <sip:strict.test>, <sip:next.test;lr>"] });
-  const copy = createForward(asked, "sip:bob@phone.test", "<sip:proxy.test;lr>");
+  const copy = createForward(asked, {
+    uri: "sip:bob@phone.test",
+    recordRoutes: ["<sip:proxy.test;lr>"],
+  });
   assert.equal(copy.uri, "sip:strict.test");
   assert.deepEqual(copy.headers.getAll("Route"), ["<sip:next.test;lr>", "<sip:bob@phone.test>"]);
   assert.equal(copy.headers.has("Record-Route"), false, "BYE makes no dialog");
@@ -126,7 +139,10 @@ Deno.test("a forwarded request keeps what the proxy does not know, byte for byte
     maxForwards: null,
     body: "v=0\r\nodd\r\n",
   });
-  const copy = createForward(asked, "sip:bob@phone.test", "<sip:proxy.test;lr>");
+  const copy = createForward(asked, {
+    uri: "sip:bob@phone.test",
+    recordRoutes: ["<sip:proxy.test;lr>"],
+  });
   const lines = copy.headers.entries().map((field) => field.line);
   assert.ok(lines.includes("X-odd:  two  blanks"));
   assert.ok(lines.includes("s: compact"));
