@@ -152,6 +152,9 @@ const RULES: Readonly<Record<TerminationReason, Rule>> = {
   },
 };
 
+/** All reasons, in the order of their rules. */
+export const TERMINATION_REASONS = Object.keys(RULES) as readonly TerminationReason[];
+
 /** The termination of a reason, with what this very end knows better than the rule. */
 export function termination(
   reason: TerminationReason,
