@@ -3,8 +3,9 @@
  * Everything is made here and handed on; nothing imports this file.
  */
 import { join } from "node:path";
+import { ListenerGroup } from "./src/actors/listeners.ts";
 import { createPlane, type Plane, type PlaneOptions } from "./src/actors/plane.ts";
-import { isExposed } from "./src/core/config/loopback.ts";
+import { isExposed, isLoopbackHost, isWildcardHost } from "./src/core/config/loopback.ts";
 import type { Config } from "./src/core/config/schema.ts";
 import { Supervisor } from "./src/actors/supervisor.ts";
 import { ensureCertificate, type ServerCertificate } from "./src/core/io/certificate.ts";
@@ -26,6 +27,12 @@ import {
   type PoolWorkerEvent,
   type RunningMediaPool,
 } from "./src/rtp/io/start_pool.ts";
+import { hostPort } from "./src/sip/flow.ts";
+import { SipNetwork } from "./src/sip/io/network.ts";
+import { SipResolver } from "./src/sip/io/resolver.ts";
+import { SipTransports } from "./src/sip/io/transports.ts";
+import type { ClientTransport } from "./src/sip/resolve/target.ts";
+import type { WirePort } from "./src/sip/wire.ts";
 import { WebSdkConnection } from "./src/websdk/connection.ts";
 import { DEFAULT_LIMITS, type WebSdkOptions } from "./src/websdk/options.ts";
 
@@ -33,6 +40,11 @@ import { DEFAULT_LIMITS, type WebSdkOptions } from "./src/websdk/options.ts";
 const CLOSE_GRACE_MS = 1_500;
 /** How long calls and sessions may take to end, ms; with the rest it stays under the 10 s promised. */
 const CALLS_GRACE_MS = 5_000;
+
+/** RFC 7118 4.1. */
+const SIP_SUB_PROTOCOL = "sip";
+/** How we go out where the far end leaves the choice to us (RFC 3263 4.1). */
+const CLIENT_TRANSPORTS: readonly ClientTransport[] = ["UDP", "TCP", "TLS"];
 
 /** Validity of a session's binding at our registrar, refreshed at half of it. */
 const REGISTRATION_SECONDS = 3_600;
@@ -74,6 +86,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
   ]);
   if (certificate.warning !== undefined) log.warn(certificate.warning);
 
+  const sip = await openSip(config, certificate, lan, logs);
   const hosts = ["localhost", "127.0.0.1", "::1", ...lan, ...names, ...config.sip.domains];
   const plane = createPlane(
     {
@@ -82,13 +95,15 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
       log: logs.log("calls"),
       media,
       workers: () => media.workers(),
+      wire: sip.wire,
     },
-    planeOptions(config, hosts),
+    planeOptions(config, hosts, hostPort(sip.host, sip.port)),
   );
+  sip.plug(plane);
   onWorkerEvent = ({ type, worker, text }) => {
     if (type !== "worker.stopped") plane.bus.publish(type, { worker, text });
   };
-  const websdk = webSdkOptions(config, hosts);
+  const websdk = webSdkOptions(config, hosts, sip.port);
   const app = createWebApp({
     controlPlane: plane.control,
     pages,
@@ -98,14 +113,21 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
     allowedHosts: [...names, ...lan, config.media.publicAddress].filter((host) => host !== ""),
     allowedOrigins: config.http.allowedOrigins,
     version: VERSION,
-    onSocket: (socket) =>
-      new WebSdkConnection({
-        socket,
-        sessions: plane.sessions,
-        clock: systemClock,
-        options: websdk,
-        log: logs.log("websdk"),
-      }),
+    subProtocols: [SIP_SUB_PROTOCOL],
+    onSocket: (socket, { protocol, isSecure }) =>
+      protocol === SIP_SUB_PROTOCOL
+        ? sip.transports.attachWebSocket(
+          socket,
+          isSecure,
+          hostPort(sip.host, portOf(isSecure ? "https" : "http")),
+        )
+        : new WebSdkConnection({
+          socket,
+          sessions: plane.sessions,
+          clock: systemClock,
+          options: websdk,
+          log: logs.log("websdk"),
+        }),
   });
   const started = await startListeners(
     listenerSpecs(config, certificate),
@@ -115,7 +137,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
   );
   if (!started.ok) refuseToStart([started.error]);
   const listeners = started.value;
-  superviseLife({ log, shutdown: supervise(plane, listeners, media, log) });
+  superviseLife({ log, shutdown: supervise(plane, listeners, sip, media, log) });
   const portOf = (name: string) =>
     listeners.listeners.find((listener) => listener.name === name)?.port ?? 0;
   printLines(readyLines({
@@ -129,6 +151,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
       rest: portOf("rest"),
       restTls: portOf("rest tls"),
     },
+    sip: { host: sip.host, ...sip.network.addresses },
     media: {
       addresses,
       publicAddress: config.media.publicAddress,
@@ -163,7 +186,81 @@ function startMedia(
   }).catch((fault) => refuseToStart([fault instanceof Error ? fault.message : String(fault)]));
 }
 
-function planeOptions(config: Config, hosts: readonly string[]): PlaneOptions {
+interface RunningSip {
+  readonly transports: SipTransports;
+  readonly network: SipNetwork;
+  readonly wire: WirePort;
+  /** What stands in Contact and Via. */
+  readonly host: string;
+  readonly port: number;
+  /** From now on `plane` hears what comes in; phones that came before repeat themselves. */
+  plug(plane: Plane): void;
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** The network's side of SIP, listening, or the end of the process with the reason. */
+async function openSip(
+  config: Config,
+  certificate: ServerCertificate,
+  lan: readonly string[],
+  logs: LogSystem,
+): Promise<RunningSip> {
+  const { sip, http } = config;
+  const { limits } = sip;
+  let plane: Plane | undefined;
+  const common = { clock: systemClock, log: logs.log("sip") };
+  const transports = new SipTransports({
+    ...common,
+    limits: {
+      connections: limits.connections,
+      connectionsPerAddress: limits.connectionsPerAddress,
+      udpFlows: limits.udpPeers,
+      messageBytes: limits.messageBytes,
+      idleMs: limits.idleSeconds * 1000,
+      messageMs: limits.messageSeconds * 1000,
+    },
+    onInput: (input) => plane?.receiveWire(input),
+    isFlowUsed: (flow) => plane?.isFlowUsed(flow) ?? false,
+  });
+  const exposed = isExposed(config);
+  const own = isWildcardHost(http.host) ? lan[0] ?? sip.host : http.host;
+  const host = exposed && isLoopbackHost(sip.host) ? own : sip.host;
+  const network = new SipNetwork(transports, {
+    bindHost: exposed ? http.host : sip.host,
+    advertisedHost: host,
+    port: sip.port,
+    udp: sip.udp,
+    tcp: sip.tcp,
+    ...(sip.tls ? { tls: { ...certificate, port: sip.tlsPort } } : {}),
+  });
+  const group = new ListenerGroup(common);
+  const fault = await new Promise<string | undefined>((done) => group.open(network.ports, done));
+  if (fault !== undefined) refuseToStart([fault]);
+  const resolver = new SipResolver({
+    ...common,
+    entropy: systemEntropy,
+    transports: CLIENT_TRANSPORTS,
+    ipv6: host.includes(":") || http.host === "::",
+  });
+  return {
+    transports,
+    network,
+    host,
+    port: network.addresses.port,
+    wire: {
+      send: (flow, bytes) => transports.send(flow, bytes),
+      resolve: (uri, done) => void resolver.resolve(uri).then(done),
+      connect: (target, done) => void transports.connect(target).then(done),
+    },
+    plug: (made) => plane = made,
+    async close(deadlineMs) {
+      await new Promise<void>((done) => group.close(deadlineMs, done));
+      await transports.close(deadlineMs);
+    },
+  };
+}
+
+function planeOptions(config: Config, hosts: readonly string[], sentBy: string): PlaneOptions {
   const { sip, session, media } = config;
   return {
     version: VERSION,
@@ -182,7 +279,7 @@ function planeOptions(config: Config, hosts: readonly string[]): PlaneOptions {
       registrationSeconds: REGISTRATION_SECONDS,
     },
     sip: {
-      sentBy: `${sip.host.includes(":") ? `[${sip.host}]` : sip.host}:${sip.port}`,
+      sentBy,
       canonicalDomain: canonicalDomain(config),
       hosts,
       localCalls: sip.localCalls,
@@ -191,11 +288,15 @@ function planeOptions(config: Config, hosts: readonly string[]): PlaneOptions {
   };
 }
 
-function webSdkOptions(config: Config, hosts: readonly string[]): WebSdkOptions {
+function webSdkOptions(
+  config: Config,
+  hosts: readonly string[],
+  sipPort: number,
+): WebSdkOptions {
   const own = new Set([canonicalDomain(config), ...hosts].map((host) => host.toLowerCase()));
   return {
     isOwnDomain: (host) => own.has(host.toLowerCase()),
-    isOwnSipPort: (port) => port === config.sip.port,
+    isOwnSipPort: (port) => port === sipPort,
     domain: canonicalDomain(config),
     busyStatus: config.sip.busyStatus,
     limits: {
@@ -226,7 +327,13 @@ function listenerSpecs(config: Config, certificate: ServerCertificate): Listener
 }
 
 /** What runs, in the order of its start; it ends in reverse (`docs/closures.md`). */
-function supervise(plane: Plane, listeners: Listeners, media: RunningMediaPool, log: Log) {
+function supervise(
+  plane: Plane,
+  listeners: Listeners,
+  sip: RunningSip,
+  media: RunningMediaPool,
+  log: Log,
+) {
   const supervisor = new Supervisor({
     name: "house",
     strategy: "rest_for_one",
@@ -249,6 +356,7 @@ function supervise(plane: Plane, listeners: Listeners, media: RunningMediaPool, 
       }),
     });
   child("media workers", CLOSE_GRACE_MS, () => media.close());
+  child("sip", 2 * CLOSE_GRACE_MS, () => sip.close(CLOSE_GRACE_MS));
   child("listeners", 2 * CLOSE_GRACE_MS, () => listeners.shutdown(CLOSE_GRACE_MS));
   // Calls end by BYE and clients are told while their sockets and endpoints are still there.
   child("calls", CALLS_GRACE_MS, async () => {

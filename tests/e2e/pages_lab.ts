@@ -90,7 +90,8 @@ function startServer(port: number, directory: string): Child {
     env: {
       ...env,
       PORTZERO_HTTP_PORT: String(port),
-      PORTZERO_SIP_PORT: String(freePort()),
+      PORTZERO_SIP_PORT: "0",
+      PORTZERO_SIP_TLSPORT: "0",
       PORTZERO_DATA_DIRECTORY: directory,
     },
   });

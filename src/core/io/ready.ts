@@ -15,6 +15,14 @@ export interface ReadyFacts {
     readonly rest: number;
     readonly restTls: number;
   };
+  /** Absent: no SIP from outside. */
+  readonly sip?: {
+    /** As it stands in Contact and Via. */
+    readonly host: string;
+    readonly transports: readonly string[];
+    readonly port: number;
+    readonly tlsPort: number | undefined;
+  };
   readonly media: {
     readonly addresses: readonly string[];
     readonly publicAddress: string;
@@ -49,6 +57,7 @@ export function readyLines(facts: ReadyFacts): string[] {
     `  REST        http://${near}:${ports.http}/api/docs ` +
     `(aliases: http ${ports.rest}, https ${ports.restTls})`,
     `  HTTPS       https://${near}:${ports.tls}/`,
+    ...(facts.sip ? [`  SIP         ${sipLine(facts.sip)}`] : []),
     `  media       UDP ${media.portFrom}-${media.portTo} on ${announced}, ` +
     `${media.workers} ${media.workers === 1 ? "worker" : "workers"}`,
   ];
@@ -69,4 +78,14 @@ export function readyLines(facts: ReadyFacts): string[] {
     lines.push(`Operator token for console and REST: ${shown}`);
   }
   return lines;
+}
+
+/** `udp+tcp 127.0.0.1:5060, tls 5061`. */
+function sipLine({ host, transports, port, tlsPort }: NonNullable<ReadyFacts["sip"]>): string {
+  const plain = transports.length === 0 ? [] : [`${transports.join("+")} ${inUrl(host)}:${port}`];
+  const secure = tlsPort === undefined
+    ? []
+    : [plain.length > 0 ? `tls ${tlsPort}` : `tls ${inUrl(host)}:${tlsPort}`];
+  const all = [...plain, ...secure];
+  return all.length === 0 ? "WebSocket only" : all.join(", ");
 }

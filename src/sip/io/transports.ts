@@ -269,9 +269,12 @@ export class SipTransports implements Transports {
 
   #connectUdp({ host, port }: Target): Result<Flow, string> {
     const isIpv6 = host.includes(":");
-    for (const { udp } of this.#bound) {
-      if (!udp || udp.isIpv6 !== isIpv6) continue;
-      const flow = udp.flowTo(host, port);
+    const sockets = [...this.#bound].flatMap(({ udp }) => udp ? [udp] : []);
+    const udp = sockets.find((one) => one.isIpv6 === isIpv6);
+    // A socket bound to all IPv6 addresses speaks IPv4 in disguise.
+    const dual = isIpv6 ? undefined : sockets.find((one) => one.isDual);
+    if (udp || dual) {
+      const flow = udp?.flowTo(host, port) ?? dual?.flowTo(`::ffff:${host}`, port);
       return flow ? ok(flow) : err("Too many UDP peers");
     }
     return err(`No UDP socket for ${isIpv6 ? "IPv6" : "IPv4"} is open`);

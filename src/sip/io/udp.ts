@@ -64,6 +64,10 @@ export class UdpSocket {
     return (this.#socket.addr as Deno.NetAddr).hostname.includes(":");
   }
 
+  get isDual(): boolean {
+    return (this.#socket.addr as Deno.NetAddr).hostname === "::";
+  }
+
   /** Reads until closed; never rejects. */
   async run(): Promise<void> {
     const buffer = new Uint8Array(DATAGRAM_BYTES);

@@ -111,6 +111,17 @@ Deno.test("ready: the first line has the word and the pages", () => {
   assert.doesNotMatch(text, /token|self-signed/);
 });
 
+Deno.test("ready: a line says where SIP is served", () => {
+  const line = (sip: NonNullable<ReadyFacts["sip"]>) =>
+    readyLines({ ...FACTS, sip }).find((one) => one.startsWith("  SIP "))?.slice(14);
+  const both = { host: "127.0.0.1", transports: ["udp", "tcp"], port: 5060, tlsPort: 5061 };
+  assert.equal(line(both), "udp+tcp 127.0.0.1:5060, tls 5061");
+  assert.equal(line({ ...both, tlsPort: undefined }), "udp+tcp 127.0.0.1:5060");
+  assert.equal(line({ ...both, host: "::1", transports: [] }), "tls [::1]:5061");
+  assert.equal(line({ ...both, transports: [], tlsPort: undefined }), "WebSocket only");
+  assert.ok(!readyLines(FACTS).some((one) => one.startsWith("  SIP ")));
+});
+
 Deno.test("ready: other machines are shown https only, IPv6 in brackets, and the token", () => {
   const facts = { ...FACTS, isExposed: true, token: "t0ken" };
   const all = readyLines({ ...facts, host: "0.0.0.0", lanAddresses: ["10.0.0.5", "2001:db8::5"] })
