@@ -92,7 +92,11 @@ export type EndpointEvent =
   | { readonly type: "dtls"; readonly state: DtlsState; readonly text?: string }
   /** First authenticated packet of this kind from the browser. */
   | { readonly type: "media"; readonly kind: "audio" | "video" }
-  /** No packet from the browser for this long; again when it starts over. */
+  /**
+   * No packet, RTP or RTCP, from the browser for this long: told when the pool's time for it
+   * (`silentAfterMs`) is over, and again each time that as much has passed. A packet or `setFlowing`
+   * starts it over.
+   */
   | { readonly type: "silent"; readonly ms: number }
   | { readonly type: "statistics"; readonly statistics: EndpointStatistics }
   /** The worker died and took the endpoint with it. */

@@ -62,7 +62,7 @@ export class Endpoint {
   heard = 0;
   heardAtTick = 0;
   heardLast: Instant = 0;
-  silentTold = false;
+  silencesTold = 0;
   /** A key frame request that the rate limit put off; Infinity: none. */
   keyFrameDue: Instant = Infinity;
   /** DTLS datagrams passed on since the last tick. */

@@ -135,6 +135,9 @@ export class MediaEngine {
         break;
       case "set-flowing":
         endpoint.flowing = command.flowing;
+        // A held side may well be silent; it starts over.
+        endpoint.heardLast = now;
+        endpoint.silencesTold = 0;
         break;
       case "dtls-send":
         this.#sendDtls(endpoint, command.data);
@@ -284,12 +287,12 @@ export class MediaEngine {
     if (endpoint.heard !== endpoint.heardAtTick) {
       endpoint.heardAtTick = endpoint.heard;
       endpoint.heardLast = now;
-      endpoint.silentTold = false;
+      endpoint.silencesTold = 0;
       return;
     }
     const ms = now - endpoint.heardLast;
-    if (endpoint.silentTold || ms < this.#silentAfterMs) return;
-    endpoint.silentTold = true;
+    if (ms < this.#silentAfterMs * (endpoint.silencesTold + 1)) return;
+    endpoint.silencesTold++;
     this.#shell.emit({ type: "silent", endpoint: endpoint.id, ms });
   }
 }

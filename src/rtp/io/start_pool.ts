@@ -26,7 +26,7 @@ export interface MediaPoolOptions {
   readonly portRange: readonly [number, number];
   readonly log: MediaLog;
   readonly onWorkerEvent: (event: PoolWorkerEvent) => void;
-  /** `silent` is reported after this long without a packet; default 30,000 ms. */
+  /** `silent` is reported each time that this long has passed without a packet; default 30,000 ms. */
   readonly silentAfterMs?: number;
   /** Lets the `crash` functions work; tests only. */
   readonly allowCrash?: boolean;
