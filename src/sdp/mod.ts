@@ -21,3 +21,20 @@ export {
 } from "./abstract.ts";
 export { serverOffer } from "./server_offer.ts";
 export { codecsOf, endpointToken, firstCodecs, mediaOf, stripEndpointTokens } from "./view.ts";
+export {
+  abstractOfAny,
+  abstractOfPhone,
+  answerOfPhone,
+  answerToPhone,
+  hasFeedback,
+  isFlowing,
+  offerOfPhone,
+  offerToPhone,
+  phoneKinds,
+  type PhoneMeans,
+  type PhoneProfile,
+  type PhoneSection,
+} from "./phone.ts";
+export type { CodecPair } from "./phone_codecs.ts";
+export { isNowhere, SDES_BYTES, type SdesKey, type SdesSuite } from "./phone_transport.ts";
+export { type LocalRtp, type PhoneDescription, withVersion, writePhone } from "./phone_write.ts";

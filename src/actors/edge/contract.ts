@@ -1,0 +1,118 @@
+import type { Clock } from "../../core/clock.ts";
+import type { Entropy } from "../../core/entropy.ts";
+import type { EndpointToken, FlowId } from "../../core/ids.ts";
+import type { Log } from "../../core/log.ts";
+import type { EndpointStatistics, MediaPort } from "../../rtp/media_port.ts";
+import type { RtpMediaPort } from "../../rtp/rtp_media_port.ts";
+import type { Flow } from "../../sip/flow.ts";
+import type { SipMessage, SipRequest } from "../../sip/message/mod.ts";
+
+/** How media goes to whoever is at the far end of a wire flow. */
+export interface WireSettings {
+  /** `webrtc`: SAVPF with ICE and DTLS, as SIP clients in browsers want it (RFC 7118). */
+  readonly profile: "rtp" | "webrtc";
+  /** Offer RTP/SAVP with SDES keys. Offers of the far end are taken as they come. */
+  readonly srtp: boolean;
+  /** Offer RTCP feedback. */
+  readonly avpf: boolean;
+  /** `direct`: where the other wire side says so too, descriptions pass untouched. */
+  readonly media: "relay" | "direct";
+}
+
+/** What a flow's transport says by itself. */
+export function defaultSettings(flow: Flow): WireSettings {
+  const isWeb = flow.transport === "WS" || flow.transport === "WSS";
+  return { profile: isWeb ? "webrtc" : "rtp", srtp: false, avpf: false, media: "relay" };
+}
+
+/** Names a dialog from our side of the wire. */
+export interface AnchorDialog {
+  readonly callId: string;
+  /** Tag of the party inside. */
+  readonly localTag: string;
+  /** Tag of the party on the wire; null before it is known. */
+  readonly remoteTag: string | null;
+}
+
+/** What the edge wants of its owner. */
+export type EdgeEffect =
+  /** The inner side wants a key frame and the far end has no RTCP feedback: INFO (RFC 5168). */
+  | { readonly type: "key-frame-wanted"; readonly flow: Flow; readonly dialog: AnchorDialog }
+  /** The far end asked by INFO for a key frame of an endpoint that is not the edge's own. */
+  | { readonly type: "key-frame-request"; readonly endpoint: EndpointToken }
+  /** A telephone-event came from the far end. */
+  | {
+    readonly type: "dtmf";
+    readonly dialog: AnchorDialog;
+    readonly digit: string;
+    readonly durationMs: number;
+  }
+  /** Nothing has come from the far end for this long. */
+  | { readonly type: "silent"; readonly dialog: AnchorDialog; readonly ms: number }
+  /** Endpoint and anchor are gone while the dialog stands: whoever can, ends it. */
+  | { readonly type: "media-lost"; readonly dialog: AnchorDialog; readonly text: string };
+
+export interface EdgePorts {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly log: Log;
+  readonly rtp: RtpMediaPort;
+  readonly webrtc: MediaPort;
+  /** Asked once a dialog, with the INVITE that makes it. */
+  settings(flow: Flow, invite: SipRequest): WireSettings;
+  /** Into the SIP element; never from within a call of the element's own. */
+  toElement(flow: Flow, message: SipMessage): void;
+  toWire(flow: Flow, bytes: Uint8Array, message: SipMessage): void;
+  onEffect(effect: EdgeEffect): void;
+  /**
+   * This INVITE will be challenged whatever it offers: no endpoint is opened for it. Absent: none.
+   */
+  isChallenged?(flow: Flow, invite: SipRequest): boolean;
+  /** A test's hook: told of every state that an anchor enters. */
+  trace?(machine: string, state: string): void;
+}
+
+/** One anchor as operators read it. */
+export interface AnchorView {
+  readonly id: string;
+  readonly flow: FlowId;
+  readonly remote: string;
+  readonly dialog: AnchorDialog;
+  /** The wire party called, or was called. */
+  readonly role: "caller" | "callee";
+  readonly state: string;
+  readonly localUri: string;
+  readonly remoteUri: string;
+  readonly media: WireMediaView | null;
+  /** Wall clock, ms since 1970. */
+  readonly startedAt: number;
+  readonly answeredAt: number | null;
+}
+
+export interface WireMediaView {
+  readonly kind: "rtp" | "webrtc" | "direct";
+  readonly codecs: readonly string[];
+  /** `address:port` where the far end's packets come from or are sent to. */
+  readonly remoteAddress: string | null;
+  readonly localAddress: string | null;
+  readonly worker: number | null;
+  readonly isSecure: boolean;
+  readonly isHeld: boolean;
+  readonly statistics: EndpointStatistics | null;
+}
+
+/** Times, ms. */
+/** An endpoint is open by then, or never. */
+export const OPEN_TIMEOUT_MS = 5_000;
+/** No response at all: the INVITE's transactions have given up by then (64*T1 and some). */
+export const SILENT_INVITE_MS = 40_000;
+/** After a provisional response the proxy's timer C decides (RFC 3261 16.6 step 11). */
+export const RINGING_MS = 240_000;
+/** A 2xx is repeated and waits for its ACK as long (64*T1 and some). */
+export const ACK_TIMEOUT_MS = 40_000;
+/** A BYE, or a refusal of ours, has its answer by then. */
+export const CLOSING_MS = 35_000;
+/** Messages that wait for one anchor's endpoint. */
+export const MAX_HELD = 32;
+/** Anchors whose INVITE is unanswered, of one flow: more are refused 503. */
+export const MAX_UNANSWERED_PER_FLOW = 200;

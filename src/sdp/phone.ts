@@ -1,0 +1,376 @@
+import type { EndpointToken } from "../core/ids.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import { sessionIdOf } from "./abstract.ts";
+import { intersect, reverse } from "./direction.ts";
+import type { Direction, MediaSection, Sdp, SdpFault } from "./model.ts";
+import { NO_TRANSPORT, SECURE_PROFILE } from "./model.ts";
+import { parseSdp } from "./parse.ts";
+import {
+  carriesMedia,
+  type CodecPair,
+  matchInner,
+  matchWire,
+  pairInner,
+  pairWire,
+  phoneCodecs,
+} from "./phone_codecs.ts";
+import {
+  type Crypto,
+  isNowhere,
+  phoneTransports,
+  SDES_SUITES,
+  type SdesKey,
+  type SdesSuite,
+} from "./phone_transport.ts";
+import { writeSdp } from "./write.ts";
+
+/**
+ * Descriptions between us and a plain SIP party (RTP or SRTP by SDES, RFC 3551, 3711, 4568): what
+ * is abstract inside the process becomes concrete, and the other way round. Pure; the transport of
+ * our side and fresh keys come in.
+ */
+
+/** How a phone is offered media. */
+export interface PhoneProfile {
+  /** RTP/SAVP with SDES keys; nothing else is taken then. */
+  readonly srtp: boolean;
+  /** RTCP feedback (RFC 4585). */
+  readonly avpf: boolean;
+}
+
+/** One m-line between us and the phone, as offered or as agreed. */
+export interface PhoneSection {
+  readonly kind: "audio" | "video" | "other";
+  /** First word, protocol and formats of the m-line. */
+  readonly type: string;
+  readonly protocol: string;
+  readonly formats: string;
+  readonly rejected: boolean;
+  readonly pairs: readonly CodecPair[];
+  /** From the view of whoever wrote the description. */
+  readonly direction: Direction;
+  readonly rtcpMux: boolean;
+  /** Keys that we say; one, once agreed. */
+  readonly ours: readonly Crypto[];
+  /** The phone's key; undefined in the clear, and before it answered. */
+  readonly theirs: Crypto | undefined;
+  /** Where the phone receives; undefined before it said so. */
+  readonly remote: PhoneRemote | undefined;
+  readonly ptime: string | undefined;
+  readonly maxptime: string | undefined;
+  readonly bandwidth: MediaSection["bandwidth"];
+}
+
+export interface PhoneRemote {
+  /** As written; see `isNowhere`. */
+  readonly address: string;
+  readonly port: number;
+  readonly rtcpPort: number;
+}
+
+/** What a description is made with: kinds that our endpoint has a port for, and our keys. */
+export interface PhoneMeans {
+  readonly kinds: readonly ("audio" | "video")[];
+  /** Our key for an m-line and suite; the same one each time it is asked for. */
+  key(kind: "audio" | "video", suite: SdesSuite): SdesKey;
+}
+
+/** What the offerer inside has offered, for a phone. `before`: what was agreed in this dialog. */
+export function offerToPhone(
+  abstract: Sdp,
+  before: readonly PhoneSection[],
+  profile: PhoneProfile,
+  means: PhoneMeans,
+): Result<PhoneSection[], SdpFault> {
+  const used = new Set<string>();
+  const sections = abstract.media.map((section, index): PhoneSection => {
+    const { kind } = section;
+    const old = before[index];
+    const base = baseOf(section, profileName(profile));
+    if (kind === "other" || section.rejected || used.has(kind) || !means.kinds.includes(kind)) {
+      return rejected(base);
+    }
+    const pairs = pairInner(phoneCodecs(kind, section.codecs), old?.pairs ?? []);
+    if (!carriesMedia(pairs)) return rejected(base);
+    used.add(kind);
+    const protocol = old && !old.rejected ? old.protocol : base.protocol;
+    const suites = old?.ours.map(({ suite }) => suite) ?? SDES_SUITES;
+    const ours = isSecure(protocol)
+      ? suites.map((suite, at) => ({ tag: at + 1, ...means.key(kind, suite) }))
+      : [];
+    return { ...base, protocol, pairs: plain(pairs, protocol), ours, rejected: false };
+  });
+  return sections.some((section) => !section.rejected)
+    ? ok(sections)
+    : noCommonCodec(abstract, "a phone can be offered none of them");
+}
+
+/** What a phone's answer makes of `offer`. All m-lines may be rejected: the caller decides. */
+export function answerOfPhone(
+  offer: readonly PhoneSection[],
+  text: string,
+): Result<PhoneSection[], SdpFault> {
+  const parsed = parseSdp(text);
+  if (!parsed.ok) return parsed;
+  const { media } = parsed.value;
+  if (media.length !== offer.length) {
+    return err({
+      reason: "malformed",
+      text: `answer has ${media.length} m-lines; the offer has ${offer.length}`,
+    });
+  }
+  const transports = phoneTransports(text);
+  return ok(offer.map((mine, index) => {
+    const section = media[index]!;
+    const transport = transports[index];
+    if (mine.rejected || section.rejected || section.kind !== mine.kind || !transport) {
+      return rejected(mine);
+    }
+    if (mine.kind === "other") return rejected(mine);
+    const pairs = matchWire(mine.kind, mine.pairs, section.codecs);
+    const chosen = transport.cryptos.find((crypto) =>
+      mine.ours.some((own) => own.tag === crypto.tag && own.suite === crypto.suite)
+    );
+    // A phone that answers in the clear where keys were offered is not to be believed.
+    if (!carriesMedia(pairs) || mine.ours.length > 0 && !chosen) return rejected(mine);
+    const allowed = intersect(section.direction, reverse(mine.direction));
+    return {
+      ...mine,
+      ...saidBy(section),
+      pairs,
+      direction: receivable(allowed, transport.address),
+      rtcpMux: mine.rtcpMux && section.rtcpMux,
+      ours: mine.ours.filter((own) => own.tag === chosen?.tag),
+      theirs: chosen,
+      remote: transport,
+    };
+  }));
+}
+
+/** A phone's offer as we can take it. `before`: what was agreed in this dialog. */
+export function offerOfPhone(
+  text: string,
+  before: readonly PhoneSection[],
+  kinds: readonly ("audio" | "video")[],
+): Result<PhoneSection[], SdpFault> {
+  const parsed = parseSdp(text);
+  if (!parsed.ok) return parsed;
+  const transports = phoneTransports(text);
+  const { media } = parsed.value;
+  const chosen = new Set(kinds.map((kind) => choose(kind, media, transports)));
+  const sections = media.map((section, index): PhoneSection => {
+    const transport = transports[index];
+    const base = baseOf(section, section.protocol);
+    if (section.kind === "other" || !transport || !chosen.has(index)) return rejected(base);
+    const known = new Set(phoneCodecs(section.kind, section.codecs));
+    const pairs = pairWire(
+      section.kind,
+      section.codecs.filter((codec) => known.has(codec)),
+      before[index]?.pairs ?? [],
+    );
+    if (!carriesMedia(pairs)) return rejected(base);
+    const secure = isSecure(section.protocol);
+    return {
+      ...base,
+      rejected: false,
+      pairs,
+      direction: receivable(section.direction, transport.address),
+      rtcpMux: section.rtcpMux,
+      theirs: secure ? transport.cryptos[0] : undefined,
+      remote: transport,
+    };
+  });
+  return sections.some((section) => !section.rejected)
+    ? ok(sections)
+    : noCommonCodec(parsed.value, "a phone's offer needs one that we know, with keys we can use");
+}
+
+/** Which kinds of media a description asks ports for, at most one of each. */
+export function phoneKinds(sdp: Sdp): ("audio" | "video")[] {
+  return (["audio", "video"] as const).filter((kind) =>
+    sdp.media.some((section) => section.kind === kind && !section.rejected)
+  );
+}
+
+/** Our answer to a phone's `offer`, from the abstract answer. All m-lines may be rejected. */
+export function answerToPhone(
+  offer: readonly PhoneSection[],
+  abstractAnswer: Sdp,
+  means: PhoneMeans,
+): PhoneSection[] {
+  return offer.map((offered, index) => {
+    const section = abstractAnswer.media[index];
+    const { kind } = offered;
+    if (!section || section.rejected || offered.rejected || kind === "other") {
+      return rejected(offered);
+    }
+    const pairs = section.kind === kind ? matchInner(offered.pairs, section.codecs) : [];
+    if (!carriesMedia(pairs)) return rejected(offered);
+    const { theirs } = offered;
+    return {
+      ...offered,
+      ...saidBy(section),
+      pairs: plain(pairs, offered.protocol, offered),
+      direction: intersect(section.direction, reverse(offered.direction)),
+      ours: theirs ? [{ tag: theirs.tag, ...means.key(kind, theirs.suite) }] : [],
+    };
+  });
+}
+
+/** What the process is told of a phone's description. */
+export function abstractOfPhone(
+  sections: readonly PhoneSection[],
+  said: { readonly token: EndpointToken; readonly version: number },
+): string {
+  return writeSdp({
+    sessionId: sessionIdOf(said.token),
+    version: said.version,
+    media: sections.map(toInner),
+    extmapAllowMixed: false,
+    token: said.token,
+  });
+}
+
+/** RTCP feedback goes over this section. */
+export function hasFeedback(section: PhoneSection): boolean {
+  return section.protocol.endsWith("F") ||
+    section.pairs.some(({ wire }) => wire.feedback.some((one) => /pli|fir/.test(one)));
+}
+
+/** Whether media flows at all by this answer. */
+export function isFlowing(sections: readonly PhoneSection[]): boolean {
+  return sections.some((section) => !section.rejected && section.direction !== "inactive");
+}
+
+export function isSecure(protocol: string): boolean {
+  return /(^|\/)SAVPF?$/.test(protocol);
+}
+
+/** The m-line to take of this kind: with keys first, because who offers both means "if you can". */
+function choose(
+  kind: "audio" | "video",
+  media: readonly MediaSection[],
+  transports: readonly { readonly cryptos: readonly Crypto[] }[],
+): number {
+  const usable = media.map((section, index) => {
+    if (section.kind !== kind || section.rejected || section.protocol.startsWith("UDP/TLS")) {
+      return 0;
+    }
+    if (!isSecure(section.protocol)) return 1;
+    return transports[index]?.cryptos.length ? 2 : 0;
+  });
+  const best = Math.max(0, ...usable);
+  return best === 0 ? -1 : usable.findIndex((value) => value === best);
+}
+
+function baseOf(section: MediaSection, protocol: string): PhoneSection {
+  return {
+    kind: section.kind,
+    type: section.type,
+    protocol: section.kind === "other" ? section.protocol : protocol,
+    formats: section.formats,
+    rejected: true,
+    pairs: [],
+    direction: section.direction,
+    rtcpMux: false,
+    ours: [],
+    theirs: undefined,
+    remote: undefined,
+    ...saidBy(section),
+  };
+}
+
+function saidBy({ ptime, maxptime, bandwidth }: MediaSection) {
+  return { ptime, maxptime, bandwidth };
+}
+
+function rejected(section: PhoneSection): PhoneSection {
+  return {
+    ...section,
+    rejected: true,
+    direction: "inactive",
+    ours: [],
+    theirs: undefined,
+    remote: undefined,
+  };
+}
+
+/** Feedback lines stand only where the profile, or the phone's own offer, knows them. */
+function plain(
+  pairs: readonly CodecPair[],
+  protocol: string,
+  offer?: PhoneSection,
+): readonly CodecPair[] {
+  if (protocol.endsWith("F") || offer && hasFeedback(offer)) return pairs;
+  return pairs.map(({ inner, wire }) => ({ inner, wire: { ...wire, feedback: [] } }));
+}
+
+/** Whoever names no address receives nothing (RFC 3264 8.4). */
+function receivable(direction: Direction, address: string): Direction {
+  return isNowhere(address) ? intersect(direction, "sendonly") : direction;
+}
+
+function profileName({ srtp, avpf }: PhoneProfile): string {
+  return `RTP/${srtp ? "S" : ""}AVP${avpf ? "F" : ""}`;
+}
+
+function toInner(section: PhoneSection): MediaSection {
+  return {
+    kind: section.kind,
+    type: section.type,
+    protocol: section.kind === "other" ? section.protocol : SECURE_PROFILE,
+    formats: section.formats,
+    rejected: section.rejected,
+    mid: undefined,
+    direction: section.direction,
+    ownDirection: undefined,
+    codecs: section.pairs.map((pair) => pair.inner),
+    extensions: [],
+    extmapAllowMixed: false,
+    rtcpMux: true,
+    rtcpRsize: false,
+    rtcpXr: undefined,
+    ptime: section.ptime,
+    maxptime: section.maxptime,
+    bandwidth: section.bandwidth,
+    ssrcs: [],
+    ssrcGroups: [],
+    rids: [],
+    simulcast: undefined,
+    transport: NO_TRANSPORT,
+  };
+}
+
+function noCommonCodec(sdp: Sdp, why: string): Result<never, SdpFault> {
+  const names = sdp.media.flatMap((section) => section.codecs.map((codec) => codec.name));
+  const list = [...new Set(names)].join(", ") || "none";
+  return err({
+    reason: "no_common_codec",
+    text: `no codec in common; offered were ${list}: ${why}`,
+  });
+}
+
+/**
+ * What the process is told of a description that passes by us: codecs and directions for whoever
+ * looks, and the token under which the real one is found. Anything may stand in it.
+ */
+export function abstractOfAny(
+  text: string,
+  said: { readonly token: EndpointToken; readonly version: number },
+): string {
+  const parsed = parseSdp(text);
+  const sections = parsed.ok ? parsed.value.media : [];
+  const media = sections.map((section) => ({
+    ...toInner(baseOf(section, section.protocol)),
+    rejected: section.rejected,
+    direction: section.direction,
+    codecs: section.codecs,
+  }));
+  return writeSdp({
+    sessionId: sessionIdOf(said.token),
+    version: said.version,
+    media,
+    extmapAllowMixed: false,
+    token: said.token,
+  });
+}

@@ -1,0 +1,183 @@
+import { type Codec, isMediaCodec } from "./model.ts";
+
+/**
+ * Codecs between the two sides of an anchor. Inside the process a dialog keeps the payload types of
+ * who offered first (a browser can never renegotiate them); a phone may call the same codec
+ * otherwise (RFC 3264 6.1), so each codec is a pair.
+ */
+export interface CodecPair {
+  /** As said inside the process. */
+  readonly inner: Codec;
+  /** As said on the wire. */
+  readonly wire: Codec;
+}
+
+/** What plain phones can be offered; repair and redundancy formats only confuse them. */
+const AUDIO = new Set([
+  "opus",
+  "g722",
+  "pcmu",
+  "pcma",
+  "g729",
+  "gsm",
+  "ilbc",
+  "speex",
+  "amr",
+  "amr-wb",
+  "l16",
+  "telephone-event",
+  "cn",
+]);
+const VIDEO = new Set(["h264", "vp8", "h263", "h263-1998"]);
+/** Profiles of one codec that a phone is offered; browsers list eight of H264. */
+const MAX_OF_ONE_CODEC = 4;
+/** Feedback that means the same to phones and browsers; congestion control is ended at the edge. */
+const PHONE_FEEDBACK = new Set(["nack", "nack pli", "ccm fir"]);
+/** Key frame requests that the edge takes from the inner side whatever the phone can do. */
+const INNER_FEEDBACK = ["ccm fir", "nack pli"];
+/** RFC 3551 6: dynamic payload types. */
+const FIRST_DYNAMIC = 96;
+const LAST_DYNAMIC = 127;
+
+/** The codecs of an inner description that a phone may hear of. */
+export function phoneCodecs(kind: "audio" | "video", codecs: readonly Codec[]): Codec[] {
+  const known = kind === "audio" ? AUDIO : VIDEO;
+  const counts = new Map<string, number>();
+  return codecs.filter((codec) => {
+    const name = codec.name.toLowerCase();
+    // Telephone events come once a clock rate.
+    const key = name === "telephone-event" ? `${name}/${codec.clockRate}` : name;
+    const count = (counts.get(key) ?? 0) + 1;
+    counts.set(key, count);
+    return known.has(name) && count <= (name === "telephone-event" ? 1 : MAX_OF_ONE_CODEC);
+  });
+}
+
+/** An inner offer's codecs paired with what the phone calls them, by what was agreed before. */
+export function pairInner(codecs: readonly Codec[], agreed: readonly CodecPair[]): CodecPair[] {
+  const taken = new Set<number>();
+  const pairs: CodecPair[] = [];
+  for (const inner of codecs) {
+    const known = agreed.find((pair) =>
+      pair.inner.payloadType === inner.payloadType && sameCodec(pair.inner, inner)
+    );
+    const payloadType = known?.wire.payloadType ??
+      freeType(inner.payloadType, taken, agreed.map((pair) => pair.wire.payloadType));
+    if (payloadType === undefined || taken.has(payloadType)) continue;
+    taken.add(payloadType);
+    const feedback = inner.feedback.filter((one) => PHONE_FEEDBACK.has(one));
+    pairs.push({ inner, wire: { ...inner, payloadType, feedback } });
+  }
+  return pairs;
+}
+
+/** A phone's offered codecs paired with what they are called inside, by what was agreed before. */
+export function pairWire(
+  kind: "audio" | "video",
+  codecs: readonly Codec[],
+  agreed: readonly CodecPair[],
+): CodecPair[] {
+  const taken = new Set<number>();
+  const pairs: CodecPair[] = [];
+  for (const wire of codecs) {
+    const known = agreed.find((pair) =>
+      pair.wire.payloadType === wire.payloadType && sameCodec(pair.wire, wire)
+    ) ?? agreed.find((pair) =>
+      sameCodec(pair.wire, wire)
+    );
+    const payloadType = known?.inner.payloadType ??
+      freeType(wire.payloadType, taken, agreed.map((pair) => pair.inner.payloadType));
+    if (payloadType === undefined || taken.has(payloadType)) continue;
+    taken.add(payloadType);
+    pairs.push({ wire, inner: toInner(kind, wire, payloadType, known?.inner) });
+  }
+  return pairs;
+}
+
+/** A phone's answer matched with the pairs that it was offered; in the answer's order. */
+export function matchWire(
+  kind: "audio" | "video",
+  offered: readonly CodecPair[],
+  answer: readonly Codec[],
+): CodecPair[] {
+  const pairs: CodecPair[] = [];
+  for (const wire of answer) {
+    const found = offered.find(({ wire: mine }) =>
+      mine.payloadType === wire.payloadType && sameName(mine, wire)
+    ) ?? offered.find(({ wire: mine }) =>
+      sameCodec(mine, wire)
+    );
+    const type = found?.inner.payloadType;
+    if (!found || pairs.some((pair) => pair.inner.payloadType === type)) continue;
+    pairs.push({ wire, inner: toInner(kind, wire, found.inner.payloadType, found.inner) });
+  }
+  return pairs;
+}
+
+/** An inner answer matched with the pairs that a phone offered; in the answer's order. */
+export function matchInner(offered: readonly CodecPair[], answer: readonly Codec[]): CodecPair[] {
+  const pairs: CodecPair[] = [];
+  for (const inner of answer) {
+    const found = offered.find((pair) =>
+      pair.inner.payloadType === inner.payloadType && sameName(pair.inner, inner)
+    );
+    if (!found || pairs.some((pair) => pair.wire === found.wire)) continue;
+    const { payloadType, feedback } = found.wire;
+    const both = inner.feedback.filter((one) => PHONE_FEEDBACK.has(one) && feedback.includes(one));
+    pairs.push({ inner, wire: { ...inner, payloadType, feedback: both } });
+  }
+  return pairs;
+}
+
+/** Whether these can be the codecs of a call. */
+export function carriesMedia(pairs: readonly CodecPair[]): boolean {
+  return pairs.some((pair) => isMediaCodec(pair.wire));
+}
+
+function toInner(
+  kind: "audio" | "video",
+  wire: Codec,
+  payloadType: number,
+  known: Codec | undefined,
+): Codec {
+  // Absent parameters of H264 mean a profile that no browser would take (RFC 6184 8.1).
+  const isBare = wire.name.toLowerCase() === "h264" && wire.fmtp.length === 0;
+  const fmtp = isBare ? known?.fmtp ?? [DEFAULT_H264] : wire.fmtp;
+  const kept = wire.feedback.filter((one) => PHONE_FEEDBACK.has(one));
+  const feedback = kind === "video" ? [...new Set([...kept, ...INNER_FEEDBACK])] : [];
+  return { ...wire, payloadType, fmtp, feedback };
+}
+
+const DEFAULT_H264 = "profile-level-id=42e01f;packetization-mode=0;level-asymmetry-allowed=1";
+
+function freeType(
+  wanted: number,
+  taken: ReadonlySet<number>,
+  reserved: readonly number[],
+): number | undefined {
+  if (!taken.has(wanted) && !reserved.includes(wanted)) return wanted;
+  // Static numbers mean their codec and nothing else.
+  if (wanted < FIRST_DYNAMIC) return undefined;
+  for (let type = FIRST_DYNAMIC; type <= LAST_DYNAMIC; type++) {
+    if (!taken.has(type) && !reserved.includes(type)) return type;
+  }
+  return undefined;
+}
+
+function sameName(a: Codec, b: Codec): boolean {
+  return a.clockRate === b.clockRate && a.name.toLowerCase() === b.name.toLowerCase();
+}
+
+/** The same payload by what is said about it, whatever its number. */
+function sameCodec(a: Codec, b: Codec): boolean {
+  if (!sameName(a, b) || (a.channels ?? "1") !== (b.channels ?? "1")) return false;
+  return a.name.toLowerCase() !== "h264" || h264Key(a) === h264Key(b);
+}
+
+/** Packetization mode and profile, which both sides must share (RFC 6184 8.2.2). */
+function h264Key(codec: Codec): string {
+  const text = codec.fmtp.join(";");
+  const mode = /packetization-mode=(\d)/i.exec(text)?.[1] ?? "0";
+  const profile = /profile-level-id=([0-9a-f]{4})/i.exec(text)?.[1]?.toLowerCase() ?? "4200";
+  return `${mode} ${profile}`;
+}
