@@ -99,7 +99,8 @@ e2e("accounts and logins", {}, async (t, stage) => {
       stage.user("1000", LOW_HERTZ),
       stage.user("1001", HIGH_HERTZ),
     ]);
-    const account = { password: "1234", port: "5060", registerRequired: true };
+    const port = String(stage.lab.sipPort);
+    const account = { password: "1234", port, registerRequired: true };
     await Promise.all([low.login(account), high.login(account)]);
     await connect(low, high);
     await Promise.all([low.hears(HIGH_HERTZ), high.hears(LOW_HERTZ)]);
@@ -108,7 +109,7 @@ e2e("accounts and logins", {}, async (t, stage) => {
   });
 
   await stage.step(t, "a wrong password", async () => {
-    for (const port of ["5060", "0"]) {
+    for (const port of [String(stage.lab.sipPort), "0"]) {
       const user = await stage.user("1002", LOW_HERTZ);
       await user.startLogin({ password: "4321", port, registerRequired: true });
       const [{ text }] = await Promise.all([user.session("WARN"), user.session("DISCONNECTED")]);

@@ -25,6 +25,8 @@ export class Lab {
   readonly #expectedErrors: RegExp | undefined;
   #port = 0;
   #restPort = 0;
+  #sipPort = 0;
+  #sipTlsPort = 0;
 
   private constructor(directory: string, options: LabOptions) {
     this.#directory = directory;
@@ -62,6 +64,9 @@ export class Lab {
       const [, restPort] = await lab.child.expect(/aliases: http (\d+)/);
       lab.#port = Number(port);
       lab.#restPort = Number(restPort);
+      const [, sipPort, sipTlsPort] = await lab.child.expect(/SIP +udp\+tcp .*:(\d+), tls (\d+)/);
+      lab.#sipPort = Number(sipPort);
+      lab.#sipTlsPort = Number(sipTlsPort);
       return lab;
     } catch (fault) {
       await lab.child[Symbol.asyncDispose]();
@@ -81,6 +86,15 @@ export class Lab {
   /** Origin of the Web Call Server's REST port. */
   get restOrigin(): string {
     return `http://127.0.0.1:${this.#restPort}`;
+  }
+
+  /** Of UDP and TCP. */
+  get sipPort(): number {
+    return this.#sipPort;
+  }
+
+  get sipTlsPort(): number {
+    return this.#sipTlsPort;
   }
 
   get webSocket(): string {
