@@ -51,6 +51,11 @@ export interface Encoder {
    * @returns bytes written; 0: silence, nothing is to be sent
    */
   encode(pcm: Int16Array, payload: Uint8Array): number;
+  /**
+   * Samples at the beginning of what `encode` got last that the payload leaves out, because silence
+   * lasted into it (G.729, whose packets have no holes); undefined: none ever.
+   */
+  readonly skipped?: number;
   /** Opus: how much loss the far side reports, percent; more loss, more redundancy. */
   setLoss?(percent: number): void;
   close(): void;

@@ -118,7 +118,9 @@ export class Packetizer {
     }
     if (length === 0) return undefined;
     const payload = this.#payload.subarray(0, length);
-    const packet = this.wrap(side.payloadType, this.#isFirst, this.#timestamp, payload);
+    const skipped = (this.#encoder.skipped ?? 0) / this.#perMs * this.#codec.clockRate / 1000;
+    const timestamp = (this.#timestamp + skipped) >>> 0;
+    const packet = this.wrap(side.payloadType, this.#isFirst, timestamp, payload);
     // What announces silence is no voice: the marker stays for what follows.
     this.#isFirst = this.#codec.isSilence(payload);
     return packet;

@@ -35,15 +35,19 @@ class G729Encoder implements Encoder {
     this.#state = mustExist(library.initBcg729EncoderChannel(dtx ? 1 : 0), "G.729 encoder");
   }
 
+  skipped = 0;
+
   encode(pcm: Int16Array, payload: Uint8Array): number {
     let written = 0;
+    this.skipped = 0;
     for (let at = 0; at < pcm.length; at += FRAME_SAMPLES) {
       this.#pcm.set(pcm.subarray(at, at + FRAME_SAMPLES));
       this.#library.bcg729Encoder(this.#state, this.#pcm, this.#frame, this.#length);
       const length = this.#length[0]!;
-      // Nothing may follow a silence descriptor in the packet, nor may there be a hole. Voice that
-      // begins in the middle loses the descriptor before it and is led in by concealment.
-      if (written % FRAME_LENGTH !== 0) written -= SILENCE_LENGTH;
+      if (length === 0) continue;
+      // Nothing follows a silence descriptor in a packet: voice that begins there takes its place.
+      if (written % FRAME_LENGTH !== 0) written = 0;
+      if (written === 0) this.skipped = at;
       payload.set(this.#frame.subarray(0, length), written);
       written += length;
     }
