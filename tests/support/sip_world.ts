@@ -13,7 +13,12 @@ import {
   type SipRequest,
   type SipResponse,
 } from "../../src/sip/message/mod.ts";
-import { ProxyCore, type ProxyOutput, type ProxyPolicy } from "../../src/sip/proxy/proxy.ts";
+import {
+  ProxyCore,
+  type ProxyOptions,
+  type ProxyOutput,
+  type ProxyPolicy,
+} from "../../src/sip/proxy/proxy.ts";
 import type { ProxyInput } from "../../src/sip/proxy/proxy.ts";
 import {
   clientTransactionId,
@@ -46,6 +51,9 @@ export interface WorldOptions {
   readonly faults?: LinkFaults;
   /** Accounts by name with their passwords; every other name is a guest. */
   readonly accounts?: Readonly<Record<string, string>>;
+  readonly proxy?: Partial<ProxyOptions>;
+  /** A dial plan. */
+  readonly translate?: ProxyPolicy["translate"];
 }
 
 export class World {
@@ -64,15 +72,21 @@ export class World {
     this.entropy = new SeededEntropy(options.seed ?? 1);
     this.transport = options.transport ?? "TCP";
     this.#faults = options.faults ?? NO_FAULTS;
-    const policy = createPolicy(options.accounts ?? {});
+    const { translate } = options;
+    const policy = { ...createPolicy(options.accounts ?? {}), ...(translate ? { translate } : {}) };
     const sentBy = "proxy.test:5060";
-    this.proxy = new ProxyCore({ entropy: this.entropy, sentBy, policy });
+    this.proxy = new ProxyCore({ entropy: this.entropy, sentBy, policy, ...options.proxy });
     this.#driver = new Driver(this.proxy, this.clock, (output) => this.#take(output));
   }
 
-  phone(name: string, behaviour: Partial<Behaviour> = {}, password = ""): Phone {
+  phone(
+    name: string,
+    behaviour: Partial<Behaviour> = {},
+    password = "",
+    transport = this.transport,
+  ): Phone {
     const id = `${name}${this.#phones.size}` as FlowId;
-    const flow: Flow = { id, transport: this.transport, remote: `memory:${id}` };
+    const flow: Flow = { id, transport, remote: `memory:${id}` };
     const phone = new Phone(this, name, flow, behaviour, password);
     this.#phones.set(id, phone);
     return phone;
@@ -163,6 +177,10 @@ export interface Behaviour {
   /** ms from INVITE to the final response; undefined: none until cancelled. */
   readonly answerAfter: number | undefined;
   readonly answer: number;
+  /** Methods that get no answer outside dialogs. */
+  readonly unanswered: readonly string[];
+  /** Contact of a 3xx. */
+  readonly redirectTo: string | undefined;
   /** ms from being answered, as caller, to BYE; undefined: none. */
   readonly hangupAfter: number | undefined;
 }
@@ -171,8 +189,13 @@ const DEFAULT_BEHAVIOUR: Behaviour = {
   ringAfter: 10,
   answerAfter: 1_000,
   answer: 200,
+  unanswered: [],
+  redirectTo: undefined,
   hangupAfter: 5_000,
 };
+
+/** What a phone takes outside dialogs beside INVITE. */
+const ANSWERED = new Set(["MESSAGE", "SUBSCRIBE", "NOTIFY", "OPTIONS", "REFER", "PUBLISH"]);
 
 interface Incoming {
   readonly id: ServerTransactionId;
@@ -346,8 +369,11 @@ export class Phone {
     const dialog = this.dialogs.get(dialogKeyOfRequest(request));
     const received = dialog?.receive(request);
     if (!dialog || !received?.ok) {
-      const status = request.method === "MESSAGE" ? 200 : 481;
-      const response = createResponse(request, status, undefined, { toTag: "none" });
+      if (this.#behaviour.unanswered.includes(request.method)) return;
+      const isKnown = request.to.tag === undefined || request.method === "NOTIFY";
+      const status = ANSWERED.has(request.method) && isKnown ? 200 : 481;
+      const headers: [string, string][] = [["Contact", `<${this.contact}>`]];
+      const response = createResponse(request, status, undefined, { toTag: "none", headers });
       return this.#driver.feed({ type: "respond", id, response });
     }
     if (request.method === "BYE") this.#end(dialog);
@@ -381,7 +407,10 @@ export class Phone {
       this.dialogs.set(dialog.key, dialog);
     }
     const contact = `<${this.contact}>`;
-    const response = dialog.respond(request, status, undefined, { contact });
+    const { redirectTo } = this.#behaviour;
+    const response = dialog.respond(request, status, undefined, {
+      contact: status >= 300 && redirectTo !== undefined ? redirectTo : contact,
+    });
     this.#driver.feed({ type: "respond", id, response });
   }
 
