@@ -74,8 +74,8 @@ export interface NewCall {
 }
 
 /**
- * All calls of this process, each a root actor of its own with an error observer. A call that dies of
- * a fault leaves a will: dialog, endpoint and client are dealt with, nobody else notices.
+ * All calls of this process, each a root actor of its own with an error observer. A call that dies
+ * of a fault leaves a will: dialog, endpoint and client are dealt with, nobody else notices.
  */
 export class Calls {
   readonly #ports: CallsPorts;

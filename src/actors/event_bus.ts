@@ -8,8 +8,8 @@ export const EVENT_BUS_CAPACITY = 1_000;
 type Listener = (event: DomainEvent) => void;
 
 /**
- * Facts for the outside: bounded and numbered without gaps. Actors never steer each other by it, and
- * a listener that throws is dropped.
+ * Facts for the outside: bounded and numbered without gaps. Actors never steer each other by it,
+ * and a listener that throws is dropped.
  */
 export class EventBus {
   readonly #clock: Clock;

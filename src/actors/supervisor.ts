@@ -54,8 +54,8 @@ interface Slot {
 }
 
 /**
- * Starts children in order, restarts them by their specification, stops them in reverse order with a
- * deadline each. A child that fails while it is started counts as one that ended by a fault.
+ * Starts children in order, restarts them by their specification, stops them in reverse order with
+ * a deadline each. A child that fails while it is started counts as one that ended by a fault.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;

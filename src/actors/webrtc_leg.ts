@@ -35,7 +35,8 @@ const CLOSE_GRACE_MS = 3_000;
 
 /**
  * The browser's side of a call: descriptions exchanged, ICE and DTLS coming up, then consent. The
- * browser never reports a failure of its own (it may have no microphone, or be gone), so time decides.
+ * browser never reports a failure of its own (it may have no microphone, or be gone), so time
+ * decides.
  *
  * ```mermaid
  * stateDiagram-v2
