@@ -4,8 +4,8 @@ import { inNamespace } from "../support/netns.ts";
 import { needs } from "../support/needs.ts";
 
 /**
- * Firefox and Chromium in a network namespace. What happens there is in `firefox_calls.ts`, run by a
- * Deno of its own inside.
+ * Firefox and Chromium in a network namespace. What happens there is in `firefox_calls.ts`, run by
+ * a Deno of its own inside.
  */
 
 const CALLS = fileURLToPath(new URL("./firefox_calls.ts", import.meta.url));

@@ -140,8 +140,8 @@ export class Stage {
   }
 
   /**
-   * Alice and Bob with different tones, logged in by SIP Port 0. Their names are new in each step: a
-   * session whose window is closed can be called for a while, and would ring to nobody.
+   * Alice and Bob with different tones, logged in by SIP Port 0. Their names are new in each
+   * step: a session whose window is closed can be called for a while, and would ring to nobody.
    */
   async pair(): Promise<[PageUser, PageUser]> {
     const users = await Promise.all([
@@ -153,8 +153,8 @@ export class Stage {
   }
 
   /**
-   * One step of a test. When it fails, its error tells what everybody saw, where the pictures of the
-   * pages are and what the server wrote; afterwards all windows are closed and no call is left.
+   * One step of a test. When it fails, its error tells what everybody saw, where the pictures of
+   * the pages are and what the server wrote; afterwards all windows are closed, no call is left.
    */
   async step(t: Deno.TestContext, name: string, run: () => Promise<void>): Promise<void> {
     await t.step({

@@ -1,13 +1,13 @@
 /**
- * A network namespace with an address that is not loopback: Firefox takes no 127.0.0.1 candidate. No
- * packet leaves it.
+ * A network namespace with an address that is not loopback: Firefox takes no 127.0.0.1 candidate.
+ * No packet leaves it.
  */
 
 /** From the block for documentation (RFC 5737); it means nothing outside the namespace. */
 export const NAMESPACE_ADDRESS = "192.0.2.1";
 const OTHER_END = "192.0.2.2";
 
-/** Runs a command in a fresh namespace; gives back its exit code. The namespace is gone afterwards. */
+/** Runs a command in a fresh namespace, gone afterwards; gives back the command's exit code. */
 export async function inNamespace(
   ip: string,
   command: readonly string[],

@@ -40,7 +40,7 @@ export interface ScriptHost {
 export interface Fact {
   readonly of: "session" | "socket" | "frame" | number;
   readonly status: string;
-  /** The page's clock, ms. */
+  /** Epoch, ms, with fractions; the same clock in all pages. */
   readonly at: number;
   readonly text?: string;
   readonly authToken?: string;
@@ -154,8 +154,8 @@ export class SdkUser {
   peak = (connection?: number) =>
     this.#run<{ hertz: number; decibels: number }>(js`user.peak(${connection})`);
   sentAt = (message: string) => this.#run<number>(js`user.sentAt(${message})`);
-  firstSound = (after: string, ms = PATIENCE_MS) =>
-    this.#run<number>(js`user.firstSound(${after}, ${ms})`);
+  /** When the first sound comes over the next connection, as in facts. */
+  firstSound = (ms = PATIENCE_MS) => this.#run<number>(js`user.firstSound(${ms})`);
 
   /** Waits for the session's status, the `count`th time that it has it. */
   session(status: string, count = 1, ms = PATIENCE_MS): Promise<Fact> {

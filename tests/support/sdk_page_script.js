@@ -1,7 +1,7 @@
 /**
- * What a test does in a page that has the Web SDK: logs in, calls, answers, and keeps everything that
- * happens as a list of facts that can be waited for. The SDK itself is left as it is; peer connections
- * and sockets are noted by way of their global constructors.
+ * What a test does in a page that has the Web SDK: logs in, calls, answers, and keeps everything
+ * that happens as a list of facts that can be waited for. The SDK itself is left as it is; peer
+ * connections and sockets are noted by way of their global constructors.
  */
 (() => {
   const AUDIO = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
@@ -19,8 +19,11 @@
   const sentAt = new Map();
   let audio = null;
 
+  /** The same in every page of a machine, ms. */
+  const now = () => performance.timeOrigin + performance.now();
+
   const note = (of, status, more) => {
-    facts.push({ of, status, at: performance.now(), ...more });
+    facts.push({ of, status, at: now(), ...more });
     for (const listen of listeners.splice(0)) listen();
   };
 
@@ -48,7 +51,7 @@
 
     send(text) {
       const { message } = JSON.parse(text);
-      sentAt.set(message, performance.now());
+      sentAt.set(message, now());
       super.send(text);
     }
   };
@@ -84,8 +87,8 @@
     }
   };
 
-  /** Follows a state that has no event, at the pace of the screen's frames at most. */
-  const sampled = async (ms, what, sample) => {
+  /** Follows a state that has no event. */
+  const sampled = async (ms, what, sample, pause = 20) => {
     const end = performance.now() + ms;
     for (;;) {
       const found = await sample();
@@ -93,7 +96,7 @@
       if (performance.now() > end) {
         throw new Error(`${what}: not within ${ms} ms, last ${JSON.stringify(found.value)}`);
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, pause));
     }
   };
 
@@ -201,7 +204,7 @@
     peak: (index) => peak(connectionOf(index)),
     report: (index) => report(connectionOf(index)),
 
-    /** The fact that `of` (session, socket, frame, number of a call) has reached `status` so often. */
+    /** The fact that `of` (session, socket, frame, number of a call) had `status` so often. */
     until: (of, status, count, ms) =>
       within(
         ms,
@@ -217,34 +220,33 @@
       }),
     /** More sound than there has been so far, whatever it is. */
     async energy(more, ms) {
-      const now = () => connections.length === 0 ? { audioEnergy: 0 } : report(connectionOf());
-      const before = (await now()).audioEnergy;
+      const ask = () => connections.length === 0 ? { audioEnergy: 0 } : report(connectionOf());
+      const before = (await ask()).audioEnergy;
       return await sampled(ms, "hears anything", async () => {
-        const value = await now();
+        const value = await ask();
         return { fits: value.audioEnergy > before + more, value };
       });
     },
     /** So many more decoded frames; tells how long they took, ms. */
     async sees(more, ms) {
       const from = performance.now();
-      const now = () => connections.length === 0 ? { framesDecoded: 0 } : report(connectionOf());
-      const before = (await now()).framesDecoded;
+      const ask = () => connections.length === 0 ? { framesDecoded: 0 } : report(connectionOf());
+      const before = (await ask()).framesDecoded;
       await sampled(ms, `sees ${more} frames`, async () => {
-        const value = await now();
+        const value = await ask();
         return { fits: value.framesDecoded >= before + more, value };
       });
       return performance.now() - from;
     },
-    /** When the first sound came after the last message of that name was sent, ms. */
-    firstSound: (after, ms) =>
-      sampled(ms, `first sound after ${after}`, () => {
-        if (connections.length === 0) return { fits: false, value: 0 };
-        const analyser = analysers.get(connectionOf());
-        if (!analyser) return { fits: false, value: 0 };
-        const wave = new Float32Array(512);
-        analyser.getFloatTimeDomainData(wave);
-        const value = performance.now() - sentAt.get(after);
-        return { fits: wave.some((sample) => Math.abs(sample) > 0.01), value };
-      }),
+    /** When the first sound comes over a connection later than the one there is now. */
+    firstSound(ms) {
+      const before = connections.length;
+      const wave = new Float32Array(512);
+      return sampled(ms, "first sound", () => {
+        const analyser = connections.length > before && analysers.get(connections.at(-1));
+        if (analyser) analyser.getFloatTimeDomainData(wave);
+        return { fits: wave.some((sample) => Math.abs(sample) > 0.01), value: now() };
+      }, 2);
+    },
   };
 })();
