@@ -1,0 +1,275 @@
+import type { Clock } from "../../core/clock.ts";
+import type { WorkerFactory } from "../contract.ts";
+import { SupervisedWorker, type WorkerState } from "../supervised_worker.ts";
+import type { CodecAvailability } from "./codec.ts";
+import type {
+  CodecCommand,
+  CodecEvent,
+  DirectionStatistics,
+  Side,
+  TranscoderOptions,
+} from "./contract.ts";
+import { StreamMemory } from "./stream_memory.ts";
+
+/** A transcoder as its call sees it. */
+export interface TranscoderHandle {
+  /** Takes an RTP packet, unprotected, from this side. Dropped while the worker restarts. */
+  send(from: Side, bytes: Uint8Array): void;
+  /** What this side's RTCP reports say of the packets that it gets, percent. */
+  setLoss(side: Side, percent: number): void;
+  /** Frees everything; no event follows. Closing twice is harmless. */
+  close(): void;
+}
+
+export type TranscoderEvent =
+  /** For this side, in its codec. */
+  | { readonly type: "packet"; readonly side: Side; readonly bytes: Uint8Array }
+  | {
+    readonly type: "statistics";
+    readonly fromA: DirectionStatistics;
+    readonly fromB: DirectionStatistics;
+  }
+  /** It cannot go on; the handle is closed. */
+  | { readonly type: "failed"; readonly text: string };
+
+export interface CodecWorkerView {
+  readonly name: string;
+  readonly state: WorkerState;
+  readonly restarts: number;
+  readonly transcoders: number;
+  /** Share of the last second that the thread was busy, 0 to 1. */
+  readonly load: number;
+}
+
+export interface CodecPoolOptions {
+  readonly clock: Clock;
+  readonly workers: number;
+  readonly factory: WorkerFactory<CodecCommand, CodecEvent>;
+  readonly allowCrash: boolean;
+  readonly onWorkerEvent: (event: {
+    readonly type: "started" | "died" | "stopped" | "fault";
+    readonly worker: string;
+    readonly text: string;
+  }) => void;
+}
+
+interface Entry {
+  readonly id: number;
+  readonly options: TranscoderOptions;
+  readonly listener: (event: TranscoderEvent) => void;
+  /** Our streams to the two sides, so that a new worker goes on where the old one ended. */
+  readonly memory: Readonly<Record<Side, StreamMemory>>;
+  worker: Slot;
+}
+
+interface Slot {
+  readonly supervised: SupervisedWorker<CodecCommand, CodecEvent, readonly CodecAvailability[]>;
+  readonly name: string;
+  readonly entries: Set<Entry>;
+  load: number;
+}
+
+/**
+ * Places transcoders on codec workers. When a worker dies its transcoders are opened again, in its
+ * replacement or another worker, and their streams go on: a hole of a second, not the call's end.
+ */
+export class CodecPool {
+  readonly #options: CodecPoolOptions;
+  readonly #slots: Slot[];
+  readonly #entries = new Map<number, Entry>();
+  #nextId = 1;
+  #availability: readonly CodecAvailability[] = [];
+  #onStarted: ((fault: string | null) => void) | undefined;
+
+  constructor(options: CodecPoolOptions) {
+    this.#options = options;
+    this.#slots = Array.from({ length: options.workers }, (_, i) => this.#slot(`codec-${i + 1}`));
+  }
+
+  /** @param onStarted once: when all workers are up, or with a text when one is given up */
+  start(onStarted: (fault: string | null) => void): void {
+    this.#onStarted = onStarted;
+    for (const { supervised } of this.#slots) supervised.start();
+  }
+
+  /** Empty until a worker is up. */
+  get availability(): readonly CodecAvailability[] {
+    return this.#availability;
+  }
+
+  /** Transcoders that are open. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  workers(): readonly CodecWorkerView[] {
+    return this.#slots.map(({ name, supervised, entries, load }) => ({
+      name,
+      state: supervised.state,
+      restarts: supervised.restarts,
+      transcoders: entries.size,
+      load,
+    }));
+  }
+
+  /** The handle is usable at once; `failed` may follow, never within this call. */
+  open(
+    options: TranscoderOptions,
+    listener: (event: TranscoderEvent) => void,
+  ): TranscoderHandle {
+    const { clock } = this.#options;
+    const entry: Entry = {
+      id: this.#nextId++,
+      options,
+      listener,
+      memory: { a: new StreamMemory(options.a, clock), b: new StreamMemory(options.b, clock) },
+      worker: this.#leastLoaded(),
+    };
+    this.#entries.set(entry.id, entry);
+    if (entry.worker.supervised.state === "stopped") {
+      clock.defer(() => this.#fail(entry, "no codec worker is running"));
+    } else this.#place(entry);
+    const { id } = entry;
+    return {
+      send: (side, bytes) => {
+        if (this.#entries.get(id) !== entry) return;
+        const packets = [{ id, side, bytes }];
+        entry.worker.supervised.send({ type: "packets", packets });
+      },
+      setLoss: (side, percent) => {
+        if (this.#entries.get(id) !== entry) return;
+        entry.worker.supervised.send({ type: "loss", id, side, percent });
+      },
+      close: () => {
+        if (this.#entries.get(id) !== entry) return;
+        this.#forget(entry);
+        entry.worker.supervised.send({ type: "close", id });
+      },
+    };
+  }
+
+  /** Kills a worker by an uncaught exception, where `allowCrash` is set. */
+  crashWorker(index: number): void {
+    this.#slots[index]?.supervised.send({ type: "crash" });
+  }
+
+  shutdown(): void {
+    for (const { supervised } of this.#slots) supervised.shutdown({ type: "shutdown" });
+    this.#entries.clear();
+  }
+
+  terminate(): void {
+    for (const { supervised } of this.#slots) supervised.terminate();
+    this.#entries.clear();
+  }
+
+  #slot(name: string): Slot {
+    const { clock, factory, allowCrash } = this.#options;
+    const slot: Slot = {
+      name,
+      entries: new Set(),
+      load: 0,
+      supervised: new SupervisedWorker({
+        name,
+        clock,
+        factory,
+        startCommand: () => ({ type: "start", allowCrash }),
+        startAnswer: (event) => {
+          if (event.type === "ready") return { ready: event.codecs };
+          return event.type === "start-failed" ? { failed: event.text } : null;
+        },
+        onReady: (codecs) => this.#onReady(slot, codecs),
+        onEvent: (event) => this.#onEvent(slot, event),
+        onDown: (text, isFinal) => this.#onDown(slot, text, isFinal),
+      }),
+    };
+    return slot;
+  }
+
+  #leastLoaded(): Slot {
+    const alive = this.#slots.filter(({ supervised }) => supervised.state !== "stopped");
+    const all = alive.length > 0 ? alive : this.#slots;
+    return all.reduce((best, slot) => slot.entries.size < best.entries.size ? slot : best);
+  }
+
+  /** Opens it in its worker, now or when that is up. */
+  #place(entry: Entry): void {
+    const { options, memory, worker } = entry;
+    worker.entries.add(entry);
+    worker.supervised.send({
+      type: "open",
+      id: entry.id,
+      options: { ...options, a: memory.a.resume(), b: memory.b.resume() },
+    });
+  }
+
+  #forget(entry: Entry): void {
+    this.#entries.delete(entry.id);
+    entry.worker.entries.delete(entry);
+  }
+
+  #fail(entry: Entry, text: string): void {
+    if (this.#entries.get(entry.id) !== entry) return;
+    this.#forget(entry);
+    entry.listener({ type: "failed", text });
+  }
+
+  #onReady(slot: Slot, codecs: readonly CodecAvailability[]): void {
+    this.#availability = codecs;
+    for (const entry of [...slot.entries]) this.#place(entry);
+    this.#options.onWorkerEvent({ type: "started", worker: slot.name, text: "" });
+    const isAllUp = this.#slots.every(({ supervised }) => supervised.state === "running");
+    if (isAllUp) this.#started(null);
+  }
+
+  #started(fault: string | null): void {
+    const onStarted = this.#onStarted;
+    this.#onStarted = undefined;
+    onStarted?.(fault);
+  }
+
+  #onDown(slot: Slot, text: string, isFinal: boolean): void {
+    slot.load = 0;
+    const type = isFinal ? "stopped" : "died";
+    this.#options.onWorkerEvent({ type, worker: slot.name, text });
+    if (!isFinal) return;
+    this.#started(text);
+    const orphans = [...slot.entries];
+    slot.entries.clear();
+    for (const entry of orphans) {
+      entry.worker = this.#leastLoaded();
+      if (entry.worker.supervised.state === "stopped") this.#fail(entry, text);
+      else this.#place(entry);
+    }
+  }
+
+  #onEvent(slot: Slot, event: CodecEvent): void {
+    switch (event.type) {
+      case "packets":
+        for (const { id, side, bytes } of event.packets) {
+          const entry = this.#entries.get(id);
+          entry?.memory[side].sent(bytes);
+          entry?.listener({ type: "packet", side, bytes });
+        }
+        break;
+      case "statistics":
+        slot.load = event.load;
+        for (const { id, fromA, fromB } of event.transcoders) {
+          this.#entries.get(id)?.listener({ type: "statistics", fromA, fromB });
+        }
+        break;
+      case "fault":
+        this.#options.onWorkerEvent({ type: "fault", worker: slot.name, text: event.text });
+        this.#failById(event.id, "an error of ours ended the transcoder; see the log");
+        break;
+      case "failed":
+        this.#failById(event.id, event.text);
+        break;
+    }
+  }
+
+  #failById(id: number, text: string): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) this.#fail(entry, text);
+  }
+}

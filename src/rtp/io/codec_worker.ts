@@ -1,0 +1,79 @@
+import type { CodecCommand, CodecEvent } from "../codec/contract.ts";
+import { CodecEngine } from "../codec/engine.ts";
+import { openCatalogue } from "./codec/catalogue.ts";
+
+/**
+ * Entry point of a codec worker. Apart from the workers that relay, so that a frame that takes long to
+ * code delays no packet of a call that needs no transcoding.
+ */
+
+const scope = globalThis as unknown as {
+  onmessage: ((message: MessageEvent<CodecCommand>) => void) | null;
+  postMessage(event: CodecEvent): void;
+  close(): void;
+};
+
+let engine: CodecEngine | null = null;
+let allowCrash = false;
+let timer: ReturnType<typeof setTimeout> | undefined;
+let timerAt = Infinity;
+let busyMs = 0;
+
+async function start(): Promise<void> {
+  try {
+    const { codecs, availability } = await openCatalogue();
+    engine = new CodecEngine({
+      codecs,
+      takeBusyMs: () => {
+        const busy = busyMs;
+        busyMs = 0;
+        return busy;
+      },
+    });
+    scope.postMessage({ type: "ready", codecs: availability });
+  } catch (error) {
+    scope.postMessage({ type: "start-failed", text: String(error) });
+  }
+}
+
+/** Runs the engine on one input, sends what comes out, and sets the timer anew. */
+function run(input: (engine: CodecEngine, now: number) => void): void {
+  if (engine === null) return;
+  const begun = performance.now();
+  input(engine, begun);
+  for (let event = engine.poll(); event !== undefined; event = engine.poll()) {
+    scope.postMessage(event);
+  }
+  arm(engine.deadline()?.at ?? Infinity);
+  busyMs += performance.now() - begun;
+}
+
+function arm(at: number): void {
+  if (at === timerAt) return;
+  if (timer !== undefined) clearTimeout(timer);
+  timer = undefined;
+  timerAt = at;
+  if (at === Infinity) return;
+  timer = setTimeout(() => {
+    timer = undefined;
+    timerAt = Infinity;
+    run((engine, now) => engine.wake(now));
+  }, Math.max(0, at - performance.now()));
+}
+
+scope.onmessage = ({ data }) => {
+  switch (data.type) {
+    case "start":
+      allowCrash = data.allowCrash;
+      start();
+      break;
+    case "crash":
+      if (allowCrash) throw new Error("crash command");
+      break;
+    case "shutdown":
+      scope.close();
+      break;
+    default:
+      run((engine, now) => engine.handle(data, now));
+  }
+};
