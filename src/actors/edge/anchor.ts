@@ -52,23 +52,23 @@ interface AnchorContext {
  * stateDiagram-v2
  *   [*] --> waiting
  *   waiting --> opening : open
+ *   waiting --> waiting : provisional, cancelled
  *   waiting --> answered : accepted
  *   waiting --> closing : rejected
  *   waiting --> closed : refused, after patience
- *   note right of waiting : stays on provisional, cancelled
  *   opening --> offered : media.opened
  *   opening --> closing : media.failed, after openTimeout 5 s
  *   opening --> closed : refused
+ *   offered --> offered : provisional, cancelled
  *   offered --> answered : accepted
  *   offered --> closing : rejected
  *   offered --> closed : refused, after patience
- *   note right of offered : stays on provisional, cancelled
  *   answered --> confirmed : acknowledged
  *   answered --> closing : bye
  *   answered --> closed : after ackTimeout 40 s
  *   confirmed --> closing : bye
- *   closing --> confirmed : resumed
  *   closing --> closed : acknowledged, refused, ended, after closingTimeout 35 s
+ *   closing --> confirmed : resumed
  *   closed --> [*]
  *   note right of waiting : every state to closed on terminate
  * ```
