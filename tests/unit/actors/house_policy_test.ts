@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
 import { HousePolicy } from "../../../src/actors/house_policy.ts";
 import type { FlowId } from "../../../src/core/ids.ts";
-import type { SipRequest } from "../../../src/sip/message/mod.ts";
-import type { Flow } from "../../../src/sip/stack.ts";
 import { accountDigests } from "../../../src/sip/auth/mod.ts";
-
-const REQUEST = {} as SipRequest;
+import { flow as flowOf, request } from "../../support/sip_fixtures.ts";
 
 function newPolicy(): HousePolicy {
   return new HousePolicy({
@@ -15,14 +12,10 @@ function newPolicy(): HousePolicy {
   });
 }
 
-function flowOf(id: string): Flow {
-  return { id: id as FlowId, transport: "TCP", remote: "127.0.0.1:5060" };
-}
-
 function verdict(user: string, isGuest: boolean, registered: string | null = null) {
   const policy = newPolicy();
   policy.admit("f" as FlowId, { user, isGuest });
-  return policy.authorize(REQUEST, flowOf("f"), registered);
+  return policy.authorize(request("INVITE"), flowOf("f"), registered);
 }
 
 const CHALLENGE = { kind: "challenge", realm: "lab.example", username: null };
@@ -42,14 +35,26 @@ Deno.test("house policy: who is no guest is challenged, whether the account exis
   assert.deepEqual(verdict("nobody", false), CHALLENGE);
 });
 
-Deno.test("house policy: a flow that nobody let in may do nothing, nor one that has gone", () => {
+Deno.test("house policy: a stranger proves an account each time; a session that has gone is one", () => {
   const policy = newPolicy();
-  const refused = { kind: "forbid", status: 403, text: "Unknown Flow" };
-  assert.deepEqual(policy.authorize(REQUEST, flowOf("f"), "1000"), refused);
+  const ask = (registered: string | null) =>
+    policy.authorize(request("INVITE"), flowOf("f"), registered);
+  assert.deepEqual(ask(null), CHALLENGE);
+  assert.deepEqual(ask("1000"), CHALLENGE, "an earlier proof is none now");
   policy.admit("f" as FlowId, { user: "alice", isGuest: true });
-  assert.equal(policy.authorize(REQUEST, flowOf("f"), null).kind, "allow");
+  assert.deepEqual(ask(null), { kind: "allow", identity: "alice" });
   policy.dismiss("f" as FlowId);
-  assert.deepEqual(policy.authorize(REQUEST, flowOf("f"), null), refused);
+  assert.deepEqual(ask(null), CHALLENGE);
+});
+
+Deno.test("house policy: anybody may ask whether we are alive, and that leads nowhere else", () => {
+  const policy = newPolicy();
+  const ask = (method: string, uri: string) =>
+    policy.authorize(request(method, { uri }), flowOf("f"), null).kind;
+  assert.equal(ask("OPTIONS", "sip:lab.example"), "allow");
+  assert.equal(ask("OPTIONS", "sip:1000@lab.example"), "challenge");
+  assert.equal(ask("OPTIONS", "sip:other.example"), "challenge");
+  assert.equal(ask("INVITE", "sip:lab.example"), "challenge");
 });
 
 Deno.test("house policy: accounts are known by name, their digests are those of our domain", () => {
