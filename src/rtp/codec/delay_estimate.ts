@@ -23,6 +23,8 @@ export class DelayEstimate {
   #windowFastest = Infinity;
   #formerFastest = Infinity;
   #lastTransit: number | undefined;
+  /** The fastest packet that the histogram counts from, to a bin's width. */
+  #anchor: number | undefined;
   /** Interarrival jitter, ms (RFC 3550 6.4.1). */
   jitterMs = 0;
 
@@ -51,8 +53,24 @@ export class DelayEstimate {
     // In the beginning every packet counts alike.
     const memory = Math.min(MEMORY, 1 - 1 / this.#count);
     for (let i = 0; i < BINS; i++) this.#histogram[i]! *= memory;
+    this.#follow();
     const bin = Math.min(BINS - 1, Math.floor((transit - this.fastest) / BIN_MS));
     this.#histogram[bin]! += 1 - memory;
+  }
+
+  /**
+   * The network has become slower for all: what was counted moves with it. Where it has become
+   * faster, or the sender's clock runs ahead, the spread is what it was.
+   */
+  #follow(): void {
+    this.#anchor = Math.min(this.#anchor ?? Infinity, this.fastest);
+    const bins = Math.min(BINS - 1, Math.floor((this.fastest - this.#anchor) / BIN_MS));
+    if (bins === 0) return;
+    this.#anchor += bins * BIN_MS;
+    const histogram = this.#histogram;
+    for (let i = 0; i < bins; i++) histogram[bins]! += histogram[i]!;
+    histogram.copyWithin(0, bins);
+    histogram.fill(0, BINS - bins);
   }
 
   /** The delay that suffices for nearly all packets, ms. */

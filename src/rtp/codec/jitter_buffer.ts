@@ -13,6 +13,8 @@ const STEP_MS = 10;
 const REST_MS = 1000;
 /** After a pause so long, packets that seem delayed beyond measure come from a sender's new count. */
 const PAUSE_MS = 300;
+/** Sequence numbers remembered to tell a packet that comes twice from a late one; a power of 2. */
+const REMEMBERED = 512;
 /** So far above the limit of the delay, packets are skipped, ms. */
 const SKIP_MARGIN_MS = 50;
 const SILENT_REST_MS = 5000;
@@ -78,6 +80,9 @@ export class JitterBuffer {
   /** Where announced silence began; packets after it are never late. */
   #silentFrom: number | undefined;
   #lastSequence: number | undefined;
+  #playedSequence: number | undefined;
+  /** By the low bits of the sequence number: that number and one, 0 where none has come. */
+  readonly #seen = new Uint32Array(REMEMBERED);
 
   lost = 0;
   late = 0;
@@ -130,6 +135,13 @@ export class JitterBuffer {
     this.#silentFrom = undefined;
     this.#stalled = 0;
     this.#lastSequence = undefined;
+    this.#playedSequence = undefined;
+    this.#seen.fill(0);
+  }
+
+  /** A packet of the stream that is not played, such as a telephone event: it is not lost. */
+  noteOther(sequence: number): void {
+    this.#isSeen(sequence);
   }
 
   insert(packet: ArrivedPacket, now: Instant): void {
@@ -137,6 +149,10 @@ export class JitterBuffer {
     if (this.#last !== undefined && Math.abs(at - this.#expected(now)) > LEAP_MS * this.#perMs) {
       this.reset();
       return this.insert(packet, now);
+    }
+    if (this.#isSeen(packet.sequence)) {
+      this.duplicate++;
+      return;
     }
     this.#countOrder(packet.sequence);
     if (this.#last === undefined || at >= this.#last.at) {
@@ -203,6 +219,13 @@ export class JitterBuffer {
     return this.#last.at + ((timestamp - this.#last.timestamp) | 0);
   }
 
+  #isSeen(sequence: number): boolean {
+    const at = sequence & (REMEMBERED - 1);
+    const isSeen = this.#seen[at] === sequence + 1;
+    this.#seen[at] = sequence + 1;
+    return isSeen;
+  }
+
   #countOrder(sequence: number): void {
     const last = this.#lastSequence;
     const ahead = last === undefined ? 1 : ((sequence - last) << 16) >> 16;
@@ -221,12 +244,6 @@ export class JitterBuffer {
     const packets = this.#packets;
     let i = packets.length;
     while (i > 0 && packets[i - 1]!.at > packet.at) i--;
-    for (let k = i - 1; k >= 0 && packets[k]!.at === packet.at; k--) {
-      if (packets[k]!.sequence === packet.sequence) {
-        this.duplicate++;
-        return;
-      }
-    }
     packets.splice(i, 0, packet);
     if (packets.length > CAPACITY) packets.shift();
   }
@@ -235,8 +252,21 @@ export class JitterBuffer {
     return now - packet.at / this.#perMs - this.#estimate.fastest >= this.targetMs;
   }
 
+  /** Numbers that were never seen between the last packet played and this one. */
+  #countLost(sequence: number): void {
+    const last = this.#playedSequence;
+    this.#playedSequence = sequence;
+    const ahead = last === undefined ? 0 : (sequence - last) & 0xffff;
+    if (ahead >= REMEMBERED) return;
+    for (let i = 1; i < ahead; i++) {
+      const missing = (sequence - i) & 0xffff;
+      if (this.#seen[missing & (REMEMBERED - 1)] !== missing + 1) this.lost++;
+    }
+  }
+
   #take(packet: BufferedPacket): Step {
     this.#packets.shift();
+    this.#countLost(packet.sequence);
     this.#stalled = 0;
     const end = packet.at + packet.duration;
     this.#position = this.#silentFrom === undefined ? Math.max(this.#position!, end) : end;
@@ -278,13 +308,11 @@ export class JitterBuffer {
     if (this.#stalled > 0 || first.duration === 0) {
       this.#stalled = 0;
       this.#position! += first.duration === 0 ? gap : covered;
-      if (covered > 0) this.lost++;
       return this.next(now);
     }
     const usual = first.duration;
     const units = gap > usual + usual / 2 ? usual : gap;
     this.#position! += units;
-    this.lost++;
     return { type: "lost", units, next: units === gap ? first : undefined };
   }
 }

@@ -10,8 +10,8 @@ import {
 import { StretchQueue } from "./time_stretch.ts";
 
 /** The delay may be so far from its target before audio is stretched, ms. */
-const ABOVE_MS = 15;
-const BELOW_MS = 10;
+const ABOVE_MS = 12;
+const BELOW_MS = 5;
 /** So far above it, audio is shortened whatever it sounds like, ms. */
 const URGENT_MS = 120;
 /** Shortening needs two long pitch periods at hand, ms. */

@@ -198,7 +198,7 @@ export class Transcoder implements SansIo<Uint8Array, Uint8Array> {
       const isSameClock = this.#from.telephoneEvent?.clockRate === this.#codec.clockRate;
       const timestamp = isSameClock ? packet.timestamp : this.#lastTimestamp;
       this.#insertMark(packet.sequence, timestamp, packet.payload, "event", now);
-    }
+    } else this.#playout.buffer.noteOther(packet.sequence);
     this.#out.push(
       this.#packetizer.wrap(event.payloadType, relayed.marker, relayed.timestamp, relayed.payload),
     );
