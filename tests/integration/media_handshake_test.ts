@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { SeededEntropy } from "../../src/core/entropy.ts";
 import { CipherContext, DtlsClient, RTCDtlsTransport } from "werift";
 import type { Certificate } from "../../src/rtp/contract.ts";
 import { Handshake, type HandshakeReport } from "../../src/rtp/io/handshake.ts";
@@ -206,7 +207,33 @@ Deno.test({
     48,
     ...new Uint8Array(48),
   );
+  const chance = new SeededEntropy(4);
+  const noise = () => {
+    const bytes = chance.bytes(13 + chance.below(120));
+    // Most of it looks like a record, and some of that like a handshake message to come.
+    if (chance.below(4) > 0) {
+      bytes.set([22, 254, 253, 0, chance.below(3), 0, 0, 0, 0, 0, 1, 0, bytes.length - 13]);
+    }
+    if (chance.below(2) > 0 && bytes.length > 25) {
+      bytes.set([
+        14,
+        0,
+        0,
+        bytes.length - 25,
+        0,
+        3 + chance.below(9),
+        0,
+        0,
+        0,
+        0,
+        0,
+        bytes.length - 25,
+      ], 13);
+    }
+    return bytes;
+  };
   const pester = () => {
+    for (let i = 0; i < 10; i++) connection.server.receive(noise());
     for (const forged of [alert, secretAlert, finished, alert.subarray(0, 14), new Uint8Array(0)]) {
       connection.server.receive(forged);
     }

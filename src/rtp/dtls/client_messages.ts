@@ -2,8 +2,17 @@ import { HANDSHAKE_HEADER, MESSAGE, uint16, uint24 } from "./records.ts";
 
 /** No message of a browser comes near this; a certificate of 4,096 bits takes 2 KB. */
 const MAX_MESSAGE = 16_384;
-/** A client's flights have five messages in all. */
-const MAX_SEQUENCE = 16;
+/**
+ * What a client sends in the clear, by message sequence: a second ClientHello with the cookie is always
+ * asked for, and so is a certificate. Anything else is not from a client of ours.
+ */
+const ORDER: readonly number[] = [
+  MESSAGE.clientHello,
+  MESSAGE.clientHello,
+  MESSAGE.certificate,
+  MESSAGE.clientKeyExchange,
+  MESSAGE.certificateVerify,
+];
 
 /** A message that is coming in. */
 interface Partial {
@@ -44,7 +53,7 @@ export class ClientMessages {
       const size = uint24(fragment, at + 9);
       const body = at + HANDSHAKE_HEADER;
       const isSound = length <= MAX_MESSAGE && offset + size <= length &&
-        body + size <= fragment.length && sequence < MAX_SEQUENCE;
+        body + size <= fragment.length && fragment[at] === ORDER[sequence];
       if (!isSound) break;
       if (sequence < this.#next) this.#again(sequence, offset + size === length, ready);
       else this.#add(fragment[at]!, sequence, length, offset, fragment.subarray(body, body + size));

@@ -17,6 +17,10 @@ const KEPT_AFTER_CONNECT = 30_000;
 /** A handshake that takes longer has failed, ms. */
 const HANDSHAKE_TIMEOUT = 20_000;
 
+/** Encrypted records kept until what belongs before them is there. */
+const MAX_EARLY = 4;
+/** Bytes of a datagram that pass everywhere, as browsers reckon. */
+const MAX_DATAGRAM = 1200;
 /** RTCCertificate of the library: ECDSA on P-256 with SHA-256 (RFC 5246 7.4.1.4.1). */
 const SIGNATURE_HASH = { hash: 4, signature: 3 } as const;
 
@@ -41,7 +45,9 @@ export class Handshake {
   readonly #messages = new ClientMessages();
   /** Whether the library has all of the client's last flight but its Finished. */
   #isVerifyIn = false;
-  #earlyFinished: Uint8Array | null = null;
+  /** What may be its Finished, come too early. */
+  #early: Uint8Array[] = [];
+  #outgoing: Uint8Array[] = [];
   /** What went wrong last; nobody authenticates it, so it is only said when time is up. */
   #trouble = "";
 
@@ -104,9 +110,29 @@ export class Handshake {
     this.#free();
   }
 
+  /**
+   * The library sends each record in a datagram of its own. Those of one flight go out together: what
+   * is one datagram is lost or not as a whole, and a ChangeCipherSpec alone is of no use.
+   */
   #send(data: Uint8Array): void {
+    if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush());
+    this.#outgoing.push(Uint8Array.from(data));
+  }
+
+  #flush(): void {
+    const records = this.#outgoing;
+    this.#outgoing = [];
     if (this.#state === "failed" || this.#state === "closed") return;
-    this.#report({ type: "dtls-send", endpoint: this.#id, data: Uint8Array.from(data) });
+    for (let i = 0; i < records.length;) {
+      let size = records[i]!.length;
+      let end = i + 1;
+      while (end < records.length && size + records[end]!.length <= MAX_DATAGRAM) {
+        size += records[end++]!.length;
+      }
+      const data = new Uint8Array(size);
+      for (let at = 0; i < end; at += records[i++]!.length) data.set(records[i]!, at);
+      this.#report({ type: "dtls-send", endpoint: this.#id, data });
+    }
   }
 
   #tell(state: "handshaking" | "connected" | "failed" | "closed", text?: string): void {
@@ -129,7 +155,7 @@ export class Handshake {
     if (record.epoch > 0) {
       // The Finished, for the first time or again; it makes no sense before what it vouches for.
       if (this.#isVerifyIn) this.#pass(record.bytes);
-      else this.#earlyFinished = record.bytes.slice();
+      else if (this.#early.length < MAX_EARLY) this.#early.push(record.bytes.slice());
       return;
     }
     if (this.#isUp) return;
@@ -137,8 +163,8 @@ export class Handshake {
       this.#pass(handshakeRecord(message.bytes));
       if (message.type !== MESSAGE.certificateVerify) continue;
       this.#isVerifyIn = true;
-      if (this.#earlyFinished !== null) this.#pass(this.#earlyFinished);
-      this.#earlyFinished = null;
+      for (const early of this.#early) this.#pass(early);
+      this.#early = [];
     }
   }
 

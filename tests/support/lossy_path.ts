@@ -1,0 +1,61 @@
+import { SeededEntropy } from "../../src/core/entropy.ts";
+
+/**
+ * A path that loses some of the DTLS datagrams both ways, and no others: a UDP relay on loopback with a
+ * socket of its own for each sender, as a NAT would have.
+ */
+export class LossyPath {
+  readonly #front: Deno.DatagramConn;
+  readonly #backs = new Map<number, Deno.DatagramConn>();
+  readonly #chance: SeededEntropy;
+  readonly #loss: number;
+  readonly #target: Deno.NetAddr;
+  lost = 0;
+
+  /** @param loss share of DTLS datagrams that are lost, 0 to 1 */
+  constructor(target: { address: string; port: number }, loss: number, seed: number) {
+    this.#target = { transport: "udp", hostname: target.address, port: target.port };
+    this.#loss = loss;
+    this.#chance = new SeededEntropy(seed);
+    this.#front = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+    this.#pump(this.#front, (data, from) => {
+      this.#back(from).send(data, this.#target).catch(() => {});
+    });
+  }
+
+  get port(): number {
+    return (this.#front.addr as Deno.NetAddr).port;
+  }
+
+  close(): void {
+    this.#front.close();
+    for (const socket of this.#backs.values()) socket.close();
+  }
+
+  #back(from: Deno.NetAddr): Deno.DatagramConn {
+    let socket = this.#backs.get(from.port);
+    if (socket === undefined) {
+      socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+      this.#backs.set(from.port, socket);
+      this.#pump(socket, (data) => {
+        this.#front.send(data, from).catch(() => {});
+      });
+    }
+    return socket;
+  }
+
+  async #pump(
+    socket: Deno.DatagramConn,
+    pass: (data: Uint8Array, from: Deno.NetAddr) => void,
+  ): Promise<void> {
+    try {
+      for await (const [data, from] of socket) {
+        const isDtls = data[0]! >= 20 && data[0]! < 64;
+        if (isDtls && this.#chance.fraction() < this.#loss) this.lost++;
+        else pass(data, from as Deno.NetAddr);
+      }
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
+    }
+  }
+}
