@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { e2e, HIGH_HERTZ, LOW_HERTZ } from "../support/browser.ts";
-import { connect } from "../support/sdk_page.ts";
+import { bothFinish, connect } from "../support/sdk_page.ts";
 import type { Lab } from "../support/lab.ts";
 
 /** Every way in which a call comes to nothing, as both people see it. */
@@ -133,4 +133,27 @@ e2e("calls that nobody answers in time", {
     await Promise.race([alice.callIs("FINISH"), alice.callIs("FAILED")]);
     await lab.noLiveCalls();
   });
+});
+
+e2e("a callee who is busy", {
+  env: { PORTZERO_SIP_REJECTSTATUS: "486", PORTZERO_SIP_BUSYSTATUS: "BUSY" },
+}, async (t, stage) => {
+  await stage.step(
+    t,
+    "486 becomes BUSY at the caller, and the next call goes through",
+    async () => {
+      const [alice, bob] = await stage.pair();
+      await alice.call(bob.name);
+      await bob.rings();
+      await bob.hangup();
+      await Promise.all([alice.callIs("BUSY"), bob.callIs("FINISH")]);
+      assert.equal(await reason(stage.lab, alice.name, "outbound"), "busy");
+      await alice.call(bob.name);
+      await bob.rings(2);
+      await bob.answer();
+      await Promise.all([alice.hears(HIGH_HERTZ), bob.hears(LOW_HERTZ)]);
+      await bob.hangup();
+      await bothFinish(alice, bob);
+    },
+  );
 });
