@@ -16,6 +16,8 @@ export type CallActor = ActorRefFrom<typeof callMachine>;
 const ENDING_LIMIT_MS = 40_000;
 /** The callee's own ring timeout answers first; this is for a callee that says nothing. */
 const RING_MARGIN_MS = 5_000;
+/** Tells a callee that nobody answered from one that can't be reached (RFC 3326). */
+const RING_TIMEOUT_REASON = 'SIP;cause=480;text="Ring timeout"';
 const REOFFER_RETRY_MS = 500;
 const REOFFER_TRIES = 6;
 
@@ -249,7 +251,8 @@ export const callMachine = setup({
       const { sipStatus, reason } = context.termination!;
       // A callee that is turned away gets a final status that refuses, never the BYE's 200.
       const status = sipStatus >= 300 ? sipStatus : reason === "shutdown" ? 503 : 480;
-      context.dialog?.send({ type: "terminate", sipStatus: status });
+      const why = reason === "ring_timeout" ? { reason: RING_TIMEOUT_REASON } : {};
+      context.dialog?.send({ type: "terminate", sipStatus: status, ...why });
       context.media?.send({ type: "terminate" });
       context.leg?.send({ type: "terminate" });
     },
@@ -515,9 +518,12 @@ function terminationOf(context: CallContext, event: CallEvent): Termination {
         text: `No packet came from the browser for ${Math.round(event.ms / 1000)} s`,
       });
     case "dialog.refused":
-      // 480 after ringing: the callee's own ring timeout.
+      if (event.status === 480 && event.why === RING_TIMEOUT_REASON) {
+        return termination("ring_timeout", { sipStatus: 480 });
+      }
+      // Whoever rang was online; it is gone, or can't be reached any more.
       return event.status === 480 && context.isRinging
-        ? termination("ring_timeout", { sipStatus: 480 })
+        ? termination("unavailable", { by: "remote", text: "The callee went away while it rang" })
         : terminationOfStatus(event.status, event.reason);
     case "dialog.cancelled":
       return /completed elsewhere/i.test(event.reason ?? "")

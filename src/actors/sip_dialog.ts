@@ -16,14 +16,23 @@ export type SipDialogCommand =
   | { readonly type: "reoffer"; readonly body: string }
   | { readonly type: "reanswer"; readonly body: string }
   | { readonly type: "refuseReoffer"; readonly status: number }
-  /** Accepted in every state: ends the dialog by the message that fits the state. */
+  /**
+   * Accepted in every state: ends the dialog by the message that fits the state. `reason` is the
+   * value of its Reason header (RFC 3326).
+   */
   | { readonly type: "terminate"; readonly sipStatus: number; readonly reason?: string };
 
 /** What the call hears of its dialog. */
 export type SipDialogNotice =
   | { readonly type: "dialog.progress"; readonly status: number; readonly body: string | null }
   | { readonly type: "dialog.answered"; readonly body: string }
-  | { readonly type: "dialog.refused"; readonly status: number; readonly reason: string }
+  | {
+    readonly type: "dialog.refused";
+    readonly status: number;
+    readonly reason: string;
+    /** Value of the Reason header (RFC 3326), null for none. */
+    readonly why: string | null;
+  }
   | { readonly type: "dialog.acknowledged" }
   | { readonly type: "dialog.unacknowledged" }
   | { readonly type: "dialog.cancelled"; readonly reason: string | null }
@@ -60,8 +69,11 @@ const GIVE_UP_MS = 35_000;
  *   early --> accepted : accept
  *   early --> terminated : usage.cancelled, terminate
  *   accepted --> confirmed : usage.acknowledged
- *   accepted --> leaving : usage.unacknowledged, terminate
+ *   accepted --> leaving : usage.unacknowledged
  *   accepted --> terminated : usage.bye
+ *   accepted --> withdrawing : terminate
+ *   withdrawing --> leaving : usage.acknowledged, usage.unacknowledged, after giveUp 35 s
+ *   withdrawing --> terminated : usage.bye, [isAbandoned]
  *   confirmed --> leaving : usage.unacknowledged, terminate
  *   confirmed --> terminated : usage.bye
  *   note right of confirmed
@@ -90,7 +102,9 @@ export const sipDialogMachine = setup({
       if (event.type === "accept") context.resources.usage?.accept(event.body);
     },
     reject: ({ context, event }) => {
-      if (event.type === "terminate") context.resources.usage?.reject(event.sipStatus);
+      if (event.type !== "terminate") return;
+      const headers = event.reason === undefined ? {} : { Reason: event.reason };
+      context.resources.usage?.reject(event.sipStatus, headers);
     },
     cancel: ({ context, event }) =>
       context.resources.usage?.cancel(event.type === "terminate" ? event.reason : undefined),
@@ -179,8 +193,19 @@ export const sipDialogMachine = setup({
         "usage.acknowledged": { target: "confirmed", actions: "tellParent" },
         "usage.unacknowledged": { target: "leaving", actions: ["tellParent", "bye"] },
         "usage.bye": { target: "terminated", actions: "tellParent" },
-        terminate: { target: "leaving", actions: "bye" },
+        terminate: "withdrawing",
       },
+    },
+    // A callee may not send BYE before the ACK, or before it is given up (RFC 3261 15).
+    withdrawing: {
+      entry: { type: "entered", params: { state: "withdrawing" } },
+      always: { guard: "isAbandoned", target: "terminated" },
+      on: {
+        "usage.acknowledged": { target: "leaving", actions: "bye" },
+        "usage.unacknowledged": { target: "leaving", actions: "bye" },
+        "usage.bye": "terminated",
+      },
+      after: { giveUp: { target: "leaving", actions: "bye" } },
     },
     confirmed: {
       entry: { type: "entered", params: { state: "confirmed" } },
@@ -216,7 +241,12 @@ function toNotice(event: UsageEvent): SipDialogNotice {
     case "usage.answered":
       return { type: "dialog.answered", body: event.body };
     case "usage.refused":
-      return { type: "dialog.refused", status: event.status, reason: event.reason };
+      return {
+        type: "dialog.refused",
+        status: event.status,
+        reason: event.reason,
+        why: event.why ?? null,
+      };
     case "usage.acknowledged":
       return { type: "dialog.acknowledged" };
     case "usage.unacknowledged":

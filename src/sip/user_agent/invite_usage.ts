@@ -17,7 +17,13 @@ import {
 export type UsageEvent =
   | { readonly type: "usage.provisional"; readonly status: number; readonly body: string | null }
   | { readonly type: "usage.answered"; readonly body: string; readonly remoteTag: string }
-  | { readonly type: "usage.refused"; readonly status: number; readonly reason: string }
+  | {
+    readonly type: "usage.refused";
+    readonly status: number;
+    readonly reason: string;
+    /** Value of the Reason header (RFC 3326). */
+    readonly why?: string | undefined;
+  }
   /** UAS: the ACK to our 2xx is here. */
   | { readonly type: "usage.acknowledged" }
   /** UAS: no ACK came in 64*T1. */
@@ -285,7 +291,8 @@ export class InviteUsage {
     if (this.#finallyAnswered) return;
     if (this.#retryWithCredentials(response)) return;
     this.#finallyAnswered = true;
-    this.#emit({ type: "usage.refused", status: response.status, reason: response.reason });
+    const why = response.headers.get("Reason");
+    this.#emit({ type: "usage.refused", status: response.status, reason: response.reason, why });
   }
 
   #onAnswer(response: SipResponse): void {
