@@ -172,7 +172,7 @@ function startMedia(
   logs: LogSystem,
   onEvent: (event: PoolWorkerEvent) => void,
 ): Promise<RunningMediaPool> {
-  const { workers, publicAddress, portFrom, portTo } = config.media;
+  const { workers, publicAddress, portFrom, portTo, silenceTimeoutSeconds } = config.media;
   const media = logs.log("media");
   return createMediaPool({
     clock: systemClock,
@@ -181,6 +181,7 @@ function startMedia(
     addresses,
     ...(publicAddress === "" ? {} : { publicAddress }),
     portRange: [portFrom, portTo],
+    ...(silenceTimeoutSeconds === 0 ? {} : { silentAfterMs: silenceTimeoutSeconds * 1000 }),
     log: (level, text, fields) => media[level](text, fields),
     onWorkerEvent: onEvent,
   }).catch((fault) => refuseToStart([fault instanceof Error ? fault.message : String(fault)]));
