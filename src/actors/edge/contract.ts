@@ -6,6 +6,10 @@ import type { EndpointStatistics, MediaPort } from "../../rtp/media_port.ts";
 import type { RtpMediaPort } from "../../rtp/rtp_media_port.ts";
 import type { Flow } from "../../sip/flow.ts";
 import type { SipMessage, SipRequest } from "../../sip/message/mod.ts";
+import type { StackInput } from "../../sip/stack_io.ts";
+
+/** What an element is told of a wire flow. */
+export type ElementInput = Extract<StackInput, { type: "receive" | "receive-framed" }>;
 
 /** How media goes to whoever is at the far end of a wire flow. */
 export interface WireSettings {
@@ -60,8 +64,8 @@ export interface EdgePorts {
   readonly webrtc: MediaPort;
   /** Asked once a dialog, with the INVITE that makes it. */
   settings(flow: Flow, invite: SipRequest): WireSettings;
-  /** Into the SIP element; never from within a call of the element's own. */
-  toElement(flow: Flow, message: SipMessage): void;
+  /** Into the SIP element, also from within `outgoing`: inputs must be able to wait their turn. */
+  toElement(input: ElementInput): void;
   toWire(flow: Flow, bytes: Uint8Array, message: SipMessage): void;
   onEffect(effect: EdgeEffect): void;
   /**
@@ -115,4 +119,4 @@ export const CLOSING_MS = 35_000;
 /** Messages that wait for one anchor's endpoint. */
 export const MAX_HELD = 32;
 /** Anchors whose INVITE is unanswered, of one flow: more are refused 503. */
-export const MAX_UNANSWERED_PER_FLOW = 200;
+export const MAX_UNANSWERED_PER_FLOW = 500;

@@ -1,0 +1,352 @@
+import { uuid } from "../../core/entropy.ts";
+import type { EndpointToken, FlowId } from "../../core/ids.ts";
+import type { Flow } from "../../sip/flow.ts";
+import {
+  createResponse,
+  parseMessage,
+  serialize,
+  type SipMessage,
+  type SipRequest,
+  validate,
+} from "../../sip/message/mod.ts";
+import * as sdp from "../../sdp/mod.ts";
+import { cleaned, sdpOf } from "./bodies.ts";
+import {
+  type AnchorDialog,
+  type AnchorView,
+  type EdgePorts,
+  type ElementInput,
+  MAX_UNANSWERED_PER_FLOW,
+} from "./contract.ts";
+import { PhoneMedia } from "./phone_media.ts";
+import { type Passing, WireDialog, type WireDialogPorts } from "./wire_dialog.ts";
+import type { WireMedia } from "./wire_media.ts";
+
+/** Longest way from anchor to anchor that is looked at for a ring of legs. */
+const MAX_RING = 64;
+
+/**
+ * Stands between wire flows and the SIP elements (design section 1): inside the process
+ * descriptions are abstract, on a wire they are concrete, and here one becomes the other. Each
+ * INVITE dialog that crosses a wire has an anchor; what has none passes.
+ */
+export class Edge {
+  readonly #ports: EdgePorts;
+  readonly #dialogPorts: WireDialogPorts;
+  readonly #dialogs = new Map<string, WireDialog>();
+  /** By transaction of the INVITE, and by dialog; each anchor knows its own keys. */
+  readonly #byTransaction = new Map<string, WireDialog>();
+  readonly #byDialog = new Map<string, Set<WireDialog>>();
+  readonly #byFlow = new Map<FlowId, Set<WireDialog>>();
+  readonly #byToken = new Map<EndpointToken, WireDialog>();
+  /** By `address:port` where an endpoint of ours receives. */
+  readonly #byPlace = new Map<string, WireDialog>();
+  readonly #unanswered = new Map<FlowId, number>();
+  readonly #entries = new Map<WireDialog, Entry>();
+
+  constructor(ports: EdgePorts) {
+    this.#ports = ports;
+    this.#dialogPorts = {
+      ...bound(ports),
+      original: (abstract) => this.#original(abstract),
+      refuseRemote: (dialog, places) => this.#refuseRemote(dialog, places),
+      learn: (dialog, local, remote) => this.#learn(dialog, local, remote),
+      keyFrame: (token) => this.#keyFrame(token),
+      onMoved: (dialog) => this.#move(dialog),
+      onAnswered: (dialog) => this.#answered(dialog),
+      onClosed: (dialog) => this.#forget(dialog),
+    };
+  }
+
+  /** What is alive, for leak checks. */
+  get counts(): Readonly<Record<string, number>> {
+    return {
+      anchors: this.#dialogs.size,
+      anchorTransactions: this.#byTransaction.size,
+      anchorDialogs: this.#byDialog.size,
+      anchorIndices: this.#byFlow.size + this.#byToken.size + this.#byPlace.size +
+        this.#unanswered.size,
+    };
+  }
+
+  /** A message of an element, before it goes out on a wire flow. It is not changed. */
+  outgoing(flow: Flow, message: SipMessage, bytes: Uint8Array): void {
+    const item: Passing = { side: "inner", flow, message, bytes };
+    const dialog = this.#find(item) ?? this.#begin(item);
+    if (dialog) return dialog.pass(item);
+    const clean = cleaned(message);
+    this.#ports.toWire(flow, clean === message ? bytes : serialize(clean), clean);
+  }
+
+  /** What came in on a wire flow, before an element sees it. */
+  incoming(input: ElementInput): void {
+    const { flow } = input;
+    const message = readable(input);
+    if (!message) return this.#ports.toElement(input);
+    const item: Passing = { side: "wire", flow, message };
+    const dialog = this.#find(item) ?? this.#begin(item);
+    if (dialog) return dialog.pass(item);
+    if (this.#isTooMany(item)) return;
+    // What has no anchor yet has no media either: a challenge, a 2xx of a dialog that is over.
+    const clean = cleaned(message);
+    this.#ports.toElement({
+      type: "receive-framed",
+      flow,
+      event: { type: "message", message: clean },
+    });
+  }
+
+  /** The flow is gone, and with it the anchors on it. */
+  flowClosed(flow: FlowId): void {
+    for (const dialog of [...this.#byFlow.get(flow) ?? []]) dialog.terminate();
+  }
+
+  /** Whether a dialog needs this flow: such ones may be quiet for long. */
+  isFlowUsed(flow: FlowId): boolean {
+    return this.#byFlow.has(flow);
+  }
+
+  /** All anchors, oldest first. */
+  *anchors(): Generator<AnchorView> {
+    for (const dialog of this.#dialogs.values()) yield dialog.view();
+  }
+
+  anchorOf(dialog: AnchorDialog): AnchorView | undefined {
+    for (const found of this.#byDialog.get(dialogKey(dialog)) ?? []) return found.view();
+    return undefined;
+  }
+
+  /** Pairs of anchors that feed each other: calls between two wire sides, oldest first. */
+  *transits(): Generator<readonly [caller: AnchorView, callee: AnchorView]> {
+    for (const caller of this.#dialogs.values()) {
+      if (caller.role !== "caller" || caller.peer === null) continue;
+      const callee = this.#byToken.get(caller.peer);
+      if (callee && callee !== caller) yield [caller.view(), callee.view()];
+    }
+  }
+
+  /** Closes all anchors; for the end of the process. */
+  stop(): void {
+    for (const dialog of [...this.#dialogs.values()]) dialog.terminate();
+  }
+
+  // --- finding anchors ---
+
+  #find(item: Passing): WireDialog | undefined {
+    if (this.#dialogs.size === 0) return undefined;
+    const transaction = this.#byTransaction.get(transactionKey(item));
+    if (transaction) return transaction;
+    const { side, flow, message } = item;
+    const from = message.from.tag ?? "";
+    const to = message.to.tag;
+    if (to === undefined) return undefined;
+    // Whoever sent the request stands in From.
+    const isFromWire = (side === "wire") === (message.kind === "request");
+    const [localTag, remoteTag] = isFromWire ? [to, from] : [from, to];
+    const found = this.#byDialog.get(dialogKey({ callId: message.callId, localTag, remoteTag }));
+    if (!found) return undefined;
+    for (const dialog of found) if (dialog.flow.id === flow.id) return dialog;
+    // A phone may have come back on another connection.
+    const [only] = found;
+    return found.size === 1 ? only : undefined;
+  }
+
+  /** A new anchor for an INVITE that opens a dialog and may have one. */
+  #begin(item: Passing): WireDialog | undefined {
+    const { side, flow, message } = item;
+    if (message.kind !== "request" || message.method !== "INVITE") return undefined;
+    if (message.to.tag !== undefined) return undefined;
+    if (side === "inner" && !isOurs(message)) return undefined;
+    if (side === "wire") {
+      if (this.#ports.isChallenged?.(flow, message)) return undefined;
+      if ((this.#unanswered.get(flow.id) ?? 0) >= MAX_UNANSWERED_PER_FLOW) return undefined;
+    }
+    const dialog = new WireDialog(this.#dialogPorts, uuid(this.#ports.entropy), item, message);
+    const transaction = transactionKey(item);
+    this.#dialogs.set(dialog.id, dialog);
+    this.#byTransaction.set(transaction, dialog);
+    const entry: Entry = {
+      transaction,
+      dialogs: new Set(),
+      tokens: new Set(),
+      places: [],
+      flow: flow.id,
+      unansweredOn: flow.id,
+    };
+    this.#entries.set(dialog, entry);
+    addTo(this.#byFlow, flow.id, dialog);
+    this.#unanswered.set(flow.id, (this.#unanswered.get(flow.id) ?? 0) + 1);
+    return dialog;
+  }
+
+  /** An INVITE beyond what one flow may have waiting is refused without state. */
+  #isTooMany({ flow, message }: Passing): boolean {
+    if (message.kind !== "request" || message.method !== "INVITE") return false;
+    if (message.to.tag !== undefined || this.#ports.isChallenged?.(flow, message)) return false;
+    const response = createResponse(message, 503, undefined, {
+      toTag: "busy",
+      headers: [["Retry-After", "5"]],
+    });
+    this.#ports.toWire(flow, serialize(response), response);
+    return true;
+  }
+
+  #learn(dialog: WireDialog, localTag: string, remoteTag: string): void {
+    const key = dialogKey({ callId: dialog.callId, localTag, remoteTag });
+    addTo(this.#byDialog, key, dialog);
+    this.#entries.get(dialog)?.dialogs.add(key);
+  }
+
+  /** Keeps the indices by flow, token and port as the dialog stands now. */
+  #move(dialog: WireDialog): void {
+    const entry = this.#entries.get(dialog);
+    if (!entry) return;
+    if (entry.flow !== dialog.flow.id) {
+      removeFrom(this.#byFlow, entry.flow, dialog);
+      entry.flow = dialog.flow.id;
+      addTo(this.#byFlow, entry.flow, dialog);
+    }
+    const { media } = dialog;
+    if (media) {
+      this.#byToken.set(media.token, dialog);
+      entry.tokens.add(media.token);
+    }
+    for (const place of entry.places) this.#byPlace.delete(place);
+    entry.places = phoneOf(media)?.places ?? [];
+    for (const place of entry.places) this.#byPlace.set(place, dialog);
+  }
+
+  #answered(dialog: WireDialog): void {
+    const entry = this.#entries.get(dialog);
+    if (!entry || entry.unansweredOn === null) return;
+    const left = (this.#unanswered.get(entry.unansweredOn) ?? 1) - 1;
+    if (left > 0) this.#unanswered.set(entry.unansweredOn, left);
+    else this.#unanswered.delete(entry.unansweredOn);
+    entry.unansweredOn = null;
+  }
+
+  #forget(dialog: WireDialog): void {
+    this.#answered(dialog);
+    this.#dialogs.delete(dialog.id);
+    const entry = this.#entries.get(dialog);
+    if (!entry) return;
+    this.#entries.delete(dialog);
+    this.#byTransaction.delete(entry.transaction);
+    removeFrom(this.#byFlow, entry.flow, dialog);
+    for (const key of entry.dialogs) removeFrom(this.#byDialog, key, dialog);
+    for (const token of entry.tokens) this.#byToken.delete(token);
+    for (const place of entry.places) this.#byPlace.delete(place);
+  }
+
+  // --- between anchors ---
+
+  #original(abstract: sdp.Sdp): string | undefined {
+    const token = sdp.endpointToken(abstract);
+    const dialog = token === undefined ? undefined : this.#byToken.get(token);
+    return dialog?.texts.get(abstract.origin.version);
+  }
+
+  #keyFrame(token: EndpointToken): void {
+    const dialog = this.#byToken.get(token);
+    if (dialog) dialog.media?.requestKeyFrame();
+    else this.#ports.onEffect({ type: "key-frame-request", endpoint: token });
+  }
+
+  /**
+   * Media that comes back to the leg that it left would run for ever: by the leg's own port, or
+   * over other legs of ours. Any other port of ours is a place like every other.
+   */
+  #refuseRemote(self: WireDialog, places: readonly string[]): string | undefined {
+    let owner = this.#ownerOf(places);
+    if (owner === self) return "the offer names the port of its own leg";
+    for (let step = 0; step < MAX_RING; step++) {
+      // What arrives there leaves by the leg that it is joined with.
+      const beyond = owner && owner.peer !== null ? this.#byToken.get(owner.peer) : undefined;
+      if (!beyond) return undefined;
+      if (beyond === self) return "the offer closes a ring of legs";
+      owner = this.#ownerOf(phoneOf(beyond.media)?.remotePlaces ?? []);
+    }
+    return "the offer leads over too many legs";
+  }
+
+  #ownerOf(places: readonly string[]): WireDialog | undefined {
+    for (const place of places) {
+      const owner = this.#byPlace.get(place);
+      if (owner) return owner;
+    }
+    return undefined;
+  }
+}
+
+/** Under which keys an anchor is found. */
+interface Entry {
+  readonly transaction: string;
+  readonly dialogs: Set<string>;
+  readonly tokens: Set<EndpointToken>;
+  places: readonly string[];
+  flow: FlowId;
+  unansweredOn: FlowId | null;
+}
+
+/** The message, where it can be read as one that elements take. */
+function readable(input: ElementInput): SipMessage | undefined {
+  if (input.type === "receive-framed") {
+    const { event } = input;
+    return event.type === "message" && validate(event.message).ok ? event.message : undefined;
+  }
+  const parsed = parseMessage(input.bytes);
+  return parsed.ok && validate(parsed.value).ok ? parsed.value : undefined;
+}
+
+/** Whether elements of ours made the description, or leave it to the far end to make one. */
+function isOurs(invite: SipRequest): boolean {
+  const text = sdpOf(invite);
+  if (text === undefined) return true;
+  const parsed = sdp.parseSdp(text);
+  return parsed.ok && sdp.endpointToken(parsed.value) !== undefined;
+}
+
+/** INVITE, CANCEL, ACK to a refusal, and responses share it; branches of strangers are not ours. */
+function transactionKey({ side, flow, message }: Passing): string {
+  const isOurBranch = (side === "inner") === (message.kind === "request");
+  const branch = message.topVia.branch ?? `${message.cseq.sequence}`;
+  const { callId } = message;
+  return isOurBranch ? `${callId}\n${branch}` : `${flow.id}\n${callId}\n${branch}`;
+}
+
+function dialogKey({ callId, localTag, remoteTag }: AnchorDialog): string {
+  return `${callId}\n${localTag}\n${remoteTag ?? ""}`;
+}
+
+function phoneOf(media: WireMedia | null): PhoneMedia | undefined {
+  return media instanceof PhoneMedia ? media : undefined;
+}
+
+/** The ports, bound: what they belong to may be a class. */
+function bound(ports: EdgePorts): EdgePorts {
+  const { clock, entropy, log, rtp, webrtc } = ports;
+  const base: EdgePorts = {
+    clock,
+    entropy,
+    log,
+    rtp,
+    webrtc,
+    settings: (flow, invite) => ports.settings(flow, invite),
+    toElement: (input) => ports.toElement(input),
+    toWire: (flow, bytes, message) => ports.toWire(flow, bytes, message),
+    onEffect: (effect) => ports.onEffect(effect),
+  };
+  return ports.trace ? { ...base, trace: (machine, state) => ports.trace?.(machine, state) } : base;
+}
+
+function addTo<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
+  const values = index.get(key);
+  if (values) values.add(value);
+  else index.set(key, new Set([value]));
+}
+
+function removeFrom<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
+  const values = index.get(key);
+  values?.delete(value);
+  if (values?.size === 0) index.delete(key);
+}

@@ -1,0 +1,83 @@
+import type { EndpointToken } from "../../core/ids.ts";
+import { err, ok, type Result } from "../../core/result.ts";
+import type { Flow } from "../../sip/flow.ts";
+import * as sdp from "../../sdp/mod.ts";
+import { BrowserMedia } from "./browser_media.ts";
+import type { EdgePorts, WireSettings } from "./contract.ts";
+import { DirectMedia } from "./direct_media.ts";
+import type { Side } from "./exchange.ts";
+import { PhoneMedia } from "./phone_media.ts";
+import type { WireMedia, WireMediaEvent } from "./wire_media.ts";
+
+/** What an anchor's media is made of. */
+export interface MediaChoice {
+  readonly ports: EdgePorts;
+  readonly settings: WireSettings;
+  readonly flow: Flow;
+  readonly label: string;
+  readonly keep: (version: number, text: string) => void;
+  readonly original: (abstract: sdp.Sdp) => string | undefined;
+  readonly refuseRemote: (places: readonly string[]) => string | undefined;
+  readonly onEvent: (event: WireMediaEvent) => void;
+}
+
+/** Which kind of media an offer asks for, and where its endpoint is best placed. */
+export const openMedia = {
+  forOffer(choice: MediaChoice, side: Side, text: string): Result<WireMedia, sdp.SdpFault> {
+    const offer = sdp.parseSdp(side === "wire" ? sdp.stripEndpointTokens(text) : text);
+    if (!offer.ok) return offer;
+    const { settings, original } = choice;
+    const near = sdp.endpointToken(offer.value);
+    if (side === "inner" && settings.media === "direct" && original(offer.value) !== undefined) {
+      const token = hex(choice.ports.entropy.bytes(16)) as EndpointToken;
+      return ok(openMedia.direct(choice, token, 0));
+    }
+    const isWebrtc = side === "wire" ? wantsIce(offer.value) : settings.profile === "webrtc";
+    if (isWebrtc) {
+      const { ports: { webrtc }, label, onEvent } = choice;
+      return ok(new BrowserMedia({ webrtc, near, label, onEvent }));
+    }
+    const kinds = sdp.phoneKinds(offer.value);
+    if (kinds.length === 0) {
+      return err({ reason: "unsupported", text: "the offer has neither audio nor video over RTP" });
+    }
+    const { ports: { rtp, entropy }, label, keep, refuseRemote, onEvent } = choice;
+    return ok(
+      new PhoneMedia({
+        rtp,
+        entropy,
+        profile: settings,
+        kinds,
+        near,
+        towards: hostOf(choice.flow),
+        label,
+        keep,
+        refuseRemote,
+        onEvent,
+      }),
+    );
+  },
+
+  direct(choice: MediaChoice, token: EndpointToken, version: number): WireMedia {
+    return new DirectMedia({ token, original: choice.original, keep: choice.keep, version });
+  },
+};
+
+/** An offer of a browser: DTLS keys, and ICE in every m-line that lives. */
+function wantsIce(offer: sdp.Sdp): boolean {
+  const live = offer.media.filter((section) => !section.rejected && section.kind !== "other");
+  return live.length > 0 && live.every((section) =>
+    section.protocol.startsWith("UDP/TLS/") &&
+    (section.transport.iceUfrag ?? offer.transport.iceUfrag) !== undefined
+  );
+}
+
+function hostOf(flow: Flow): string {
+  if (flow.peer) return flow.peer.address;
+  const host = flow.remote.replace(/:\d+$/, "");
+  return host.replace(/^\[(.*)\]$/, "$1");
+}
+
+function hex(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

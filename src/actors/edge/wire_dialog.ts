@@ -1,0 +1,508 @@
+import { createActor } from "xstate";
+import { randomHex } from "../../core/entropy.ts";
+import type { EndpointToken } from "../../core/ids.ts";
+import type { Flow } from "../../sip/flow.ts";
+import {
+  createResponse,
+  serialize,
+  type SipMessage,
+  type SipRequest,
+  type SipResponse,
+} from "../../sip/message/mod.ts";
+import * as sdp from "../../sdp/mod.ts";
+import { type AnchorActor, type AnchorHolder, anchorMachine } from "./anchor.ts";
+import { asksForKeyFrame, cleaned, sdpOf, withoutBody, withSdp } from "./bodies.ts";
+import {
+  type AnchorDialog,
+  type AnchorView,
+  type EdgePorts,
+  MAX_HELD,
+  type WireSettings,
+} from "./contract.ts";
+import {
+  type Exchange,
+  Exchanges,
+  other,
+  remember,
+  type Role,
+  type Side,
+  type Translated,
+} from "./exchange.ts";
+import { type MediaChoice, openMedia } from "./open_media.ts";
+import type { Described, WireMedia, WireMediaEvent } from "./wire_media.ts";
+
+/** A message on its way over the edge. `bytes`: as it stands, where that is known. */
+export interface Passing {
+  readonly side: Side;
+  readonly flow: Flow;
+  readonly message: SipMessage;
+  readonly bytes?: Uint8Array;
+}
+
+/** What a wire dialog needs of the edge that holds all of them. */
+export interface WireDialogPorts extends EdgePorts {
+  /** The far end's own words of another anchor that allows direct media. */
+  original(abstract: sdp.Sdp): string | undefined;
+  /** Why this anchor may not send there, in words. */
+  refuseRemote(dialog: WireDialog, places: readonly string[]): string | undefined;
+  /** A tag of the other party is known: the dialog can be found by it. */
+  learn(dialog: WireDialog, localTag: string, remoteTag: string): void;
+  /** Asks the owner of this endpoint for a key frame. */
+  keyFrame(token: EndpointToken): void;
+  /** Flow or endpoint are others than before. */
+  onMoved(dialog: WireDialog): void;
+  onAnswered(dialog: WireDialog): void;
+  onClosed(dialog: WireDialog): void;
+}
+
+/** Descriptions of the far end that are kept for direct media. */
+const MAX_TEXTS = 8;
+
+/**
+ * One INVITE dialog where it crosses a wire: takes its messages in order, puts descriptions over,
+ * and holds the endpoint and the anchor's actor.
+ */
+export class WireDialog implements AnchorHolder {
+  readonly id: string;
+  readonly callId: string;
+  readonly role: "caller" | "callee";
+  readonly settings: WireSettings;
+  readonly startedAt: number;
+  /** The far end's own words by version of what was said of them inside. */
+  readonly texts = new Map<number, string>();
+  readonly actor: AnchorActor;
+  flow: Flow;
+  media: WireMedia | null = null;
+  /** Whose packets go to the far end. */
+  peer: EndpointToken | null = null;
+  answeredAt: number | null = null;
+  readonly #ports: WireDialogPorts;
+  readonly #invite: SipRequest;
+  readonly #exchanges = new Exchanges();
+  readonly #held: Passing[] = [];
+  #isOpening = false;
+  #isDraining = false;
+  /** To tag of the first 2xx: other forks are not this anchor's any more. */
+  #agreedTag: string | null = null;
+  /** The last answer that went to the far end was another wire side's own. */
+  #isDirect = false;
+  #bye: { readonly side: Side; readonly sequence: number } | undefined;
+
+  constructor(ports: WireDialogPorts, id: string, first: Passing, invite: SipRequest) {
+    this.#ports = ports;
+    this.#invite = invite;
+    this.id = id;
+    this.callId = invite.callId;
+    this.role = first.side === "wire" ? "caller" : "callee";
+    this.flow = first.flow;
+    this.settings = ports.settings(first.flow, invite);
+    this.startedAt = ports.clock.epoch();
+    this.actor = createActor(anchorMachine, { input: { holder: this }, clock: ports.clock });
+    this.actor.subscribe({
+      complete: () => this.#close(),
+      error: (error) => {
+        ports.log.error("an anchor failed and was closed", { anchor: id, error });
+        this.#close();
+      },
+    });
+    this.actor.start();
+  }
+
+  get isAnswered(): boolean {
+    return this.#agreedTag !== null;
+  }
+
+  get dialog(): AnchorDialog {
+    const from = this.#invite.from.tag ?? "";
+    const to = this.#agreedTag;
+    return this.role === "callee"
+      ? { callId: this.callId, localTag: from, remoteTag: to }
+      : { callId: this.callId, localTag: to ?? "", remoteTag: from };
+  }
+
+  /** Takes a message; it goes on at once, or when the endpoint that it needs is open. */
+  pass(item: Passing): void {
+    if (this.#isOpening && this.#held.some((held) => isSame(held, item))) return;
+    if (this.#held.length >= MAX_HELD) return;
+    this.#held.push(item);
+    this.#drain();
+  }
+
+  /** Ends the anchor, whatever its state; nothing is sent. */
+  terminate(): void {
+    this.actor.send({ type: "terminate" });
+  }
+
+  view(): AnchorView {
+    const { from, to } = this.#invite;
+    const [local, remote] = this.role === "callee" ? [from, to] : [to, from];
+    return {
+      id: this.id,
+      flow: this.flow.id,
+      remote: this.flow.remote,
+      dialog: this.dialog,
+      role: this.role,
+      state: String(this.actor.getSnapshot().value),
+      localUri: local.uri.toString(),
+      remoteUri: remote.uri.toString(),
+      media: this.media?.view() ?? null,
+      startedAt: this.startedAt,
+      answeredAt: this.answeredAt,
+    };
+  }
+
+  // --- what the machine asks ---
+
+  release(): void {
+    this.#isOpening = false;
+    this.#drain();
+  }
+
+  refuse(): void {
+    this.#isOpening = false;
+    for (const item of this.#held.splice(0)) {
+      const { message } = item;
+      if (message.kind === "request" && sdpOf(message) !== undefined && message.method !== "ACK") {
+        this.#refuse(item, 503);
+      } else this.#send(item, sdpOf(message) === undefined ? message : withoutBody(message));
+    }
+  }
+
+  trace(state: string): void {
+    this.#ports.trace?.("anchor", state);
+  }
+
+  // --- messages ---
+
+  #drain(): void {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    try {
+      while (!this.#isOpening) {
+        const item = this.#held.shift();
+        if (!item) return;
+        this.#guard(item);
+      }
+    } finally {
+      this.#isDraining = false;
+    }
+  }
+
+  #guard(item: Passing): void {
+    try {
+      this.#take(item);
+    } catch (error) {
+      this.#ports.log.error("a message could not cross the edge", { anchor: this.id, error });
+      if (item.message.kind === "request" && item.message.method !== "ACK") this.#refuse(item, 500);
+      this.terminate();
+    }
+  }
+
+  #take(item: Passing): void {
+    const { side, message } = item;
+    if (this.#isOurs(item)) return;
+    if (side === "wire" && asksForKeyFrame(message)) return this.#fastUpdate(item);
+    const text = sdpOf(message);
+    const role = text === undefined ? undefined : this.#exchanges.roleOf(side, message);
+    if (text === undefined || !role) {
+      if (message.kind === "request" && message.method === "INVITE") {
+        this.#exchanges.of(side, message.cseq.sequence, "INVITE");
+      }
+      this.#note(item);
+      return this.#send(item, cleaned(message));
+    }
+    if (!this.media && !this.#open(item, role, text)) return;
+    if (this.#isOpening) {
+      this.#held.unshift(item);
+      return;
+    }
+    this.#describe(item, role, text);
+  }
+
+  #describe(item: Passing, role: Role, text: string): void {
+    const { side, message } = item;
+    const key = `${side} ${role.kind}\n${text}`;
+    let translated = role.exchange.translated.get(key);
+    if (!translated) {
+      const made = this.#translate(side, role, text);
+      if ("reason" in made) return this.#refuseOffer(item, made);
+      translated = made;
+      remember(role.exchange, key, made);
+    }
+    if (this.#isForThisFork(message)) {
+      translated.agree?.(message.kind === "request" || message.status >= 200);
+    }
+    this.#note(item);
+    this.#send(item, withSdp(message, translated.body));
+  }
+
+  #translate(side: Side, role: Role, text: string): Translated | sdp.SdpFault {
+    const media = this.media!;
+    const { exchange, kind } = role;
+    if (side === "wire") {
+      const clean = sdp.stripEndpointTokens(text);
+      if (kind === "answer") {
+        const answer = media.answerIn(clean);
+        return this.#toAnswer(answer, () => exchange.innerToken);
+      }
+      const offer = media.offerIn(clean);
+      return offer.ok ? { body: offer.value } : offer.error;
+    }
+    const abstract = sdp.parseSdp(text);
+    if (!abstract.ok) return abstract.error;
+    const token = sdp.endpointToken(abstract.value);
+    if (kind === "answer") {
+      const direct = this.#directAnswer(abstract.value);
+      const answer = direct ?? media.answerOut(abstract.value);
+      return this.#toAnswer(answer, () => token, direct !== undefined);
+    }
+    exchange.innerToken = token;
+    const offer = media.offerOut(abstract.value);
+    return offer.ok ? { body: offer.value } : offer.error;
+  }
+
+  #toAnswer(
+    answer: Described,
+    peer: () => EndpointToken | undefined,
+    isDirect = false,
+  ): Translated {
+    if (answer.fault) {
+      const { text } = answer.fault;
+      this.#ports.log.warn("an answer can't be used", { anchor: this.id, text });
+    }
+    return {
+      body: answer.text,
+      agree: (isFinal) => {
+        this.#isDirect = isDirect;
+        if (isDirect && isFinal) return this.#goDirect();
+        answer.commit();
+        const token = peer();
+        if (answer.fault || token === undefined) return;
+        if (this.peer === token) return;
+        this.peer = token;
+        this.media?.connect(token);
+      },
+    };
+  }
+
+  /** The other wire side's own words, where both allow it and an endpoint stands here so far. */
+  #directAnswer(abstract: sdp.Sdp): Described | undefined {
+    if (this.settings.media !== "direct" || this.media?.kind !== "rtp") return undefined;
+    const text = this.#ports.original(abstract);
+    if (text === undefined) return undefined;
+    this.peer = sdp.endpointToken(abstract) ?? null;
+    return { text, commit: () => {} };
+  }
+
+  #goDirect(): void {
+    const { media } = this;
+    if (media?.kind !== "rtp") return;
+    media.close();
+    this.media = openMedia.direct(this.#choice(), media.token, Math.max(0, ...this.texts.keys()));
+    this.#ports.onMoved(this);
+  }
+
+  // --- endpoint ---
+
+  /** Opens the endpoint that this description needs; false where the message was refused. */
+  #open(item: Passing, role: Role, text: string): boolean {
+    const isWaiting = this.actor.getSnapshot().matches("waiting");
+    if (role.kind === "answer" || !isWaiting) {
+      const text = "an offer came too late for an endpoint";
+      if (role.kind === "offer") this.#refuseOffer(item, { reason: "unsupported", text });
+      else this.#send(item, cleaned(item.message));
+      return false;
+    }
+    const made = openMedia.forOffer(this.#choice(), item.side, text);
+    if (!made.ok) {
+      this.#refuseOffer(item, made.error);
+      return false;
+    }
+    this.media = made.value;
+    this.#ports.onMoved(this);
+    if (made.value.kind !== "direct") this.#isOpening = true;
+    this.actor.send({ type: "open" });
+    if (made.value.kind === "direct") this.actor.send({ type: "media.opened" });
+    return true;
+  }
+
+  #choice(): MediaChoice {
+    return {
+      ports: this.#ports,
+      settings: this.settings,
+      flow: this.flow,
+      label: `sip ${this.callId}`,
+      keep: (version, text) => this.#keep(version, text),
+      original: (abstract) => this.#ports.original(abstract),
+      refuseRemote: (places) => this.#ports.refuseRemote(this, places),
+      onEvent: (event) => this.#onMedia(event),
+    };
+  }
+
+  #keep(version: number, text: string): void {
+    if (this.settings.media !== "direct") return;
+    this.texts.set(version, text);
+    const oldest = this.texts.keys().next();
+    if (this.texts.size > MAX_TEXTS && !oldest.done) this.texts.delete(oldest.value);
+  }
+
+  #onMedia(event: WireMediaEvent): void {
+    const { dialog } = this;
+    switch (event.type) {
+      case "opened":
+        this.#ports.onMoved(this);
+        return this.actor.send({ type: "media.opened" });
+      case "failed":
+        this.#ports.log.warn("no endpoint for a SIP leg", { anchor: this.id, text: event.text });
+        return this.actor.send({ type: "media.failed" });
+      case "lost":
+        this.#ports.onEffect({ type: "media-lost", dialog, text: event.text });
+        return this.terminate();
+      case "key-frame-wanted":
+        return this.#ports.onEffect({ type: "key-frame-wanted", flow: this.flow, dialog });
+      case "dtmf":
+      case "silent":
+        return this.#ports.onEffect({ ...event, dialog });
+    }
+  }
+
+  #close(): void {
+    this.#held.length = 0;
+    this.#isOpening = false;
+    this.media?.close();
+    this.#ports.onClosed(this);
+  }
+
+  // --- what a message means for the dialog ---
+
+  /** Answers of our own repeated, and ACKs to them kept. */
+  #isOurs({ side, flow, message }: Passing): boolean {
+    if (message.kind === "response") return false;
+    const exchange = this.#exchanges.find(side, message.cseq.sequence);
+    const refusal = exchange?.refusal;
+    if (!exchange || !refusal) return false;
+    if (message.method === "ACK") {
+      if (this.#isInvite(exchange)) this.actor.send({ type: "acknowledged" });
+      return true;
+    }
+    if (message.method !== exchange.method) return false;
+    this.#answer(side, flow, refusal);
+    return true;
+  }
+
+  #isForThisFork(message: SipMessage): boolean {
+    if (this.#agreedTag === null) return true;
+    const { from, to } = message;
+    return to.tag === this.#agreedTag || from.tag === this.#agreedTag;
+  }
+
+  #isInvite(exchange: Pick<Exchange, "requester" | "sequence">): boolean {
+    const requester = this.role === "caller" ? "wire" : "inner";
+    return exchange.requester === requester &&
+      exchange.sequence === this.#invite.cseq.sequence;
+  }
+
+  #note({ side, flow, message }: Passing): void {
+    const { method, sequence } = message.cseq;
+    if (message.kind === "request") {
+      if (side === "inner" && flow.id !== this.flow.id) {
+        this.flow = flow;
+        this.#ports.onMoved(this);
+      }
+      if (method === "CANCEL") return this.actor.send({ type: "cancelled" });
+      if (method === "ACK" && this.#isInvite({ requester: side, sequence })) {
+        if (this.#isForThisFork(message)) this.actor.send({ type: "acknowledged" });
+      } else if (method === "BYE" && this.#isForThisFork(message)) {
+        this.#bye = { side, sequence };
+        this.actor.send({ type: "bye" });
+      }
+      return;
+    }
+    const requester = other(side);
+    if (method === "INVITE" && this.#isInvite({ requester, sequence })) {
+      return this.#noteAnswer(message);
+    }
+    const isBye = method === "BYE" && this.#bye?.side === requester &&
+      this.#bye.sequence === sequence;
+    if (!isBye || message.status < 200) return;
+    const isChallenge = message.status === 401 || message.status === 407;
+    this.actor.send({ type: isChallenge ? "resumed" : "ended" });
+  }
+
+  #noteAnswer(response: SipResponse): void {
+    const { status } = response;
+    if (status === 100) return;
+    const tag = response.to.tag;
+    if (status < 300 && tag !== undefined) {
+      const from = this.#invite.from.tag ?? "";
+      if (this.role === "callee") this.#ports.learn(this, from, tag);
+      else this.#ports.learn(this, tag, from);
+    }
+    if (status < 200) return this.actor.send({ type: "provisional" });
+    if (status >= 300) {
+      if (!this.isAnswered) this.actor.send({ type: "refused" });
+      return;
+    }
+    if (this.isAnswered) return;
+    this.#agreedTag = tag ?? "";
+    this.answeredAt = this.#ports.clock.epoch();
+    this.#ports.onAnswered(this);
+    // A 2xx after a reliable provisional response repeats no answer.
+    if (this.#isDirect) this.#goDirect();
+    this.actor.send({ type: "accepted" });
+  }
+
+  #fastUpdate({ flow, message }: Passing): void {
+    const answer = createResponse(message as SipRequest, 200);
+    this.#ports.toWire(flow, serialize(answer), answer);
+    if (this.peer !== null) this.#ports.keyFrame(this.peer);
+  }
+
+  // --- sending ---
+
+  #refuseOffer(item: Passing, fault: sdp.SdpFault): void {
+    this.#ports.log.info("an offer was refused", { anchor: this.id, text: fault.text });
+    if (item.message.kind === "request" && item.message.method !== "ACK") {
+      return this.#refuse(item, 488);
+    }
+    // An offer in a 2xx can't be refused: without a description its receiver ends the call.
+    this.#note(item);
+    this.#send(item, withoutBody(item.message));
+  }
+
+  #refuse({ side, flow, message }: Passing, status: number): void {
+    if (message.kind !== "request") return;
+    const toTag = randomHex(this.#ports.entropy, 64);
+    const response = createResponse(message, status, undefined, { toTag });
+    const exchange = this.#exchanges.of(side, message.cseq.sequence, message.method);
+    exchange.refusal = response;
+    if (this.#isInvite(exchange)) this.actor.send({ type: "rejected" });
+    this.#answer(side, flow, response);
+  }
+
+  /** Back to where the request came from. */
+  #answer(side: Side, flow: Flow, response: SipResponse): void {
+    if (side === "wire") this.#ports.toWire(flow, serialize(response), response);
+    else this.#toElement(flow, response.clone());
+  }
+
+  #send({ side, flow, message, bytes }: Passing, passing: SipMessage): void {
+    if (side === "wire") return this.#toElement(flow, passing);
+    const isUntouched = passing === message && bytes !== undefined;
+    this.#ports.toWire(flow, isUntouched ? bytes : serialize(passing), passing);
+  }
+
+  #toElement(flow: Flow, message: SipMessage): void {
+    this.#ports.toElement({ type: "receive-framed", flow, event: { type: "message", message } });
+  }
+}
+
+/** The same message again: a transaction repeats it while the first still waits. */
+function isSame(a: Passing, b: Passing): boolean {
+  const [x, y] = [a.message, b.message];
+  if (a.side !== b.side || x.kind !== y.kind || x.topVia.branch !== y.topVia.branch) return false;
+  if (x.cseq.sequence !== y.cseq.sequence || x.cseq.method !== y.cseq.method) return false;
+  return x.kind === "request"
+    ? x.method === (y as SipRequest).method
+    : x.status === (y as SipResponse).status && x.to.tag === y.to.tag;
+}
