@@ -42,6 +42,11 @@ export const NEEDS = {
     debian: "iproute2",
     how: "Linux only: install iproute2",
   },
+  sipp: {
+    commands: ["sipp"],
+    debian: "sip-tester",
+    how: "install SIPp",
+  },
   netns: {
     commands: ["ip"],
     how: "Linux only: run as root where network namespaces may be made (`ip netns add`)",

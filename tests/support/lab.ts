@@ -25,6 +25,7 @@ export class Lab {
   readonly #expectedErrors: RegExp | undefined;
   #port = 0;
   #restPort = 0;
+  #tlsPort = 0;
   #sipPort = 0;
   #sipTlsPort = 0;
 
@@ -64,6 +65,8 @@ export class Lab {
       const [, restPort] = await lab.child.expect(/aliases: http (\d+)/);
       lab.#port = Number(port);
       lab.#restPort = Number(restPort);
+      const [, tlsPort] = await lab.child.expect(/HTTPS +https:\/\/[^:]+:(\d+)\//);
+      lab.#tlsPort = Number(tlsPort);
       const [, sipPort, sipTlsPort] = await lab.child.expect(/SIP +udp\+tcp .*:(\d+), tls (\d+)/);
       lab.#sipPort = Number(sipPort);
       lab.#sipTlsPort = Number(sipTlsPort);
@@ -86,6 +89,17 @@ export class Lab {
   /** Origin of the Web Call Server's REST port. */
   get restOrigin(): string {
     return `http://127.0.0.1:${this.#restPort}`;
+  }
+
+  get tlsPort(): number {
+    return this.#tlsPort;
+  }
+
+  /** PEM, for clients that are to trust it. */
+  async certificate(): Promise<string> {
+    const pem = await Deno.readTextFile(`${this.#directory}/tls.pem`);
+    const [certificate] = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/.exec(pem)!;
+    return certificate;
   }
 
   /** Of UDP and TCP. */

@@ -31,7 +31,7 @@ const REPEAT_MS = 500;
 const TrustingWebSocket = WebSocket as unknown as new (
   url: string,
   options: {
-    readonly protocols: string;
+    readonly protocols: string[];
     readonly client?: Deno.HttpClient;
     readonly headers?: Record<string, string>;
   },
@@ -321,7 +321,7 @@ export class SipPeer implements AsyncDisposable {
     const client = trusted ? Deno.createHttpClient({ caCerts: [trusted] }) : undefined;
     const scheme = transport === "WSS" ? "wss" : "ws";
     const socket = new TrustingWebSocket(`${scheme}://${hostPort(host, port)}/sip`, {
-      protocols: "sip",
+      protocols: ["sip"],
       ...(client ? { client } : {}),
     });
     socket.binaryType = "arraybuffer";
