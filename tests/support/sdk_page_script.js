@@ -5,6 +5,9 @@
  */
 (() => {
   const AUDIO = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  const FFT_SIZE = 8192;
+  /** Samples looked at for the first sound. */
+  const NEWEST = 1024;
   /** Below this there is silence, dB. */
   const SILENCE = -60;
   /** Headless Firefox has no running AudioContext; there, statistics tell of sound. */
@@ -58,7 +61,7 @@
 
   function listen(connection, track) {
     audio ??= new AudioContext();
-    const analyser = new AnalyserNode(audio, { fftSize: 8192, smoothingTimeConstant: 0 });
+    const analyser = new AnalyserNode(audio, { fftSize: FFT_SIZE, smoothingTimeConstant: 0 });
     audio.createMediaStreamSource(new MediaStream([track])).connect(analyser);
     analysers.set(connection, analyser);
   }
@@ -241,11 +244,15 @@
     /** When the first sound comes over a connection later than the one there is now. */
     firstSound(ms) {
       const before = connections.length;
-      const wave = new Float32Array(512);
+      // The analyser's whole window: what comes last is newest.
+      const wave = new Float32Array(FFT_SIZE);
       return sampled(ms, "first sound", () => {
         const analyser = connections.length > before && analysers.get(connections.at(-1));
         if (analyser) analyser.getFloatTimeDomainData(wave);
-        return { fits: wave.some((sample) => Math.abs(sample) > 0.01), value: now() };
+        return {
+          fits: wave.subarray(-NEWEST).some((sample) => Math.abs(sample) > 0.01),
+          value: now(),
+        };
       }, 2);
     },
   };
