@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { ListenerGroup } from "./src/actors/listeners.ts";
+import { keepWorkers } from "./src/actors/media_worker.ts";
 import { createPlane, type Plane, type PlaneOptions } from "./src/actors/plane.ts";
 import { isExposed, isLoopbackHost, isWildcardHost } from "./src/core/config/loopback.ts";
 import type { Config } from "./src/core/config/schema.ts";
@@ -177,6 +178,7 @@ function startMedia(
   return createMediaPool({
     clock: systemClock,
     entropy: systemEntropy,
+    keepWorker: keepWorkers(systemClock),
     workers: workers === "auto" ? Math.max(1, navigator.hardwareConcurrency - 1) : workers,
     addresses,
     ...(publicAddress === "" ? {} : { publicAddress }),

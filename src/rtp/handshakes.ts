@@ -17,10 +17,10 @@ export class Handshakes {
   #certificate: Certificate | null = null;
 
   constructor(options: PoolOptions, listener: HandshakesListener) {
-    const { clock, handshakeFactory, allowCrash, log } = options;
+    const { keepWorker: keep, handshakeFactory, allowCrash, log } = options;
     this.#process = new SupervisedWorker<HandshakeCommand, HandshakeEvent, HandshakeReady>({
       name: "handshake worker",
-      clock,
+      keep,
       factory: handshakeFactory,
       startCommand: () => ({ type: "start", certificate: this.#certificate, allowCrash }),
       startAnswer: (event) =>

@@ -71,12 +71,13 @@ export class MediaWorkers {
   }
 
   #add(id: WorkerId): void {
-    const { clock, mediaFactory, addresses, portRange, silentAfterMs, allowCrash } = this.#options;
+    const { keepWorker: keep, mediaFactory, addresses, portRange, silentAfterMs, allowCrash } =
+      this.#options;
     const worker: MediaWorker = {
       id,
       process: new SupervisedWorker<MediaCommand, MediaEvent, MediaReady>({
         name: `media worker ${id}`,
-        clock,
+        keep,
         factory: mediaFactory,
         startCommand: () => ({ type: "start", addresses, portRange, silentAfterMs, allowCrash }),
         startAnswer: (event) =>

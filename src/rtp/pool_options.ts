@@ -8,6 +8,7 @@ import type {
   MediaEvent,
   WorkerFactory,
 } from "./contract.ts";
+import type { KeepWorker } from "./worker_life.ts";
 
 export type MediaLog = (
   level: "debug" | "info" | "warn" | "error",
@@ -27,6 +28,8 @@ export interface PoolOptions {
   readonly entropy: Entropy;
   /** Number of media workers, at least one. */
   readonly workers: number;
+  /** Keeps each worker alive. */
+  readonly keepWorker: KeepWorker;
   readonly mediaFactory: WorkerFactory<MediaCommand, MediaEvent>;
   readonly handshakeFactory: WorkerFactory<HandshakeCommand, HandshakeEvent>;
   /** IPv4 addresses to bind and announce. */

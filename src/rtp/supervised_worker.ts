@@ -1,20 +1,12 @@
-import type { Clock, Instant, Timer } from "../core/clock.ts";
 import type { WorkerFactory, WorkerPort } from "./contract.ts";
+import type { KeepWorker, WorkerLife, WorkerState } from "./worker_life.ts";
 
-/** Delay before the first restart, doubled with each death in the period, ms. */
-const FIRST_BACKOFF = 100;
-const MAX_BACKOFF = 5000;
-/** More deaths than this within the period, and the worker is given up. */
-const INTENSITY = 5;
-const PERIOD = 60_000;
-/** A worker that has not said `ready` by then is taken for dead, ms. */
-const START_TIMEOUT = 10_000;
-
-export type WorkerState = "starting" | "running" | "restarting" | "stopped";
+export type { WorkerState } from "./worker_life.ts";
 
 export interface SupervisedWorkerOptions<Command, Event, Ready> {
   readonly name: string;
-  readonly clock: Clock;
+  /** Decides when it is started, and started again. */
+  readonly keep: KeepWorker;
   readonly factory: WorkerFactory<Command, Event>;
   /** The command that a new worker gets first. */
   readonly startCommand: () => Command;
@@ -26,38 +18,36 @@ export interface SupervisedWorkerOptions<Command, Event, Ready> {
   readonly onDown: (text: string, final: boolean) => void;
 }
 
-/**
- * One worker that is started again when it dies (permanent, in OTP's words), with growing pauses, until
- * it dies too often.
- */
+/** One worker and its successors: who is the present one, and what may be said to it. */
 export class SupervisedWorker<Command, Event, Ready> {
   readonly #options: SupervisedWorkerOptions<Command, Event, Ready>;
+  readonly #life: WorkerLife;
   #port: WorkerPort<Command> | null = null;
-  #timer: Timer | undefined;
-  #deaths: Instant[] = [];
   /** Messages of a worker that was given up must not be taken for its successor's. */
   #generation = 0;
-  state: WorkerState = "starting";
-  restarts = 0;
 
   constructor(options: SupervisedWorkerOptions<Command, Event, Ready>) {
     this.#options = options;
+    this.#life = options.keep({
+      name: options.name,
+      launch: () => this.#launch(),
+      onDown: (text, isFinal) => {
+        this.#release();
+        options.onDown(text, isFinal);
+      },
+    });
+  }
+
+  get state(): WorkerState {
+    return this.#life.state;
+  }
+
+  get restarts(): number {
+    return this.#life.restarts;
   }
 
   start(): void {
-    const { clock, factory, name, startCommand } = this.#options;
-    const generation = ++this.#generation;
-    const isPresent = () => generation === this.#generation;
-    this.#arm(clock, START_TIMEOUT, () => this.#down("it did not come up in time"));
-    this.#port = factory(name, {
-      onEvent: (event) => {
-        if (isPresent()) this.#take(event);
-      },
-      onDeath: (text) => {
-        if (isPresent()) this.#down(text);
-      },
-    });
-    this.#port.send(startCommand());
+    this.#life.start();
   }
 
   /** Dropped while the worker is not running. */
@@ -68,62 +58,43 @@ export class SupervisedWorker<Command, Event, Ready> {
   /** Asks it to end; `terminate` makes sure. */
   shutdown(command: Command): void {
     this.send(command);
-    this.state = "stopped";
-    this.#disarm();
+    this.#life.stop();
   }
 
   terminate(): void {
-    this.state = "stopped";
-    this.#generation++;
-    this.#disarm();
-    this.#port?.terminate();
-    this.#port = null;
+    this.#life.stop();
+    this.#release();
+  }
+
+  #launch(): void {
+    const { factory, name, startCommand } = this.#options;
+    const generation = ++this.#generation;
+    const isPresent = () => generation === this.#generation;
+    this.#port = factory(name, {
+      onEvent: (event) => {
+        if (isPresent()) this.#take(event);
+      },
+      onDeath: (text) => {
+        if (isPresent()) this.#life.died(text);
+      },
+    });
+    this.#port.send(startCommand());
   }
 
   #take(event: Event): void {
     const answer = this.#options.startAnswer(event);
     if (answer === null) {
       if (this.state === "running") this.#options.onEvent(event);
-    } else if ("failed" in answer) this.#down(answer.failed);
-    else if (this.state !== "stopped") {
-      this.#disarm();
-      this.state = "running";
+    } else if ("failed" in answer) this.#life.died(answer.failed);
+    else if (this.state === "starting") {
+      this.#life.up();
       this.#options.onReady(answer.ready);
     }
   }
 
-  #down(text: string): void {
-    if (this.state === "stopped") return;
-    const { clock } = this.#options;
+  #release(): void {
     this.#generation++;
-    this.#disarm();
     this.#port?.terminate();
     this.#port = null;
-    const now = clock.now();
-    this.#deaths = this.#deaths.filter((at) => now - at < PERIOD);
-    this.#deaths.push(now);
-    const deaths = this.#deaths.length;
-    const isFinal = deaths > INTENSITY;
-    this.state = isFinal ? "stopped" : "restarting";
-    if (!isFinal) {
-      this.#arm(clock, Math.min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** (deaths - 1)), () => {
-        this.restarts++;
-        this.start();
-      });
-    }
-    this.#options.onDown(text, isFinal);
-  }
-
-  #arm(clock: Clock, ms: number, fn: () => void): void {
-    this.#disarm();
-    this.#timer = clock.setTimeout(() => {
-      this.#timer = undefined;
-      fn();
-    }, ms);
-  }
-
-  #disarm(): void {
-    if (this.#timer !== undefined) this.#options.clock.clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 }

@@ -1,3 +1,4 @@
+import { keepWorkers } from "../../src/actors/media_worker.ts";
 import { systemClock } from "../../src/core/io/system_clock.ts";
 import { systemEntropy } from "../../src/core/io/system_entropy.ts";
 import type { EndpointEvent, EndpointHandle, LocalTransport } from "../../src/rtp/media_port.ts";
@@ -66,6 +67,7 @@ export function startPool(
   return createMediaPool({
     clock: systemClock,
     entropy: systemEntropy,
+    keepWorker: keepWorkers(systemClock),
     workers,
     addresses: ["127.0.0.1"],
     portRange: [21000, 21999],

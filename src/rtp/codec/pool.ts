@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { WorkerFactory } from "../contract.ts";
 import { SupervisedWorker, type WorkerState } from "../supervised_worker.ts";
+import type { KeepWorker } from "../worker_life.ts";
 import type { CodecAvailability } from "./codec.ts";
 import type {
   CodecCommand,
@@ -44,6 +45,8 @@ export interface CodecWorkerView {
 export interface CodecPoolOptions {
   readonly clock: Clock;
   readonly workers: number;
+  /** Keeps each worker alive. */
+  readonly keepWorker: KeepWorker;
   readonly factory: WorkerFactory<CodecCommand, CodecEvent>;
   readonly allowCrash: boolean;
   readonly onWorkerEvent: (event: {
@@ -164,14 +167,14 @@ export class CodecPool {
   }
 
   #slot(name: string): Slot {
-    const { clock, factory, allowCrash } = this.#options;
+    const { keepWorker: keep, factory, allowCrash } = this.#options;
     const slot: Slot = {
       name,
       entries: new Set(),
       load: 0,
       supervised: new SupervisedWorker({
         name,
-        clock,
+        keep,
         factory,
         startCommand: () => ({ type: "start", allowCrash }),
         startAnswer: (event) => {

@@ -5,6 +5,7 @@ import { parseIpv4 } from "../engine/address_table.ts";
 import type { MediaPort, WorkerView } from "../media_port.ts";
 import { MediaPool } from "../pool.ts";
 import type { MediaLog, PoolWorkerEvent } from "../pool_options.ts";
+import type { KeepWorker } from "../worker_life.ts";
 import { workerFactory } from "./worker_port.ts";
 
 export type { MediaLog, PoolWorkerEvent } from "../pool_options.ts";
@@ -18,6 +19,8 @@ export interface MediaPoolOptions {
   readonly entropy: Entropy;
   /** Number of media workers, at least one. */
   readonly workers: number;
+  /** Keeps each worker alive. */
+  readonly keepWorker: KeepWorker;
   /** `auto`: 127.0.0.1 and the machine's own IPv4 addresses; or a list of IPv4 addresses. */
   readonly addresses: "auto" | readonly string[];
   /** Announced beside the others with the same port: the address of the NAT in front of us. */
@@ -75,6 +78,7 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<Runnin
     clock: options.clock,
     entropy: options.entropy,
     workers: options.workers,
+    keepWorker: options.keepWorker,
     mediaFactory: workerFactory<MediaCommand, MediaEvent>(
       new URL("./media_worker.ts", import.meta.url),
     ),

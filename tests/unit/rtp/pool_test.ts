@@ -1,3 +1,4 @@
+import { keepWorkers } from "../../../src/actors/media_worker.ts";
 import assert from "node:assert/strict";
 import { SeededEntropy } from "../../../src/core/entropy.ts";
 import type { EndpointToken } from "../../../src/core/ids.ts";
@@ -32,6 +33,7 @@ class Stage {
       clock: this.clock,
       entropy: new SeededEntropy(7),
       workers,
+      keepWorker: keepWorkers(this.clock),
       mediaFactory: this.cast.mediaFactory,
       handshakeFactory: this.cast.handshakeFactory,
       addresses: ["127.0.0.1"],
@@ -272,6 +274,7 @@ Deno.test("a worker that cannot start at first is told to whoever started the po
     clock,
     entropy: new SeededEntropy(1),
     workers: 1,
+    keepWorker: keepWorkers(clock),
     mediaFactory: (name, listener) => {
       clock.defer(() => listener.onEvent({ type: "start-failed", text: "no port" }));
       return cast.mediaFactory(name, { onEvent: () => {}, onDeath: () => {} });
