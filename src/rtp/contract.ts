@@ -7,9 +7,11 @@ import type { EndpointStatistics, IceState } from "./media_port.ts";
  */
 
 /** Number of a SRTP protection profile in the DTLS registry (RFC 5764 4.1.2, RFC 7714 14.2). */
-export type SrtpProfile = 1 | 7;
+export type SrtpProfile = 1 | 2 | 7 | 8;
 export const AES_CM_128_HMAC_SHA1_80: SrtpProfile = 1;
+export const AES_CM_128_HMAC_SHA1_32: SrtpProfile = 2;
 export const AEAD_AES_128_GCM: SrtpProfile = 7;
+export const AEAD_AES_256_GCM: SrtpProfile = 8;
 
 /** Master keys and salts of both directions; `local` protects what we send. */
 export interface SrtpKeys {
@@ -82,6 +84,8 @@ export type MediaEvent =
     /** What is announced as host candidates, in the order of the start command. */
     readonly addresses: readonly SocketAddress[];
     readonly shell: string;
+    /** Why this shell and this SRTP engine, for the log; absent: there was no choice. */
+    readonly why?: string;
     /** Profiles that the SRTP engine can do, best first. */
     readonly profiles: readonly SrtpProfile[];
   }

@@ -233,6 +233,8 @@ export class MediaEngine {
       this.#forwarder.refresh(source, now);
     }
     this.#ice.remove(endpoint);
+    endpoint.receiver?.close();
+    endpoint.sender?.close();
     if (endpoint.kind === "plain") this.#shell.closeSocket(endpoint.socket);
     if (this.#endpoints.size === 0) this.#nextTick = this.#keyFrameDue = Infinity;
   }

@@ -21,6 +21,9 @@ const HANDSHAKE_TIMEOUT = 20_000;
 const MAX_EARLY = 4;
 /** Bytes of a datagram that pass everywhere, as browsers reckon. */
 const MAX_DATAGRAM = 1200;
+/** What the library can export keys for. */
+const KNOWN_PROFILES: readonly SrtpProfile[] = [AES_CM_128_HMAC_SHA1_80, AEAD_AES_128_GCM];
+
 /** RTCCertificate of the library: ECDSA on P-256 with SHA-256 (RFC 5246 7.4.1.4.1). */
 const SIGNATURE_HASH = { hash: 4, signature: 3 } as const;
 
@@ -74,7 +77,7 @@ export class Handshake {
       cert: certificate.certificatePem,
       key: certificate.keyPem,
       signatureHash: SIGNATURE_HASH,
-      srtpProfiles: [...profiles],
+      srtpProfiles: profiles.filter((profile) => KNOWN_PROFILES.includes(profile)) as (1 | 7)[],
       extendedMasterSecret: true,
       certificateRequest: true,
     });

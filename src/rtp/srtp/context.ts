@@ -193,6 +193,10 @@ export class SrtpReceiver {
     return plain;
   }
 
+  close(): void {
+    this.#cipher.close?.();
+  }
+
   #keepSpare(ssrc: number): void {
     this.#streams.add(ssrc, this.#spare);
     this.#spare = new Stream();
@@ -231,5 +235,9 @@ export class SrtpSender {
     if (length < 8) return -1;
     this.#rtcpIndex = (this.#rtcpIndex + 1) & 0x7fffffff;
     return this.#cipher.sealRtcp(buffer, offset, length, this.#rtcpIndex);
+  }
+
+  close(): void {
+    this.#cipher.close?.();
   }
 }
