@@ -1,11 +1,13 @@
 /**
- * What some tests need beside Deno: programs of the system, each with where to look for it and how
+ * What some tests need beside Deno: programs and libraries of the system, each with where to look for it and how
  * to get it. A need that is not there makes its tests skipped, never green.
  */
 
 export interface Need {
   /** Names looked up in PATH and the usual folders of programs, first found wins. */
   readonly commands: readonly string[];
+  /** In place of commands: file names of a shared library, first that loads wins. */
+  readonly libraries?: readonly string[];
   /** Package of Debian and Ubuntu that brings it; undefined: a property of the machine. */
   readonly debian?: string;
   /** For a person elsewhere. */
@@ -52,6 +54,35 @@ export const NEEDS = {
     how: "Linux only: run as root where network namespaces may be made (`ip netns add`)",
     trial: [["netns", "add", TRIAL_NAMESPACE], ["netns", "delete", TRIAL_NAMESPACE]],
   },
+  "espeak-ng": {
+    commands: ["espeak-ng"],
+    debian: "espeak-ng",
+    how: "install eSpeak NG",
+  },
+  libopus: {
+    commands: [],
+    libraries: ["libopus.so.0", "libopus.0.dylib"],
+    debian: "libopus0",
+    how: "install libopus",
+  },
+  libspeex: {
+    commands: [],
+    libraries: ["libspeex.so.1", "libspeex.1.dylib"],
+    debian: "libspeex1",
+    how: "install libspeex",
+  },
+  libbcg729: {
+    commands: [],
+    libraries: ["libbcg729.so.0", "libbcg729.0.dylib"],
+    debian: "libbcg729-0",
+    how: "install libbcg729",
+  },
+  libspandsp: {
+    commands: [],
+    libraries: ["libspandsp.so.2", "libspandsp.2.dylib"],
+    debian: "libspandsp2",
+    how: "install SpanDSP",
+  },
 } as const satisfies Readonly<Record<string, Need>>;
 
 export type NeedName = keyof typeof NEEDS;
@@ -67,6 +98,7 @@ const MORE_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 /** Path of what serves the need, or undefined where there is none or its trial fails. */
 export function findNeed(name: NeedName): string | undefined {
   const need: Need = NEEDS[name];
+  if (need.libraries !== undefined) return need.libraries.find(loads);
   const path = need.commands.map(findCommand).find((found) => found !== undefined);
   if (path === undefined || need.trial === undefined) return path;
   for (const args of need.trial) {
@@ -75,6 +107,15 @@ export function findNeed(name: NeedName): string | undefined {
     if (!success) return undefined;
   }
   return path;
+}
+
+function loads(library: string): boolean {
+  try {
+    Deno.dlopen(library, {}).close();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function findCommand(command: string): string | undefined {

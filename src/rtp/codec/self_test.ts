@@ -16,13 +16,16 @@ const MOST_DELAY_MS = 40;
 const LIKENESS = 0.6;
 const LEVEL = [0.5, 1.6] as const;
 
-/** A vowel: harmonics of a gliding pitch under a formant-like envelope. */
-export function vowel(rate: PcmRate, ms: number): Int16Array {
+/**
+ * A vowel: harmonics under a formant-like envelope.
+ * @param glide how far the pitch goes up and down, Hz
+ */
+export function vowel(rate: PcmRate, ms: number, glide = 25): Int16Array {
   const pcm = new Int16Array(rate * ms / 1000);
   let phase = 0;
   for (let i = 0; i < pcm.length; i++) {
     const t = i / rate;
-    phase += 2 * Math.PI * (130 + 25 * Math.sin(2 * Math.PI * 3 * t)) / rate;
+    phase += 2 * Math.PI * (130 + glide * Math.sin(2 * Math.PI * 3 * t)) / rate;
     let value = 0;
     for (let k = 1; k <= 20; k++) {
       const f = 130 * k;

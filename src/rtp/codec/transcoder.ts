@@ -214,7 +214,8 @@ export class Transcoder implements SansIo<Uint8Array, Uint8Array> {
     if (this.#isTicking) return;
     this.#isTicking = true;
     if (this.#origin === undefined) {
-      this.#origin = now;
+      // So that the first packet is due on a tick, and not held until the next.
+      this.#origin = now + this.#playout.buffer.targetMs % this.#tickMs;
       return;
     }
     this.#passTicks(Math.ceil((now - this.#tickAt()) / this.#tickMs));
