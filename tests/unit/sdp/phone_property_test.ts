@@ -168,7 +168,7 @@ Deno.test("phone SDP: nothing that a phone says throws or leaks, as offer or as 
       const offer = sdp.offerOfPhone(clean, [], ["audio", "video"]);
       if (offer.ok) {
         const abstract = sdp.abstractOfPhone(offer.value, { token: TOKEN, version: 1 });
-        assert(!/^a=x-pz-endpoint:0/m.test(abstract));
+        assert(!/^a=x-pz-endpoint:0{32}/m.test(abstract));
         const parsed = sdp.parseSdp(abstract);
         assert(parsed.ok, abstract);
         assert.equal(parsed.value.token, TOKEN);
