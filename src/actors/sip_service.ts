@@ -2,7 +2,9 @@ import type { Clock } from "../core/clock.ts";
 import type { Entropy } from "../core/entropy.ts";
 import type { FlowId, SessionId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
+import { err, type Result } from "../core/result.ts";
 import { Driver } from "../core/sans_io.ts";
+import type { Target } from "../sip/resolve/target.ts";
 import { ProxyCore, type ProxyInput, type ProxyOutput } from "../sip/proxy/proxy.ts";
 import type { SipMessage } from "../sip/message/mod.ts";
 import type { Binding, Location } from "../sip/registrar/location.ts";
@@ -160,6 +162,22 @@ export class SipService {
     });
   }
 
+  #reachOut(effect: Extract<ProxyOutput, { type: "resolve" | "connect" }>): void {
+    const { wire, clock } = this.#options;
+    const { id } = effect;
+    const feed = (input: ProxyInput) => this.#proxyDriver.feed(input);
+    if (effect.type === "resolve") {
+      const done = (result: Result<readonly Target[], string>) =>
+        feed({ type: "resolved", id, result });
+      if (wire) wire.resolve(effect.uri, done);
+      else clock.defer(() => done(NO_NETWORK));
+      return;
+    }
+    const done = (result: Result<Flow, string>) => feed({ type: "connected", id, result });
+    if (wire) wire.connect(effect.target, done);
+    else clock.defer(() => done(NO_NETWORK));
+  }
+
   #onProxyOutput(output: ProxyOutput): void {
     const { log } = this.#options;
     switch (output.type) {
@@ -167,6 +185,9 @@ export class SipService {
         this.#options.observe?.({ flow: output.flow, sender: "proxy", message: output.message });
         if (!isHop(output.flow)) return this.#options.wire?.send(output.flow, output.bytes);
         return this.#carry(output.flow, () => this.#agents.receive(output.flow, output.bytes));
+      case "resolve":
+      case "connect":
+        return this.#reachOut(output);
       case "authentication-failed":
         return log.warn("wrong SIP credentials", {
           username: output.username,
@@ -179,6 +200,8 @@ export class SipService {
     }
   }
 }
+
+const NO_NETWORK = err("There is no network");
 
 /** Flows of our own user agents; those of the network are named otherwise. */
 const HOP_PREFIX = "session:";

@@ -33,6 +33,7 @@ import {
   recordRoutes,
 } from "./forwarding.ts";
 import { Gate, type Sender } from "./gate.ts";
+import { OutsideBranches, type OutsideRequest } from "./outside.ts";
 import type { ProxyInput, ProxyOutput, ProxyPolicy, Refusal } from "./proxy_io.ts";
 import { ResponseContext } from "./response_context.ts";
 import { nextUri, Router } from "./router.ts";
@@ -72,6 +73,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
   readonly #contexts: ContextTable;
   readonly #dialogs = new DialogTable();
   readonly #router: Router;
+  readonly #outside: OutsideBranches;
   readonly #groupRingMs: number;
   readonly #redirections: number;
   /** User parts that open flows have registered. */
@@ -90,11 +92,21 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     const timerC = options.timers?.c ?? DEFAULT_TIMERS.c;
     this.#contexts = new ContextTable({
       timerC,
-      tell: (input) => this.#tell(input),
+      tell: (input) => {
+        if (input.type !== "cancel" || !this.#outside.cancel(input)) this.#tell(input);
+      },
       fork: (context, targets) => this.#forkTo(context, targets),
       redirect: (context, response) => this.#redirect(context, response),
     });
     this.#router = new Router(options.policy, this.location, this.#contacts);
+    this.#outside = new OutsideBranches({
+      effect: (effect) => this.#outputs.push(effect),
+      tell: (input) => this.#tell(input),
+      failed: (branch) => {
+        this.#hear({ type: "failed", id: branch, reason: "transport" });
+        this.#hear({ type: "terminated", id: branch });
+      },
+    });
     this.#groupRingMs = options.groupRingMs ?? GROUP_RING_MS;
     this.#redirections = options.redirections ?? 0;
   }
@@ -142,6 +154,9 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
         return this.#closeFlow(input.flow);
       case "restore":
         return this.#learnBinding(this.location.put(input.binding).binding);
+      case "resolved":
+      case "connected":
+        return this.#outside.handle(input);
       case "unregister":
         return this.#unregister(input.aor, input.contact);
     }
@@ -191,7 +206,10 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     if (this.#draining) return;
     this.#draining = true;
     try {
-      for (let out = this.#stack.poll(); out; out = this.#stack.poll()) this.#hear(out);
+      for (let out = this.#stack.poll(); out; out = this.#stack.poll()) {
+        const heard = this.#outside.translate(out);
+        if (heard) this.#hear(heard);
+      }
     } finally {
       this.#draining = false;
     }
@@ -268,7 +286,11 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     if (isForUs) return this.#refuse(id, request, this.#router.ownAnswer(request));
     const translated = this.#router.translate(request, uri, sender.identity);
     if (!translated.ok) return this.#refuse(id, request, translated.error);
-    const groups = this.#router.targets(translated.value, this.#now);
+    const groups = this.#router.targets(
+      translated.value,
+      this.#now,
+      () => this.#policy.mayRelay?.(request, translated.value, sender.identity, flow) ?? false,
+    );
     if (!groups.ok) return this.#refuse(id, request, groups.error);
     if (request.method === "INVITE") {
       this.#contacts.learnFrom(request.contacts, flow, sender.identity);
@@ -342,7 +364,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
 
   #forkTo(context: ResponseContext, targets: readonly Target[]): void {
     const { request, flow: from } = context;
-    this.#dialogs.expect(context.id, request, from, targets.map((target) => target.flow));
+    this.#dialogs.expect(context.id, request, from, targets.flatMap(({ flow }) => flow ?? []));
     const maxBreadth = Math.floor(breadthOf(request) / targets.length);
     const branchSuffix = loopSuffix(request);
     // All branches first: an answer must not find a context that believes it has no more.
@@ -351,10 +373,36 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
       ...target,
     }));
     for (const { branch, uri, flow, path = [] } of branches) {
-      const routes = recordRoutes(from, flow, this.#sentBy);
-      const copy = createForward(request, { uri, recordRoutes: routes, path, maxBreadth });
-      this.#tell({ type: "request", id: branch, request: copy, flow, branchSuffix });
+      const create = (out: Flow) => {
+        const routes = recordRoutes(from, out, this.#sentBy);
+        // A route says whom to ask next, not who is meant.
+        const meant = flow === null && request.routes.length > 0 ? request.uri : uri;
+        return createForward(request, { uri: meant, recordRoutes: routes, path, maxBreadth });
+      };
+      if (flow) {
+        this.#tell({ type: "request", id: branch, request: create(flow), flow, branchSuffix });
+        continue;
+      }
+      this.#goOutside(context, { branch, create, branchSuffix, original: request, uri });
     }
+  }
+
+  #goOutside(
+    context: ResponseContext,
+    { uri, create, original, ...rest }: Omit<OutsideRequest, "uri"> & { readonly uri: string },
+  ): void {
+    const parsed = parseUri(uri);
+    const next = original.routes[0]?.uri ?? (parsed.ok ? parsed.value : undefined);
+    if (!next) throw new Error(`target ${uri} was not checked`);
+    this.#outside.start({
+      ...rest,
+      original,
+      uri: next,
+      create: (flow) => {
+        this.#dialogs.expect(context.id, original, context.flow, [flow]);
+        return create(flow);
+      },
+    });
   }
 
   /** Where a 3xx points to, as far as that is with us (16.5, 16.7 step 4). */

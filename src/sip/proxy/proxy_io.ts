@@ -6,6 +6,7 @@ import type { NewBinding } from "../registrar/location.ts";
 import type { RegistrarEvent } from "../registrar/registrar.ts";
 import type { StackInput } from "../stack_io.ts";
 import type { Account } from "./authenticator.ts";
+import type { OutsideEffect, OutsideInput } from "./outside.ts";
 
 /** What a policy says of one request. */
 export type Verdict =
@@ -48,11 +49,18 @@ export interface ProxyPolicy {
     uri: SipUri,
     identity: string | null,
   ): Result<SipUri, Refusal> | undefined;
+  /**
+   * Whether a request may leave for a place that is neither ours nor known: a trunk, a server of
+   * others. Absent: never (RFC 3261 26.3.1.4 warns of open relays).
+   * @param identity who sends it, proven; null where any may
+   */
+  mayRelay?(request: SipRequest, uri: SipUri, identity: string | null, flow: Flow): boolean;
   /** Whether this user part is an account: without bindings it is away (480), not unknown (404). */
   hasAccount(user: string): boolean;
 }
 
 export type ProxyInput =
+  | OutsideInput
   | Extract<StackInput, { type: "receive" | "receive-framed" }>
   /** Its bindings, transactions, identity and contacts go. */
   | { readonly type: "flow-closed"; readonly flow: FlowId }
@@ -69,6 +77,7 @@ export type ProxyOutput =
     readonly message: SipMessage;
   }
   | RegistrarEvent
+  | OutsideEffect
   /** Digest credentials were wrong, or were not the ones asked for. */
   | {
     readonly type: "authentication-failed";

@@ -43,11 +43,17 @@ export class Router {
    * Names of ours come first: nobody draws another's calls to himself by a Contact that looks like
    * the other's address.
    */
-  targets(uri: SipUri, now: Instant): Result<TargetGroups, Refusal> {
+  targets(
+    uri: SipUri,
+    now: Instant,
+    mayRelay: () => boolean = () => false,
+  ): Result<TargetGroups, Refusal> {
     const known = this.#contacts.find(uri);
     const contact: Target[][] = known ? [[{ uri: uri.toString(), flow: known }]] : [];
     if (!this.#policy.isOurs(uri.host, uri.port)) {
-      return known ? ok(contact) : err({ status: 403, reason: "Relaying Denied" });
+      if (known) return ok(contact);
+      if (mayRelay()) return ok([[{ uri: uri.toString(), flow: null }]]);
+      return err({ status: 403, reason: "Relaying Denied" });
     }
     const aor = uri.aorKey(this.#policy.canonicalDomain);
     const bindings = ofDevice(uri, this.#location.lookup(aor, now));

@@ -4,7 +4,8 @@ import type { Binding } from "../registrar/location.ts";
 /** Where a request may go: a URI and the flow that leads there. */
 export interface Target {
   readonly uri: string;
-  readonly flow: Flow;
+  /** Null: outside, to be looked up and connected (RFC 3263). */
+  readonly flow: Flow | null;
   /** Route values in front of those of the request: the binding's Path (RFC 3327). */
   readonly path?: readonly string[];
   /** Other flows of the same device, tried one after the other where this one is gone (RFC 5626). */
