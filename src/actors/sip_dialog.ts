@@ -41,6 +41,8 @@ export type SipDialogNotice =
   | { readonly type: "dialog.reofferRefused"; readonly status: number }
   | { readonly type: "dialog.bye"; readonly reason: string | null };
 
+/** As if the far side had said it: it is not there any more (RFC 4028 10). */
+const SESSION_EXPIRED = 'SIP;cause=408;text="Session timer expired"';
 /** A BYE or CANCEL that is never answered is given up by its transaction (64*T1); this is beyond it. */
 const GIVE_UP_MS = 35_000;
 
@@ -74,7 +76,7 @@ const GIVE_UP_MS = 35_000;
  *   accepted --> withdrawing : terminate
  *   withdrawing --> leaving : usage.acknowledged, usage.unacknowledged, after giveUp 35 s
  *   withdrawing --> terminated : usage.bye, [isAbandoned]
- *   confirmed --> leaving : usage.unacknowledged, terminate
+ *   confirmed --> leaving : usage.unacknowledged, usage.expired, terminate
  *   confirmed --> terminated : usage.bye
  *   note right of confirmed
  *     stays on reoffer, reanswer, refuseReoffer, usage.reoffered, usage.reanswered,
@@ -217,6 +219,7 @@ export const sipDialogMachine = setup({
         "usage.reanswered": { actions: "tellParent" },
         "usage.reofferRefused": { actions: "tellParent" },
         "usage.unacknowledged": { target: "leaving", actions: ["tellParent", "bye"] },
+        "usage.expired": { target: "leaving", actions: ["tellParent", "bye"] },
         "usage.bye": { target: "terminated", actions: "tellParent" },
         terminate: { target: "leaving", actions: "bye" },
       },
@@ -261,6 +264,8 @@ function toNotice(event: UsageEvent): SipDialogNotice {
       return { type: "dialog.reofferRefused", status: event.status };
     case "usage.bye":
       return { type: "dialog.bye", reason: event.reason };
+    case "usage.expired":
+      return { type: "dialog.bye", reason: SESSION_EXPIRED };
     case "usage.closed":
       return { type: "dialog.bye", reason: null };
   }

@@ -30,8 +30,16 @@ export interface RequestParts {
   readonly body?: Body | undefined;
 }
 
-/** The methods that our user agents answer other than by 405. */
-export const ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS";
+/** The methods that our user agents take in any case. */
+export const ALLOW: readonly string[] = [
+  "INVITE",
+  "ACK",
+  "CANCEL",
+  "BYE",
+  "OPTIONS",
+  "PRACK",
+  "UPDATE",
+];
 
 const NO_BODY = new Uint8Array(0);
 
@@ -52,13 +60,14 @@ export function createRequest(parts: RequestParts): SipRequest {
 
 /** An INVITE outside a dialog; `contact` is where the dialog's requests shall come (8.1.1.8). */
 export function createInvite(
-  parts: Omit<RequestParts, "method" | "contact"> & { readonly contact: string },
+  parts: Omit<RequestParts, "method" | "contact"> & {
+    readonly contact: string;
+    readonly allow?: readonly string[];
+  },
 ): SipRequest {
-  return createRequest({
-    ...parts,
-    method: "INVITE",
-    headers: [["Allow", ALLOW], ...extra(parts)],
-  });
+  const { allow = ALLOW, ...rest } = parts;
+  const headers: [string, string][] = [["Allow", allow.join(", ")], ...extra(parts)];
+  return createRequest({ ...rest, method: "INVITE", headers });
 }
 
 /**

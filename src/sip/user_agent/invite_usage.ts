@@ -1,9 +1,15 @@
-import type { Clock, Timer } from "../../core/clock.ts";
+import type { Clock } from "../../core/clock.ts";
 import { Dialog } from "../dialog/dialog.ts";
-import { createInvite } from "../dialog/requests.ts";
+import { ALLOW, createInvite } from "../dialog/requests.ts";
 import { createResponse, NameAddr, type SipRequest, type SipResponse } from "../message/mod.ts";
 import type { ServerTransactionId } from "../stack.ts";
 import { authorize, type Credentials } from "./credentials.ts";
+import { EarlyDialogs } from "./early_dialogs.ts";
+import { Modification } from "./modification.ts";
+import { IncomingRefer, readReferTo, sipfragStatus } from "./refer.ts";
+import { knows, RELIABLE, ReliableSender } from "./reliable.ts";
+import { SessionTimer, type SessionTimerWish } from "./session_timer.ts";
+import { bodyOf, SDP, sdpBody, type UsageEvent, type UsageHooks } from "./usage_events.ts";
 import {
   type ClientEvent,
   type ClientTransaction,
@@ -13,29 +19,7 @@ import {
   UserAgents,
 } from "./user_agents.ts";
 
-/** What an INVITE usage tells the dialog's actor. */
-export type UsageEvent =
-  | { readonly type: "usage.provisional"; readonly status: number; readonly body: string | null }
-  | { readonly type: "usage.answered"; readonly body: string; readonly remoteTag: string }
-  | {
-    readonly type: "usage.refused";
-    readonly status: number;
-    readonly reason: string;
-    /** Value of the Reason header (RFC 3326). */
-    readonly why?: string | undefined;
-  }
-  /** UAS: the ACK to our 2xx is here. */
-  | { readonly type: "usage.acknowledged" }
-  /** UAS: no ACK came in 64*T1. */
-  | { readonly type: "usage.unacknowledged" }
-  | { readonly type: "usage.cancelled"; readonly reason: string | null }
-  /** The other side offers anew; `reanswer` or `refuseReoffer` is owed. */
-  | { readonly type: "usage.reoffered"; readonly body: string }
-  | { readonly type: "usage.reanswered"; readonly body: string }
-  | { readonly type: "usage.reofferRefused"; readonly status: number }
-  | { readonly type: "usage.bye"; readonly reason: string | null }
-  /** Our BYE has its final response, or never will have. */
-  | { readonly type: "usage.closed" };
+export type { UsageEvent, UsageHooks } from "./usage_events.ts";
 
 export interface Identity {
   /** AoR as a URI, `sip:alice@portzero.local`. */
@@ -43,31 +27,34 @@ export interface Identity {
   readonly displayName: string | null;
 }
 
-export interface OutboundInvite {
+interface UsageOptions {
   readonly agent: UserAgent;
   readonly clock: Clock;
+  readonly hooks?: UsageHooks;
+  /** Absent: no session timer of our own accord (RFC 4028). */
+  readonly sessionTimer?: SessionTimerWish;
+}
+
+export interface OutboundInvite extends UsageOptions {
   readonly local: Identity;
   readonly target: string;
   readonly callId: string;
-  readonly body: string;
+  /** The offer; null: the callee offers, and `acknowledge` brings our answer. */
+  readonly body: string | null;
   readonly headers: Readonly<Record<string, string>>;
   readonly credentials: Credentials | null;
 }
 
-export interface InboundInvite {
-  readonly agent: UserAgent;
-  readonly clock: Clock;
+export interface InboundInvite extends UsageOptions {
   readonly invite: IncomingInvite;
 }
 
-const SDP = "application/sdp";
 const TAG_BITS = 64;
-const decoder = new TextDecoder();
-const encoder = new TextEncoder();
 
 /**
  * One INVITE usage of a user agent core (RFC 3261 13, 14, 15): the mechanics of INVITE, ACK, CANCEL,
- * BYE and re-INVITE, without any decision about the call. Every method is safe in every state.
+ * BYE, PRACK and of changes of the session, without any decision about the call. Every method is
+ * safe in every state.
  */
 export class InviteUsage {
   readonly callId: string;
@@ -75,9 +62,13 @@ export class InviteUsage {
   readonly localUri: string;
   readonly remoteUri: string;
   readonly #agent: UserAgent;
-  readonly #clock: Clock;
+  readonly #hooks: UsageHooks;
   readonly #emit: (event: UsageEvent) => void;
   readonly #credentials: Credentials | null;
+  readonly #timer: SessionTimer;
+  readonly #modification: Modification;
+  readonly #early = new EarlyDialogs();
+  readonly #reliable: ReliableSender;
   #dialog: Dialog | undefined;
   #remoteTag: string | null = null;
   #closeDialog: (() => void) | undefined;
@@ -85,21 +76,22 @@ export class InviteUsage {
   #client: ClientTransaction | undefined;
   #server: ServerTransactionId | undefined;
   #triedCredentials = false;
-  /** CSeq of a 2xx of ours whose ACK is still to come. */
-  #unacknowledged: number | undefined;
-  #reoffer: { sequence: number; body: string; refused491: number; timer?: Timer } | undefined;
-  #reofferServer: { id: ServerTransactionId; request: SipRequest } | undefined;
+  /** The ACK to the 2xx, once it is known: repetitions want it again. */
+  #ackBody: string | null | undefined;
   #ended = false;
   #finallyAnswered = false;
+  /** `accept` was called, and may still wait for a PRACK. */
+  #isAccepting = false;
 
   private constructor(
-    options: { agent: UserAgent; clock: Clock; credentials: Credentials | null },
+    options: UsageOptions & { credentials: Credentials | null },
     invite: SipRequest,
-    sides: { localTag: string; localUri: string; remoteUri: string },
+    sides: { isInbound: boolean; localTag: string; localUri: string; remoteUri: string },
     emit: (event: UsageEvent) => void,
   ) {
-    this.#agent = options.agent;
-    this.#clock = options.clock;
+    const { agent, clock } = options;
+    this.#agent = agent;
+    this.#hooks = options.hooks ?? {};
     this.#credentials = options.credentials;
     this.#invite = invite;
     this.#emit = emit;
@@ -107,11 +99,36 @@ export class InviteUsage {
     this.localTag = sides.localTag;
     this.localUri = sides.localUri;
     this.remoteUri = sides.remoteUri;
+    this.#timer = new SessionTimer(clock, options.sessionTimer ?? null, {
+      refresh: () => this.#modification.refresh(),
+      expire: () => this.#ended || this.#emit({ type: "usage.expired" }),
+    });
+    this.#modification = new Modification(
+      {
+        agent,
+        clock,
+        dialog: () => this.#dialog,
+        isEnded: () => this.#ended,
+        emit,
+        response: (request, status, body) => this.#response(request, status, body),
+        watch: (id) => this.#watch(id),
+      },
+      this.#timer,
+      !sides.isInbound,
+    );
+    this.#reliable = new ReliableSender({
+      clock,
+      firstSequence: 1 + parseInt(agent.token(24), 16),
+      send: (response) => {
+        if (this.#server !== undefined) agent.respond(this.#server, response);
+      },
+      unacknowledged: () => this.#giveUpOnCaller(),
+    });
   }
 
-  /** Sends an INVITE with an offer. */
+  /** Sends an INVITE. */
   static outbound(options: OutboundInvite, emit: (event: UsageEvent) => void): InviteUsage {
-    const { agent, local, target } = options;
+    const { agent, local, target, body } = options;
     const localTag = agent.token(TAG_BITS);
     const invite = createInvite({
       requestUri: target,
@@ -120,11 +137,13 @@ export class InviteUsage {
       callId: options.callId,
       sequence: 1,
       contact: `<${agent.contact}>`,
-      headers: Object.entries(options.headers),
-      body: { contentType: SDP, bytes: encoder.encode(options.body) },
+      allow: allowOf(options.hooks),
+      headers: [["Supported", agent.extensions], ...Object.entries(options.headers)],
+      ...(body === null ? {} : { body: sdpBody(body) }),
     });
-    const sides = { localTag, localUri: local.uri, remoteUri: target };
+    const sides = { isInbound: false, localTag, localUri: local.uri, remoteUri: target };
     const usage = new InviteUsage(options, invite, sides, emit);
+    for (const [name, value] of usage.#timer.requestHeaders()) invite.headers.append(name, value);
     usage.#listen();
     usage.#send(invite);
     return usage;
@@ -138,6 +157,7 @@ export class InviteUsage {
       { ...options, credentials: null },
       request,
       {
+        isInbound: true,
         localTag: agent.token(TAG_BITS),
         localUri: request.to.uri.toString(),
         remoteUri: request.from.uri.toString(),
@@ -146,6 +166,7 @@ export class InviteUsage {
     );
     usage.#server = invite.id;
     usage.#remoteTag = request.from.tag ?? null;
+    usage.#modification.learn(request);
     usage.#watch(invite.id);
     usage.#listen();
     return usage;
@@ -161,34 +182,48 @@ export class InviteUsage {
     return this.#dialog?.state ?? "none";
   }
 
-  /** UAS: a provisional response with To tag and Contact. */
+  /**
+   * UAS: a provisional response with To tag and Contact; reliably where the caller demands it, and
+   * where it has a description that must not get lost (RFC 3262 3).
+   */
   ring(status: 180 | 183, body: string | null): void {
     if (this.#server === undefined || this.#finallyAnswered) return;
-    this.#respond(this.#server, this.#invite, status, body);
+    const response = this.#response(this.#invite, status, body);
+    const reliable = knows(this.#invite, RELIABLE);
+    // Without an offer the first reliable one would have to have one (RFC 3262 5).
+    const lacksOffer = this.#invite.body.length === 0 && body === null;
+    const isReliable = !lacksOffer && (reliable === "demands" || reliable === "knows" && body);
+    if (isReliable) {
+      this.#ensureDialog();
+      this.#reliable.send(response, body !== null);
+    } else if (reliable !== "demands") {
+      this.#agent.respond(this.#server, response);
+    }
   }
 
-  /** UAS: 200 with the answer; the stack repeats it until the ACK (RFC 3261 13.3.1.4). */
+  /**
+   * UAS: 200 with the answer (with the offer, where the INVITE had none); the stack repeats it until
+   * the ACK (RFC 3261 13.3.1.4).
+   */
   accept(body: string): void {
     if (this.#server === undefined || this.#finallyAnswered) return;
-    this.#finallyAnswered = true;
-    const id = this.#server;
-    const response = this.#response(this.#invite, 200, body);
-    const dialog = Dialog.ofUas(this.#invite, this.localTag);
-    if (dialog.ok) {
-      this.#dialog = dialog.value;
-      this.#dialog.confirm();
-    }
-    this.#unacknowledged = this.#invite.cseq.sequence;
-    this.#agent.respond(id, response);
+    this.#isAccepting = true;
+    this.#reliable.whenSettled(() => this.#accept(body));
   }
 
   /** UAS: a final refusal. */
   reject(status: number, headers: Readonly<Record<string, string>> = {}): void {
     if (this.#server === undefined || this.#finallyAnswered) return;
     this.#finallyAnswered = true;
-    const response = this.#response(this.#invite, status, null);
-    for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
-    this.#agent.respond(this.#server, response);
+    this.#reliable.dispose();
+    this.#respond(this.#server, this.#invite, status, null, Object.entries(headers));
+  }
+
+  /** UAC: our answer to `usage.answered` with an offer. */
+  acknowledge(body: string): void {
+    if (!this.#dialog || this.#ackBody !== undefined || this.#server !== undefined) return;
+    this.#ackBody = body;
+    this.#ack(this.#dialog);
   }
 
   /** UAC: gives up before the final response, which still comes. */
@@ -198,11 +233,14 @@ export class InviteUsage {
 
   /** Ends a confirmed dialog; `usage.closed` follows. */
   bye(): void {
+    this.#modification.dispose();
     if (!this.#dialog || this.#dialog.state !== "confirmed" || this.#ended) {
       this.#ended = true;
       this.#emit({ type: "usage.closed" });
       return;
     }
+    // An ACK is owed before anything else, even where nobody has an answer any more.
+    if (this.#server === undefined && this.#ackBody === undefined) this.acknowledge("");
     this.#ended = true;
     this.#agent.request(this.#dialog.request("BYE"), (event) => {
       if (event.type === "failed" || event.response.status >= 200) {
@@ -213,29 +251,41 @@ export class InviteUsage {
 
   /** Offers anew inside the dialog. One at a time: false while another is under way. */
   reoffer(body: string): boolean {
-    if (this.#dialog?.state !== "confirmed" || this.#ended) return false;
-    if (this.#reoffer || this.#reofferServer || this.#unacknowledged !== undefined) return false;
-    this.#reoffer = { sequence: 0, body, refused491: 0 };
-    this.#sendReoffer();
-    return true;
+    return this.#modification.offer(body);
   }
 
   /** Answers `usage.reoffered`. */
   reanswer(body: string): void {
-    const pending = this.#reofferServer;
-    if (!pending) return;
-    this.#reofferServer = undefined;
-    const response = this.#response(pending.request, 200, body);
-    this.#unacknowledged = pending.request.cseq.sequence;
-    this.#agent.respond(pending.id, response);
+    this.#modification.answer(body);
   }
 
   /** Refuses `usage.reoffered`; the dialog goes on as it was. */
   refuseReoffer(status: number): void {
-    const pending = this.#reofferServer;
-    if (!pending) return;
-    this.#reofferServer = undefined;
-    this.#respond(pending.id, pending.request, status, null);
+    this.#modification.refuse(status);
+  }
+
+  /** Sends an INFO; nobody waits for its answer. */
+  info(contentType: string, body: string): void {
+    if (this.#dialog?.state !== "confirmed" || this.#ended) return;
+    const bytes = new TextEncoder().encode(body);
+    this.#agent.request(this.#dialog.request("INFO", { body: { contentType, bytes } }), () => {});
+  }
+
+  /**
+   * Asks the far side to call `target` itself (RFC 3515); what comes of it goes to
+   * `hooks.referProgress`, a refusal too.
+   * @param target name-addr or URI, `Replaces` escaped in its headers part
+   */
+  refer(target: string): void {
+    if (this.#dialog?.state !== "confirmed" || this.#ended) return;
+    const request = this.#dialog.request("REFER", {
+      contact: `<${this.#agent.contact}>`,
+      headers: [["Refer-To", `<${target}>`], ["Referred-By", `<${this.localUri}>`]],
+    });
+    this.#agent.request(request, (event) => {
+      const status = event.type === "failed" ? 408 : event.response.status;
+      if (status >= 300) this.#hooks.referProgress?.(status);
+    });
   }
 
   /**
@@ -246,6 +296,7 @@ export class InviteUsage {
     if (this.#server !== undefined && !this.#finallyAnswered) this.reject(status);
     else if (this.#server === undefined && !this.#finallyAnswered) this.cancel();
     else if (!this.#ended && this.#dialog?.state === "confirmed") {
+      if (this.#server === undefined && this.#ackBody === undefined) this.acknowledge("");
       this.#agent.request(this.#dialog.request("BYE"), () => {});
     }
     this.dispose();
@@ -254,8 +305,8 @@ export class InviteUsage {
   /** Stops listening and all timers; sends nothing. */
   dispose(): void {
     this.#ended = true;
-    if (this.#reoffer?.timer !== undefined) this.#clock.clearTimeout(this.#reoffer.timer);
-    this.#reoffer = undefined;
+    this.#modification.dispose();
+    this.#reliable.dispose();
     this.#closeDialog?.();
     this.#closeDialog = undefined;
   }
@@ -273,6 +324,39 @@ export class InviteUsage {
     this.#client = this.#agent.request(invite, (event) => this.#onInviteEvent(event));
   }
 
+  /** No PRACK came: 5xx, as RFC 3262 3 wants it. */
+  #giveUpOnCaller(): void {
+    if (this.#finallyAnswered) return;
+    this.reject(504);
+    this.#emit(
+      this.#isAccepting
+        ? { type: "usage.unacknowledged" }
+        : { type: "usage.cancelled", reason: 'SIP;cause=504;text="No PRACK"' },
+    );
+  }
+
+  #accept(body: string): void {
+    if (this.#server === undefined || this.#finallyAnswered) return;
+    this.#finallyAnswered = true;
+    this.#reliable.dispose();
+    const response = this.#response(this.#invite, 200, body);
+    for (const [name, value] of this.#timer.accept(this.#invite)) {
+      response.headers.append(name, value);
+    }
+    this.#ensureDialog();
+    this.#dialog?.confirm();
+    this.#modification.settled(body, bodyOf(this.#invite));
+    this.#modification.expectAck(this.#invite.cseq.sequence);
+    this.#agent.respond(this.#server, response);
+  }
+
+  /** The callee's dialog, from the first response with a tag on. */
+  #ensureDialog(): void {
+    if (this.#dialog) return;
+    const dialog = Dialog.ofUas(this.#invite, this.localTag);
+    if (dialog.ok) this.#dialog = dialog.value;
+  }
+
   #onInviteEvent(event: ClientEvent): void {
     if (event.type === "failed") {
       if (this.#finallyAnswered) return;
@@ -281,43 +365,72 @@ export class InviteUsage {
       return this.#emit({ type: "usage.refused", status, reason: "No answer from the next hop" });
     }
     const { response } = event;
-    if (response.status < 200) {
-      if (response.status === 100 || this.#finallyAnswered) return;
-      this.#remoteTag = response.to.tag ?? this.#remoteTag;
-      const body = bodyOf(response);
-      return this.#emit({ type: "usage.provisional", status: response.status, body });
-    }
+    if (response.status < 200) return this.#onProvisional(response);
     if (response.status < 300) return this.#onAnswer(response);
     if (this.#finallyAnswered) return;
     if (this.#retryWithCredentials(response)) return;
+    if (response.status === 422 && this.#timer.raise(response)) return this.#retryLonger();
     this.#finallyAnswered = true;
     const why = response.headers.get("Reason");
     this.#emit({ type: "usage.refused", status: response.status, reason: response.reason, why });
+  }
+
+  #onProvisional(response: SipResponse): void {
+    if (response.status === 100 || this.#finallyAnswered) return;
+    const branch = this.#early.receive(this.#invite, response);
+    if (response.status === 199) return;
+    const rack = branch?.receiver.receive(response) ?? null;
+    if (branch && rack === undefined) return;
+    this.#remoteTag = response.to.tag ?? this.#remoteTag;
+    const body = bodyOf(response);
+    if (branch && rack !== null) this.#sendPrack(branch.dialog, rack);
+    // A browser takes one description: while several may answer it only rings (design, section 5).
+    const counts = this.#early.size <= 1 && this.#invite.body.length > 0;
+    const event = { type: "usage.provisional", status: response.status } as const;
+    this.#emit({ ...event, body: counts ? body : null });
+  }
+
+  #sendPrack(dialog: Dialog, rack: string): void {
+    this.#agent.request(dialog.request("PRACK", { headers: [["RAck", rack]] }), () => {});
   }
 
   #onAnswer(response: SipResponse): void {
     const tag = response.to.tag ?? "";
     if (this.#finallyAnswered) {
       // The same 2xx again asks for its ACK again; another fork's is turned away.
-      if (this.#dialog && tag === this.#remoteTag) {
-        return this.#agent.ack(this.#dialog.ack(this.#invite.cseq.sequence));
-      }
+      if (this.#dialog && tag === this.#remoteTag) return this.#ack(this.#dialog);
       return UserAgents.refuseLateAnswer(this.#agent, this.#invite, response);
     }
     this.#finallyAnswered = true;
-    const dialog = Dialog.ofUac(this.#invite, response);
-    if (!dialog.ok) {
-      return this.#emit({
-        type: "usage.refused",
-        status: 500,
-        reason: `Unusable answer: ${dialog.error}`,
-      });
+    const early = this.#early.confirm(response);
+    const made = early ? undefined : Dialog.ofUac(this.#invite, response);
+    const dialog = early ?? (made?.ok ? made.value : undefined);
+    if (!dialog) {
+      const why = made?.ok === false ? made.error : "no dialog";
+      return this.#emit({ type: "usage.refused", status: 500, reason: `Unusable answer: ${why}` });
     }
     if (this.#ended) return UserAgents.refuseLateAnswer(this.#agent, this.#invite, response);
-    this.#dialog = dialog.value;
+    this.#dialog = dialog;
     this.#remoteTag = tag;
-    this.#agent.ack(dialog.value.ack(this.#invite.cseq.sequence));
-    this.#emit({ type: "usage.answered", body: bodyOf(response) ?? "", remoteTag: tag });
+    this.#timer.answered(response);
+    this.#modification.learn(response);
+    const body = bodyOf(response) ?? "";
+    const offer = bodyOf(this.#invite);
+    if (offer === null) {
+      return this.#emit({ type: "usage.answered", body, remoteTag: tag, isOffer: true });
+    }
+    this.#modification.settled(offer, body);
+    this.#ackBody = null;
+    this.#ack(dialog);
+    this.#emit({ type: "usage.answered", body, remoteTag: tag });
+  }
+
+  /** The ACK to the 2xx of the INVITE, as often as the 2xx comes. */
+  #ack(dialog: Dialog): void {
+    const body = this.#ackBody;
+    if (body === undefined) return;
+    const options = body === null || body === "" ? {} : { body: sdpBody(body) };
+    this.#agent.ack(dialog.ack(this.#invite.cseq.sequence, options));
   }
 
   #retryWithCredentials(response: SipResponse): boolean {
@@ -330,25 +443,32 @@ export class InviteUsage {
     );
     if (!answer) return false;
     this.#triedCredentials = true;
+    this.#retry([answer.header]);
+    return true;
+  }
+
+  #retryLonger(): void {
+    this.#retry(this.#timer.requestHeaders());
+  }
+
+  #retry(headers: Iterable<readonly [string, string]>): void {
     const next = this.#invite.clone();
     next.headers.remove("Via");
     next.headers.set("CSeq", `${this.#invite.cseq.sequence + 1} INVITE`);
-    next.headers.set(...answer.header);
+    for (const [name, value] of headers) next.headers.set(name, value);
     this.#send(next);
-    return true;
   }
 
   #watch(id: ServerTransactionId): void {
     this.#agent.watch(id, (event) => {
       if (event.type === "cancelled") return this.#onCancelled(id, event.reason);
-      if (this.#unacknowledged === undefined || this.#ended) return;
-      this.#unacknowledged = undefined;
+      if (this.#ended || !this.#modification.ackFailed()) return;
       this.#emit({ type: "usage.unacknowledged" });
     });
   }
 
   #onCancelled(id: ServerTransactionId, reason: string | undefined): void {
-    if (id !== this.#server) return this.refuseReoffer(487);
+    if (id !== this.#server) return this.#modification.cancelled(id);
     if (this.#finallyAnswered) return;
     this.reject(487);
     this.#emit({ type: "usage.cancelled", reason: reason ?? null });
@@ -363,76 +483,66 @@ export class InviteUsage {
       case "BYE":
         return this.#onBye(id, request);
       case "INVITE":
-        return this.#onReoffer(id, request);
+        return this.#modification.receive(id, request);
+      case "UPDATE":
+        return this.#onUpdate(id, request);
+      case "PRACK": {
+        const status = this.#reliable.acknowledge(request) ? 200 : 481;
+        return this.#respond(id, request, status, null);
+      }
       case "OPTIONS":
-        return this.#respond(id, request, 200, null);
+        return this.#respond(id, request, 200, null, this.#agent.capabilities);
       default:
-        this.#respond(id, request, 405, null);
+        this.#onOptional(id, request);
     }
+  }
+
+  /** Before the call stands its session is not to be changed: nobody could say yes (RFC 3311 5.2). */
+  #onUpdate(id: ServerTransactionId, request: SipRequest): void {
+    const isEarly = this.#dialog?.state !== "confirmed" && request.body.length > 0;
+    if (isEarly) return this.#respond(id, request, 500, null, [["Retry-After", "5"]]);
+    this.#modification.receive(id, request);
+  }
+
+  #onOptional(id: ServerTransactionId, request: SipRequest): void {
+    const { info, refer, referProgress } = this.#hooks;
+    const answer = (status: number, headers: Iterable<readonly [string, string]> = []) =>
+      this.#respond(id, request, status, null, headers);
+    if (request.method === "INFO" && info) {
+      const content = { contentType: request.contentType ?? "", body: bodyOf(request) ?? "" };
+      return answer(info(content) ? 200 : 415);
+    }
+    if (request.method === "NOTIFY" && referProgress) {
+      const event = request.headers.get("Event")?.replace(/\s*;.*/s, "").toLowerCase();
+      if (event !== "refer") return answer(489, [["Allow-Events", "refer"]]);
+      answer(200);
+      const status = sipfragStatus(request);
+      return status === undefined ? undefined : referProgress(status);
+    }
+    if (request.method === "REFER" && refer && this.#dialog) {
+      const target = readReferTo(request);
+      if (!target.ok) return answer(400);
+      const [agent, dialog] = [this.#agent, this.#dialog];
+      return refer(
+        new IncomingRefer(target.value, { agent, dialog, refer: request, respond: answer }),
+      );
+    }
+    answer(405, [["Allow", allowOf(this.#hooks).join(", ")]]);
   }
 
   #onBye(id: ServerTransactionId, request: SipRequest): void {
     this.#respond(id, request, 200, null);
     if (this.#ended) return;
     this.#ended = true;
+    this.#modification.dispose();
     this.#emit({ type: "usage.bye", reason: request.headers.get("Reason") ?? null });
   }
 
-  /** RFC 3261 14.2: 491 while our own offer is out, 500 while the last one is unanswered. */
-  #onReoffer(id: ServerTransactionId, request: SipRequest): void {
-    if (this.#ended) return this.#respond(id, request, 481, null);
-    if (this.#reoffer) return this.#respond(id, request, 491, null);
-    if (this.#reofferServer || this.#unacknowledged !== undefined) {
-      return this.#respond(id, request, 500, null, { "Retry-After": "1" });
-    }
-    this.#reofferServer = { id, request };
-    this.#watch(id);
-    this.#dialog?.updateTarget(request);
-    this.#emit({ type: "usage.reoffered", body: decoder.decode(request.body) });
-  }
-
   #onAck(request: SipRequest): void {
-    if (request.cseq.sequence !== this.#unacknowledged) return;
-    this.#unacknowledged = undefined;
-    const isFirst = request.cseq.sequence === this.#invite.cseq.sequence;
-    if (isFirst && this.#server !== undefined) this.#emit({ type: "usage.acknowledged" });
-  }
-
-  #sendReoffer(): void {
-    const pending = this.#reoffer;
-    const dialog = this.#dialog;
-    if (!pending || !dialog || this.#ended) return;
-    const request = dialog.request("INVITE", {
-      contact: `<${this.#agent.contact}>`,
-      body: { contentType: SDP, bytes: encoder.encode(pending.body) },
-    });
-    pending.sequence = request.cseq.sequence;
-    this.#agent.request(request, (event) => this.#onReofferEvent(request.cseq.sequence, event));
-  }
-
-  #onReofferEvent(sequence: number, event: ClientEvent): void {
-    const pending = this.#reoffer;
-    const status = event.type === "failed" ? 408 : event.response.status;
-    if (status < 200) return;
-    if (event.type === "response" && status < 300) {
-      // Every repetition of the 2xx wants its ACK, also after the answer was taken.
-      if (this.#dialog) this.#agent.ack(this.#dialog.ack(sequence));
-      if (pending?.sequence !== sequence) return;
-      this.#reoffer = undefined;
-      this.#dialog?.updateTarget(event.response);
-      return this.#emit({ type: "usage.reanswered", body: bodyOf(event.response) ?? "" });
-    }
-    if (pending?.sequence !== sequence) return;
-    if (status === 491 && pending.refused491++ < 3 && !this.#ended) {
-      // RFC 3261 14.1: the owner of the Call-ID waits longer.
-      const [from, span] = this.#server === undefined ? [2100, 1900] : [0, 2000];
-      const chance = parseInt(this.#agent.token(16), 16) / 0xffff;
-      const wait = from + Math.round(chance * span / 10) * 10;
-      pending.timer = this.#clock.setTimeout(() => this.#sendReoffer(), wait);
-      return;
-    }
-    this.#reoffer = undefined;
-    this.#emit({ type: "usage.reofferRefused", status });
+    if (!this.#modification.receiveAck(request) || this.#server === undefined) return;
+    if (request.cseq.sequence !== this.#invite.cseq.sequence) return;
+    const body = this.#invite.body.length === 0 ? bodyOf(request) : null;
+    this.#emit({ type: "usage.acknowledged", ...(body === null ? {} : { body }) });
   }
 
   #response(request: SipRequest, status: number, body: string | null): SipResponse {
@@ -440,10 +550,16 @@ export class InviteUsage {
       toTag: this.localTag,
       recordRoute: status < 300,
     });
-    if (status > 100 && status < 300) response.headers.set("Contact", `<${this.#agent.contact}>`);
+    if (status > 100 && status < 300) {
+      response.headers.set("Contact", `<${this.#agent.contact}>`);
+      if (request.method === "INVITE" || request.method === "UPDATE") {
+        response.headers.set("Allow", allowOf(this.#hooks).join(", "));
+        response.headers.set("Supported", this.#agent.extensions);
+      }
+    }
     if (body !== null) {
       response.headers.set("Content-Type", SDP);
-      response.body = encoder.encode(body);
+      response.body = sdpBody(body).bytes;
     }
     return response;
   }
@@ -453,12 +569,22 @@ export class InviteUsage {
     request: SipRequest,
     status: number,
     body: string | null,
-    headers: Readonly<Record<string, string>> = {},
+    headers: Iterable<readonly [string, string]> = [],
   ): void {
     const response = this.#response(request, status, body);
-    for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
+    for (const [name, value] of headers) response.headers.set(name, value);
     this.#agent.respond(id, response);
   }
+}
+
+/** What this call takes. */
+function allowOf({ info, refer, referProgress }: UsageHooks = {}): string[] {
+  return [
+    ...ALLOW,
+    ...(info ? ["INFO"] : []),
+    ...(refer ? ["REFER"] : []),
+    ...(referProgress ? ["NOTIFY"] : []),
+  ];
 }
 
 function nameAddr(identity: Identity): string {
@@ -467,8 +593,4 @@ function nameAddr(identity: Identity): string {
   return displayName === null || !parsed.ok
     ? `<${uri}>`
     : NameAddr.of({ displayName, uri: parsed.value.uri }).toString();
-}
-
-function bodyOf(message: SipRequest | SipResponse): string | null {
-  return message.body.length === 0 ? null : decoder.decode(message.body);
 }

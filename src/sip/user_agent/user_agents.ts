@@ -19,6 +19,9 @@ import {
   type StackInput,
   type StackOutput,
 } from "../stack.ts";
+import { inspect, type Inspection } from "./inspect.ts";
+import { readReplaces, type Replaces } from "./refer.ts";
+import { RELIABLE } from "./reliable.ts";
 
 /** What becomes of a request that a user agent sent. */
 export type ClientEvent =
@@ -53,6 +56,10 @@ export interface UserAgent {
   readonly flow: Flow;
   /** Contact URI, unique to this user agent. */
   readonly contact: string;
+  /** Value of Supported. */
+  readonly extensions: string;
+  /** What OPTIONS and refreshes say: Allow, Supported, Accept (RFC 3261 11.2). */
+  readonly capabilities: readonly (readonly [string, string])[];
   request(request: SipRequest, listener: (event: ClientEvent) => void): ClientTransaction;
   ack(request: SipRequest): void;
   respond(id: ServerTransactionId, response: SipResponse): void;
@@ -79,6 +86,14 @@ export interface UserAgentsOptions {
   readonly send: (flow: Flow, bytes: Uint8Array, message: SipMessage) => void;
 }
 
+/** Requests outside dialogs that an agent takes beside INVITE and OPTIONS. */
+export interface AgentHooks {
+  /** An INVITE in place of a dialog of this agent (RFC 3891); it wants a `watch` at once. */
+  replace?(invite: IncomingInvite, replaced: Replaces): void;
+  /** The status to answer; methods that are absent get 405. */
+  readonly requests?: Readonly<Record<string, (request: SipRequest) => number>>;
+}
+
 interface PendingClient {
   readonly agent: AgentState;
   readonly request: SipRequest;
@@ -88,6 +103,8 @@ interface PendingClient {
 interface AgentState {
   readonly agent: UserAgent;
   readonly onInvite: (invite: IncomingInvite) => void;
+  readonly hooks: AgentHooks;
+  readonly inspection: Inspection;
   open: boolean;
 }
 
@@ -106,6 +123,9 @@ export class UserAgents {
   readonly #clients = new Map<ClientTransactionId, PendingClient>();
   readonly #servers = new Map<ServerTransactionId, (event: ServerEvent) => void>();
   readonly #dialogs = new Map<string, (request: DialogRequest) => void>();
+  /** INVITEs that are being answered, by agent, Call-ID, From tag and CSeq (8.2.2.2). */
+  readonly #merging = new Map<string, ServerTransactionId>();
+  readonly #mergeKeys = new Map<ServerTransactionId, string>();
   #serial = 0;
 
   constructor(options: UserAgentsOptions) {
@@ -131,12 +151,24 @@ export class UserAgents {
   }
 
   /** Opens a user agent on a flow of its own. */
-  open(flow: Flow, onInvite: (invite: IncomingInvite) => void): UserAgent {
+  open(
+    flow: Flow,
+    onInvite: (invite: IncomingInvite) => void,
+    hooks: AgentHooks = {},
+  ): UserAgent {
+    const extensions = [RELIABLE, "timer", ...(hooks.replace ? ["replaces"] : [])];
+    const methods = [...ALLOW, ...Object.keys(hooks.requests ?? {})];
     const user = randomHex(this.#options.entropy, CONTACT_USER_BITS);
     const contact = `sip:${user}@${this.#options.sentBy};transport=tcp`;
     const agent: UserAgent = {
       flow,
       contact,
+      extensions: extensions.join(", "),
+      capabilities: [
+        ["Allow", methods.join(", ")],
+        ["Supported", extensions.join(", ")],
+        ["Accept", "application/sdp"],
+      ],
       request: (request, listener) => this.#request(state, request, listener),
       ack: (request) => this.#driver.feed({ type: "ack", request, flow }),
       respond: (id, response) => this.#driver.feed({ type: "respond", id, response }),
@@ -144,7 +176,8 @@ export class UserAgents {
       openDialog: (callId, localTag, listener) => this.#openDialog(callId, localTag, listener),
       token: (bits) => randomHex(this.#options.entropy, bits),
     };
-    const state: AgentState = { agent, onInvite, open: true };
+    const inspection = { methods, extensions: new Set(extensions) };
+    const state: AgentState = { agent, onInvite, hooks, inspection, open: true };
     this.#agents.set(flow.id, state);
     this.#byContactUser.set(user, state);
     return agent;
@@ -224,6 +257,7 @@ export class UserAgents {
       case "terminated":
         this.#clients.delete(output.id as ClientTransactionId);
         this.#servers.delete(output.id as ServerTransactionId);
+        this.#unmerge(output.id as ServerTransactionId);
         return;
       case "malformed":
         this.#options.log.warn("dropped a malformed SIP message", { flow: output.flow });
@@ -249,9 +283,41 @@ export class UserAgents {
     const state = this.#agentOf(request);
     if (!state?.open) return this.#answer(id, request, 480);
     if (state.agent.flow.id !== flow.id) return this.#answer(id, request, 404);
-    if (request.method === "INVITE") return state.onInvite({ id, request });
-    if (request.method === "OPTIONS") return this.#answer(id, request, 200);
-    this.#answer(id, request, 405);
+    const fault = inspect(request, state.inspection);
+    if (fault) return this.#answer(id, request, fault.status, fault.headers);
+    if (request.method === "INVITE") return this.#onInvite(state, id, request);
+    if (request.method === "OPTIONS") {
+      return this.#answer(id, request, 200, state.agent.capabilities);
+    }
+    const take = state.hooks.requests?.[request.method];
+    // PRACK, UPDATE and BYE have no meaning outside a dialog.
+    this.#answer(id, request, take ? take(request) : 481);
+  }
+
+  #onInvite(state: AgentState, id: ServerTransactionId, request: SipRequest): void {
+    const { callId, from, cseq } = request;
+    // Two windows of one name each get their own copy: merged is what reaches one of them twice.
+    const key = [state.agent.flow.id, callId, from.tag ?? "", cseq.sequence].join("\n");
+    if (this.#merging.has(key)) return this.#answer(id, request, 482);
+    this.#merging.set(key, id);
+    this.#mergeKeys.set(id, key);
+    const replaces = readReplaces(request);
+    if (!replaces.ok) return this.#answer(id, request, 400);
+    if (replaces.value === null) return state.onInvite({ id, request });
+    const { localTag } = replaces.value;
+    const isKnown = this.#dialogs.has(dialogKey(replaces.value.callId, localTag));
+    const replace = state.hooks.replace;
+    // Who does not know the extension takes it for a new call (RFC 3891 4).
+    if (!replace) return state.onInvite({ id, request });
+    if (!isKnown) return this.#answer(id, request, 481);
+    replace({ id, request }, replaces.value);
+  }
+
+  #unmerge(id: ServerTransactionId): void {
+    const key = this.#mergeKeys.get(id);
+    if (key === undefined) return;
+    this.#mergeKeys.delete(id);
+    this.#merging.delete(key);
   }
 
   #agentOf(request: SipRequest): AgentState | undefined {
@@ -259,11 +325,16 @@ export class UserAgents {
     return uri.ok ? this.#byContactUser.get(uri.value.user ?? "") : undefined;
   }
 
-  #answer(id: ServerTransactionId, request: SipRequest, status: number): void {
+  #answer(
+    id: ServerTransactionId,
+    request: SipRequest,
+    status: number,
+    headers: Iterable<readonly [string, string]> = [],
+  ): void {
     const response = createResponse(request, status, undefined, {
       toTag: randomHex(this.#options.entropy, 64),
+      headers,
     });
-    response.headers.set("Allow", ALLOW);
     this.#driver.feed({ type: "respond", id, response });
   }
 
