@@ -1,7 +1,7 @@
 import { createActor } from "xstate";
 import type { Clock } from "../core/clock.ts";
 import { type Entropy, uuid } from "../core/entropy.ts";
-import type { CallId, SessionId } from "../core/ids.ts";
+import type { CallId, EndpointToken, SessionId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { type Termination, termination } from "../core/termination.ts";
 import type { MediaPort } from "../rtp/media_port.ts";
@@ -180,6 +180,13 @@ export class Calls {
   endOfSession(session: SessionId, reason: Termination): void {
     for (const record of [...this.ofSession(session)]) {
       record.actor.send({ type: "terminate", termination: reason });
+    }
+  }
+
+  /** Asks the browser behind this endpoint for a key frame; strangers to us are passed over. */
+  requestKeyFrame(endpoint: EndpointToken): void {
+    for (const { resources } of this.#live.values()) {
+      if (resources.endpoint?.token === endpoint) return resources.endpoint.requestKeyFrame();
     }
   }
 

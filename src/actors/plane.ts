@@ -8,10 +8,14 @@ import { Commands } from "./commands.ts";
 import type { ControlPlane } from "./control_plane.ts";
 import type { FlowId } from "../core/ids.ts";
 import type { WireInput } from "../sip/stack_io.ts";
+import type { RtpMediaPort } from "../rtp/rtp_media_port.ts";
+import type { Flow } from "../sip/flow.ts";
+import type { SipRequest } from "../sip/message/mod.ts";
 import type { WirePort } from "../sip/wire.ts";
 import { EventBus } from "./event_bus.ts";
 import { HousePolicy } from "./house_policy.ts";
 import { Queries } from "./queries.ts";
+import { defaultSettings, type EdgeEffect, type WireSettings } from "./edge/contract.ts";
 import type { SessionOptions } from "./session.ts";
 import { SessionDirectory } from "./sessions.ts";
 import { type Hop, type HopMessage, memoryHop, SipService } from "./sip_service.ts";
@@ -41,6 +45,10 @@ export interface PlanePorts {
   readonly hop?: Hop;
   /** The network; absent: only our own clients are served. */
   readonly wire?: WirePort;
+  /** Media of SIP legs; absent: descriptions of wire sides pass as they are. */
+  readonly rtp?: RtpMediaPort;
+  /** How media goes to a wire side; absent: by its transport alone. */
+  readonly wireSettings?: (flow: Flow, invite: SipRequest) => WireSettings;
   /** Sees every SIP message between user agents and proxy. */
   readonly observe?: (sent: HopMessage) => void;
   /** A test's hook: told of every state that any machine enters. */
@@ -74,6 +82,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     hosts: new Set(hosts.map((host) => host.toLowerCase())),
     accounts,
   });
+  let onEffect: (effect: EdgeEffect) => void = () => {};
   const sip = new SipService({
     clock,
     entropy,
@@ -82,6 +91,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     sentBy,
     hop: ports.hop ?? memoryHop(clock),
     ...(ports.wire ? { wire: ports.wire } : {}),
+    ...edgeOf(ports, (effect) => onEffect(effect)),
     ...(ports.observe ? { observe: ports.observe } : {}),
   });
   const isOurs = (host: string) => policy.isOurs(host);
@@ -106,7 +116,17 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     ...trace,
   });
   sessions.bind(calls);
+  onEffect = (effect) => {
+    if (effect.type === "key-frame-request") calls.requestKeyFrame(effect.endpoint);
+    else log.debug(`edge: ${effect.type}`, { callId: effect.dialog.callId });
+  };
   return { bus, sip, sessions, calls };
+}
+
+function edgeOf(ports: PlanePorts, onEffect: (effect: EdgeEffect) => void) {
+  const { rtp, media: webrtc, wireSettings: settings = defaultSettings, trace } = ports;
+  if (!rtp) return {};
+  return { edge: { rtp, webrtc, settings, onEffect, ...(trace ? { trace } : {}) } };
 }
 
 export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {

@@ -12,6 +12,8 @@ import type { Flow } from "../sip/stack.ts";
 import type { WireInput } from "../sip/stack_io.ts";
 import type { WirePort } from "../sip/wire.ts";
 import { type IncomingInvite, type UserAgent, UserAgents } from "../sip/user_agent/user_agents.ts";
+import type { EdgeEffect, EdgePorts } from "./edge/contract.ts";
+import { Edge } from "./edge/edge.ts";
 import { HousePolicy, type Speaker } from "./house_policy.ts";
 
 /**
@@ -39,7 +41,12 @@ export interface SipServiceOptions {
   readonly hop: Hop;
   /** The network; absent: nobody but our own user agents is served. */
   readonly wire?: WirePort;
-  /** Sees every message as it is sent over the hop or put on the wire, in true order. */
+  /** Media of wire sides; absent: descriptions pass as they are. */
+  readonly edge?: Pick<EdgePorts, "rtp" | "webrtc" | "settings"> & {
+    readonly onEffect: (effect: EdgeEffect) => void;
+    readonly trace?: (machine: string, state: string) => void;
+  };
+  /** Sees every message as it is sent over the hop or to the wire, in true order. */
   readonly observe?: (sent: HopMessage) => void;
 }
 
@@ -67,6 +74,7 @@ export class SipService {
   readonly #proxyDriver: Driver<ProxyInput, ProxyOutput>;
   readonly #open = new Map<FlowId, SessionId>();
   readonly #malformed: RareLog;
+  readonly #edge: Edge | undefined;
 
   constructor(options: SipServiceOptions) {
     const { clock, entropy, log, sentBy, policy } = options;
@@ -76,6 +84,7 @@ export class SipService {
     });
     this.#proxy = new ProxyCore({ entropy, sentBy, policy });
     this.#proxyDriver = new Driver(this.#proxy, clock, (output) => this.#onProxyOutput(output));
+    this.#edge = this.#openEdge();
     this.#agents = new UserAgents({
       clock,
       entropy,
@@ -116,12 +125,20 @@ export class SipService {
 
   /** What came in from the network. */
   receiveWire(input: WireInput): void {
+    if (this.#edge && input.type !== "flow-closed") return this.#edge.incoming(input);
+    // What is under way on a flow that is gone still ends in order at the proxy.
     this.#proxyDriver.feed(input);
+    if (input.type === "flow-closed") this.#edge?.flowClosed(input.flow);
+  }
+
+  /** Dialogs that cross a wire; undefined where media is not ours. */
+  get edge(): Edge | undefined {
+    return this.#edge;
   }
 
   /** Whether a binding or a contact is behind this flow, so that it may be quiet for long. */
   isFlowUsed(flow: FlowId): boolean {
-    return this.#proxy.isFlowUsed(flow);
+    return this.#proxy.isFlowUsed(flow) || this.#edge?.isFlowUsed(flow) === true;
   }
 
   get location(): Location {
@@ -143,12 +160,35 @@ export class SipService {
       proxyTransactions: this.#proxy.transactionCount,
       proxyContexts: this.#proxy.contextCount,
       bindings: this.#proxy.bindingCount,
+      ...this.#edge?.counts,
     };
   }
 
   stop(): void {
+    this.#edge?.stop();
     this.#agents.stop();
     this.#proxyDriver.close();
+  }
+
+  #openEdge(): Edge | undefined {
+    const { clock, entropy, log, policy, wire, edge } = this.#options;
+    if (!edge) return undefined;
+    return new Edge({
+      ...edge,
+      clock,
+      entropy,
+      log,
+      toElement: (input) => this.#proxyDriver.feed(input),
+      toWire: (flow, bytes) => wire?.send(flow, bytes),
+      isChallenged: (flow, invite) =>
+        !invite.headers.has("Proxy-Authorization") && !invite.headers.has("Authorization") &&
+        policy.authorize(invite, flow, null).kind === "challenge",
+    });
+  }
+
+  #toWire({ flow, message, bytes }: Extract<ProxyOutput, { type: "send" }>): void {
+    if (this.#edge) this.#edge.outgoing(flow, message, bytes);
+    else this.#options.wire?.send(flow, bytes);
   }
 
   #carry(flow: Flow, deliver: () => void): void {
@@ -183,7 +223,7 @@ export class SipService {
     switch (output.type) {
       case "send":
         this.#options.observe?.({ flow: output.flow, sender: "proxy", message: output.message });
-        if (!isHop(output.flow)) return this.#options.wire?.send(output.flow, output.bytes);
+        if (!isHop(output.flow)) return this.#toWire(output);
         return this.#carry(output.flow, () => this.#agents.receive(output.flow, output.bytes));
       case "resolve":
       case "connect":
