@@ -94,6 +94,13 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
     return this.#table.size;
   }
 
+  /** Whether a response answers a request that was sent here and is under way. */
+  expects(response: SipResponse): boolean {
+    const { branch } = response.topVia;
+    return branch !== undefined &&
+      this.#table.clientByKey(clientKey(branch, response.cseq.method)) !== undefined;
+  }
+
   handle(input: StackInput, now: Instant): void {
     this.#now = now;
     switch (input.type) {

@@ -50,6 +50,7 @@ export interface InboundInvite extends UsageOptions {
 }
 
 const TAG_BITS = 64;
+const NO_ANSWER = "No answer from the next hop";
 
 /**
  * One INVITE usage of a user agent core (RFC 3261 13, 14, 15): the mechanics of INVITE, ACK, CANCEL,
@@ -362,7 +363,7 @@ export class InviteUsage {
       if (this.#finallyAnswered) return;
       this.#finallyAnswered = true;
       const status = event.reason === "timeout" ? 408 : 503;
-      return this.#emit({ type: "usage.refused", status, reason: "No answer from the next hop" });
+      return this.#emit({ type: "usage.refused", status, reason: event.text ?? NO_ANSWER });
     }
     const { response } = event;
     if (response.status < 200) return this.#onProvisional(response);

@@ -63,8 +63,9 @@ export class RegisterUsage {
     agent.request(request, (event) => {
       if (this.#disposed) return;
       if (event.type === "failed") {
-        const reason = "No answer from the registrar";
-        return this.#emit({ type: "register.refused", status: 408, reason, authentication: false });
+        const reason = event.text ?? "No answer from the registrar";
+        const status = event.reason === "timeout" ? 408 : 503;
+        return this.#emit({ type: "register.refused", status, reason, authentication: false });
       }
       if (event.response.status >= 200) {
         this.#onFinal(request, event.response, expires, attempts);

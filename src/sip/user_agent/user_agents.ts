@@ -5,6 +5,7 @@ import type { Log } from "../../core/log.ts";
 import { Driver } from "../../core/sans_io.ts";
 import {
   createResponse,
+  escapeUser,
   type SipMessage,
   type SipRequest,
   type SipResponse,
@@ -19,6 +20,7 @@ import {
   type StackInput,
   type StackOutput,
 } from "../stack.ts";
+import type { Way } from "./outside_way.ts";
 import { inspect, type Inspection } from "./inspect.ts";
 import { readReplaces, type Replaces } from "./refer.ts";
 import { RELIABLE } from "./reliable.ts";
@@ -26,7 +28,12 @@ import { RELIABLE } from "./reliable.ts";
 /** What becomes of a request that a user agent sent. */
 export type ClientEvent =
   | { readonly type: "response"; readonly response: SipResponse }
-  | { readonly type: "failed"; readonly reason: "timeout" | "transport" };
+  | {
+    readonly type: "failed";
+    readonly reason: "timeout" | "transport";
+    /** A sentence, where more is known than that nobody answered. */
+    readonly text?: string;
+  };
 
 /** What may befall a request before it is through. */
 export type ServerEvent =
@@ -82,6 +89,8 @@ export interface UserAgentsOptions {
   /** Host and port of Contact and Via; a listener's, so that nobody sees the hop. */
   readonly sentBy: string;
   readonly maxTransactions?: number;
+  /** User-Agent of requests, Server of responses; absent: neither. */
+  readonly product?: string;
   /** To the next hop. */
   readonly send: (flow: Flow, bytes: Uint8Array, message: SipMessage) => void;
 }
@@ -100,8 +109,22 @@ interface PendingClient {
   readonly listener: (event: ClientEvent) => void;
 }
 
+/** A user agent of a server of others. */
+export interface OutsideAgent {
+  /** Stands for the agent; no message passes it. */
+  readonly flow: Flow;
+  readonly way: Way;
+  /** User part of Contact; absent: random, so that no two agents have the same. */
+  readonly contactUser?: string;
+  /** Absent: an INVITE for this Contact is not the agent's. */
+  readonly onInvite?: (invite: IncomingInvite) => void;
+  readonly hooks?: AgentHooks;
+}
+
 interface AgentState {
   readonly agent: UserAgent;
+  /** How its requests leave; null: over its flow. */
+  readonly way: Way | null;
   readonly onInvite: (invite: IncomingInvite) => void;
   readonly hooks: AgentHooks;
   readonly inspection: Inspection;
@@ -120,6 +143,8 @@ export class UserAgents {
   readonly #stack: SipStack;
   readonly #agents = new Map<FlowId, AgentState>();
   readonly #byContactUser = new Map<string, AgentState>();
+  /** Agents of other servers; several of one name may be at one server, the newest is called. */
+  readonly #outside = new Map<string, Set<AgentState>>();
   readonly #clients = new Map<ClientTransactionId, PendingClient>();
   readonly #servers = new Map<ServerTransactionId, (event: ServerEvent) => void>();
   readonly #dialogs = new Map<string, (request: DialogRequest) => void>();
@@ -156,10 +181,36 @@ export class UserAgents {
     onInvite: (invite: IncomingInvite) => void,
     hooks: AgentHooks = {},
   ): UserAgent {
-    const extensions = [RELIABLE, "timer", ...(hooks.replace ? ["replaces"] : [])];
-    const methods = [...ALLOW, ...Object.keys(hooks.requests ?? {})];
     const user = randomHex(this.#options.entropy, CONTACT_USER_BITS);
     const contact = `sip:${user}@${this.#options.sentBy};transport=tcp`;
+    const state = this.#add({ flow, way: null, contact, onInvite, hooks });
+    this.#byContactUser.set(user, state);
+    return state.agent;
+  }
+
+  /** Opens a user agent of a server of others, on whatever flows lead there. */
+  openOutside({ flow, way, contactUser, onInvite, hooks = {} }: OutsideAgent): UserAgent {
+    const user = contactUser ?? randomHex(this.#options.entropy, CONTACT_USER_BITS);
+    const contact = `sip:${escapeUser(user)}@${this.#options.sentBy}`;
+    const take = onInvite ?? (({ id, request }) => this.#answer(id, request, 404));
+    const state = this.#add({ flow, way, contact, onInvite: take, hooks });
+    if (onInvite) {
+      const same = this.#outside.get(user);
+      if (same) same.add(state);
+      else this.#outside.set(user, new Set([state]));
+    }
+    return state.agent;
+  }
+
+  #add(
+    parts: Omit<AgentState, "agent" | "inspection" | "open"> & {
+      readonly flow: Flow;
+      readonly contact: string;
+    },
+  ): AgentState {
+    const { flow, contact, way, onInvite, hooks } = parts;
+    const extensions = [RELIABLE, "timer", ...(hooks.replace ? ["replaces"] : [])];
+    const methods = [...ALLOW, ...Object.keys(hooks.requests ?? {})];
     const agent: UserAgent = {
       flow,
       contact,
@@ -170,17 +221,16 @@ export class UserAgents {
         ["Accept", "application/sdp"],
       ],
       request: (request, listener) => this.#request(state, request, listener),
-      ack: (request) => this.#driver.feed({ type: "ack", request, flow }),
-      respond: (id, response) => this.#driver.feed({ type: "respond", id, response }),
+      ack: (request) => this.#ack(state, request),
+      respond: (id, response) => this.#respond(id, response),
       watch: (id, listener) => void this.#servers.set(id, listener),
       openDialog: (callId, localTag, listener) => this.#openDialog(callId, localTag, listener),
       token: (bits) => randomHex(this.#options.entropy, bits),
     };
     const inspection = { methods, extensions: new Set(extensions) };
-    const state: AgentState = { agent, onInvite, hooks, inspection, open: true };
+    const state: AgentState = { agent, way, onInvite, hooks, inspection, open: true };
     this.#agents.set(flow.id, state);
-    this.#byContactUser.set(user, state);
-    return agent;
+    return state;
   }
 
   /** Closes a user agent and its flow: what is still under way on it fails. */
@@ -192,12 +242,31 @@ export class UserAgents {
     for (const [user, other] of this.#byContactUser) {
       if (other === state) this.#byContactUser.delete(user);
     }
+    for (const [user, same] of this.#outside) {
+      if (same.delete(state) && same.size === 0) this.#outside.delete(user);
+    }
     this.#driver.feed({ type: "flow-closed", flow: agent.flow.id });
+  }
+
+  /** Whether what came in on a flow of the network is for an agent of another server. */
+  claims(flow: Flow, message: SipMessage): boolean {
+    if (message.kind === "response") return this.#stack.expects(message);
+    return this.#outsideAgent(flow, message) !== undefined;
+  }
+
+  /** A flow of the network is gone: what is under way on it fails. */
+  flowClosed(flow: FlowId): void {
+    this.#driver.feed({ type: "flow-closed", flow });
   }
 
   /** Bytes from the next hop. */
   receive(flow: Flow, bytes: Uint8Array): void {
     this.#driver.feed({ type: "receive", flow, bytes });
+  }
+
+  /** What came in from the network and is ours (`claims`). */
+  receiveWire(input: Extract<StackInput, { type: "receive" | "receive-framed" }>): void {
+    this.#driver.feed(input);
   }
 
   /** Stops all timers; for the end of the process. */
@@ -211,14 +280,68 @@ export class UserAgents {
     listener: (event: ClientEvent) => void,
   ): ClientTransaction {
     const id = `c${++this.#serial}` as ClientTransactionId;
+    const { product } = this.#options;
+    if (product !== undefined) request.headers.set("User-Agent", product);
+    if (agent.way) return this.#requestOutside(agent, agent.way, id, request, listener);
     this.#clients.set(id, { agent, request, listener });
     this.#driver.feed({ type: "request", id, request, flow: agent.agent.flow });
+    return { cancel: (reason) => this.#cancel(id, reason) };
+  }
+
+  #requestOutside(
+    agent: AgentState,
+    way: Way,
+    id: ClientTransactionId,
+    request: SipRequest,
+    listener: (event: ClientEvent) => void,
+  ): ClientTransaction {
+    let cancelled = false;
+    way.connect(request, (connected) =>
+      this.#guard("failure", () => {
+        if (!connected.ok || cancelled || !agent.open) {
+          const text = connected.ok ? "It was cancelled before it was sent" : connected.error;
+          return listener({ type: "failed", reason: "transport", text });
+        }
+        const flow = connected.value;
+        const hear = (event: ClientEvent) => {
+          const isGone = event.type === "failed" || event.response.status === 503;
+          if (isGone) way.avoid(flow);
+          if (event.type === "failed" && event.text === undefined) {
+            const text = event.reason === "timeout"
+              ? `${way.remote} does not answer`
+              : `The connection to ${way.remote} broke`;
+            return listener({ ...event, text });
+          }
+          listener(event);
+        };
+        this.#clients.set(id, { agent, request, listener: hear });
+        this.#driver.feed({ type: "request", id, request, flow });
+      }));
     return {
-      cancel: (reason) =>
-        this.#driver.feed(
-          reason === undefined ? { type: "cancel", id } : { type: "cancel", id, reason },
-        ),
+      cancel: (reason) => {
+        cancelled = true;
+        this.#cancel(id, reason);
+      },
     };
+  }
+
+  #cancel(id: ClientTransactionId, reason: string | undefined): void {
+    this.#driver.feed(
+      reason === undefined ? { type: "cancel", id } : { type: "cancel", id, reason },
+    );
+  }
+
+  #ack({ agent, way }: AgentState, request: SipRequest): void {
+    if (!way) return this.#driver.feed({ type: "ack", request, flow: agent.flow });
+    way.connect(request, (connected) => {
+      if (connected.ok) this.#driver.feed({ type: "ack", request, flow: connected.value });
+    });
+  }
+
+  #respond(id: ServerTransactionId, response: SipResponse): void {
+    const { product } = this.#options;
+    if (product !== undefined) response.headers.set("Server", product);
+    this.#driver.feed({ type: "respond", id, response });
   }
 
   #openDialog(
@@ -280,9 +403,9 @@ export class UserAgents {
       if (listener) return listener({ type: "request", id, request });
       return this.#answer(id, request, 481);
     }
-    const state = this.#agentOf(request);
+    const state = this.#agentOf(flow, request);
     if (!state?.open) return this.#answer(id, request, 480);
-    if (state.agent.flow.id !== flow.id) return this.#answer(id, request, 404);
+    if (!state.way && state.agent.flow.id !== flow.id) return this.#answer(id, request, 404);
     const fault = inspect(request, state.inspection);
     if (fault) return this.#answer(id, request, fault.status, fault.headers);
     if (request.method === "INVITE") return this.#onInvite(state, id, request);
@@ -320,9 +443,18 @@ export class UserAgents {
     this.#merging.delete(key);
   }
 
-  #agentOf(request: SipRequest): AgentState | undefined {
+  #agentOf(flow: Flow, request: SipRequest): AgentState | undefined {
     const uri = request.requestUri;
-    return uri.ok ? this.#byContactUser.get(uri.value.user ?? "") : undefined;
+    return this.#outsideAgent(flow, request) ??
+      (uri.ok ? this.#byContactUser.get(uri.value.user ?? "") : undefined);
+  }
+
+  /** By Contact, and only for the server that the agent belongs to. */
+  #outsideAgent(flow: Flow, request: SipRequest): AgentState | undefined {
+    if (this.#outside.size === 0) return undefined;
+    const uri = request.requestUri;
+    const found = uri.ok ? this.#outside.get(uri.value.user ?? "") : undefined;
+    return found && [...found].findLast(({ way }) => way?.leadsTo(flow));
   }
 
   #answer(
@@ -335,7 +467,7 @@ export class UserAgents {
       toTag: randomHex(this.#options.entropy, 64),
       headers,
     });
-    this.#driver.feed({ type: "respond", id, response });
+    this.#respond(id, response);
   }
 
   #onAck(request: SipRequest): void {
