@@ -2,19 +2,19 @@ import type { Clock } from "../core/clock.ts";
 import type { Entropy } from "../core/entropy.ts";
 import type { FlowId, SessionId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
-import { err, type Result } from "../core/result.ts";
+import { err } from "../core/result.ts";
 import { Driver } from "../core/sans_io.ts";
-import type { Target } from "../sip/resolve/target.ts";
 import { ProxyCore, type ProxyInput, type ProxyOutput } from "../sip/proxy/proxy.ts";
-import type { SipMessage } from "../sip/message/mod.ts";
+import { parseMessage, type SipMessage } from "../sip/message/mod.ts";
 import type { Binding, Location } from "../sip/registrar/location.ts";
 import type { Flow } from "../sip/stack.ts";
 import type { WireInput } from "../sip/stack_io.ts";
 import type { WirePort } from "../sip/wire.ts";
 import { type IncomingInvite, type UserAgent, UserAgents } from "../sip/user_agent/user_agents.ts";
-import type { EdgeEffect, EdgePorts } from "./edge/contract.ts";
+import type { EdgeEffect, EdgePorts, ElementInput } from "./edge/contract.ts";
 import { Edge } from "./edge/edge.ts";
 import { HousePolicy, type Speaker } from "./house_policy.ts";
+import { OutsideAgents, type OutsideOptions } from "./outside_agents.ts";
 
 /**
  * What carries serialised messages between our user agents and our proxy. In production nothing is
@@ -38,6 +38,8 @@ export interface SipServiceOptions {
   readonly policy: HousePolicy;
   /** `host:port` in Via, Contact and Record-Route. */
   readonly sentBy: string;
+  /** User-Agent and Server header; absent: none. */
+  readonly product?: string;
   readonly hop: Hop;
   /** The network; absent: nobody but our own user agents is served. */
   readonly wire?: WirePort;
@@ -70,6 +72,7 @@ export interface RegisteredBinding {
 export class SipService {
   readonly #options: SipServiceOptions;
   readonly #agents: UserAgents;
+  readonly #outside: OutsideAgents;
   readonly #proxy: ProxyCore;
   readonly #proxyDriver: Driver<ProxyInput, ProxyOutput>;
   readonly #open = new Map<FlowId, SessionId>();
@@ -78,11 +81,12 @@ export class SipService {
 
   constructor(options: SipServiceOptions) {
     const { clock, entropy, log, sentBy, policy } = options;
+    const product = options.product === undefined ? {} : { product: options.product };
     this.#options = options;
     this.#malformed = new RareLog(clock, (fields) => {
       log.warn("dropped a malformed SIP message", fields);
     });
-    this.#proxy = new ProxyCore({ entropy, sentBy, policy });
+    this.#proxy = new ProxyCore({ entropy, sentBy, policy, ...product });
     this.#proxyDriver = new Driver(this.#proxy, clock, (output) => this.#onProxyOutput(output));
     this.#edge = this.#openEdge();
     this.#agents = new UserAgents({
@@ -90,11 +94,19 @@ export class SipService {
       entropy,
       log,
       sentBy,
+      ...product,
       send: (flow, bytes, message) => {
         options.observe?.({ flow, sender: "agent", message });
+        if (!isHop(flow)) return this.#toWire({ flow, bytes, message });
         this.#carry(flow, () => this.#proxyDriver.feed({ type: "receive", flow, bytes }));
       },
     });
+    this.#outside = new OutsideAgents(this.#agents, options.wire ?? noNetwork(clock));
+  }
+
+  /** A user agent that is a client of another server. */
+  openOutside(options: OutsideOptions): UserAgent {
+    return this.#outside.open(options);
   }
 
   /** A user agent for a session, on a flow of its own. */
@@ -114,9 +126,15 @@ export class SipService {
     return this.#agents.open(flow, onInvite);
   }
 
+  /** Whether this is the server that an agent of `openOutside` belongs to. */
+  isServerOf(agent: UserAgent, flow: Flow): boolean {
+    return this.#outside.leadsTo(agent, flow);
+  }
+
   /** Ends a session's flow: its bindings go, what is still under way on it fails. */
   close(agent: UserAgent): void {
     const { id } = agent.flow;
+    if (this.#outside.close(agent)) return;
     if (!this.#open.delete(id)) return;
     this.#agents.close(agent);
     this.#proxyDriver.feed({ type: "flow-closed", flow: id });
@@ -125,10 +143,13 @@ export class SipService {
 
   /** What came in from the network. */
   receiveWire(input: WireInput): void {
-    if (this.#edge && input.type !== "flow-closed") return this.#edge.incoming(input);
-    // What is under way on a flow that is gone still ends in order at the proxy.
+    if (input.type !== "flow-closed") {
+      return this.#edge ? this.#edge.incoming(input) : this.#toElement(input);
+    }
+    // What is under way on a flow that is gone still ends in order at the elements.
     this.#proxyDriver.feed(input);
-    if (input.type === "flow-closed") this.#edge?.flowClosed(input.flow);
+    this.#agents.flowClosed(input.flow);
+    this.#edge?.flowClosed(input.flow);
   }
 
   /** Dialogs that cross a wire; undefined where media is not ours. */
@@ -138,7 +159,8 @@ export class SipService {
 
   /** Whether a binding or a contact is behind this flow, so that it may be quiet for long. */
   isFlowUsed(flow: FlowId): boolean {
-    return this.#proxy.isFlowUsed(flow) || this.#edge?.isFlowUsed(flow) === true;
+    return this.#proxy.isFlowUsed(flow) || this.#outside.isFlowUsed(flow) ||
+      this.#edge?.isFlowUsed(flow) === true;
   }
 
   get location(): Location {
@@ -178,15 +200,23 @@ export class SipService {
       clock,
       entropy,
       log,
-      toElement: (input) => this.#proxyDriver.feed(input),
+      toElement: (input) => this.#toElement(input),
       toWire: (flow, bytes) => wire?.send(flow, bytes),
       isChallenged: (flow, invite) =>
+        !this.#agents.claims(flow, invite) &&
         !invite.headers.has("Proxy-Authorization") && !invite.headers.has("Authorization") &&
         policy.authorize(invite, flow, null).kind === "challenge",
     });
   }
 
-  #toWire({ flow, message, bytes }: Extract<ProxyOutput, { type: "send" }>): void {
+  /** Servers of others speak to the agents that are their clients, everybody else to the proxy. */
+  #toElement(input: ElementInput): void {
+    const message = this.#outside.size === 0 ? undefined : messageOf(input);
+    if (message && this.#agents.claims(input.flow, message)) this.#agents.receiveWire(input);
+    else this.#proxyDriver.feed(input);
+  }
+
+  #toWire({ flow, message, bytes }: Omit<Extract<ProxyOutput, { type: "send" }>, "type">): void {
     if (this.#edge) this.#edge.outgoing(flow, message, bytes);
     else this.#options.wire?.send(flow, bytes);
   }
@@ -203,19 +233,12 @@ export class SipService {
   }
 
   #reachOut(effect: Extract<ProxyOutput, { type: "resolve" | "connect" }>): void {
-    const { wire, clock } = this.#options;
+    const wire = this.#options.wire ?? noNetwork(this.#options.clock);
     const { id } = effect;
     const feed = (input: ProxyInput) => this.#proxyDriver.feed(input);
     if (effect.type === "resolve") {
-      const done = (result: Result<readonly Target[], string>) =>
-        feed({ type: "resolved", id, result });
-      if (wire) wire.resolve(effect.uri, done);
-      else clock.defer(() => done(NO_NETWORK));
-      return;
-    }
-    const done = (result: Result<Flow, string>) => feed({ type: "connected", id, result });
-    if (wire) wire.connect(effect.target, done);
-    else clock.defer(() => done(NO_NETWORK));
+      wire.resolve(effect.uri, (result) => feed({ type: "resolved", id, result }));
+    } else wire.connect(effect.target, (result) => feed({ type: "connected", id, result }));
   }
 
   #onProxyOutput(output: ProxyOutput): void {
@@ -242,6 +265,21 @@ export class SipService {
 }
 
 const NO_NETWORK = err("There is no network");
+
+function noNetwork(clock: Clock): Pick<WirePort, "resolve" | "connect"> {
+  return {
+    resolve: (_uri, done) => clock.defer(() => done(NO_NETWORK)),
+    connect: (_target, done) => clock.defer(() => done(NO_NETWORK)),
+  };
+}
+
+function messageOf(input: ElementInput): SipMessage | undefined {
+  if (input.type === "receive-framed") {
+    return input.event.type === "message" ? input.event.message : undefined;
+  }
+  const parsed = parseMessage(input.bytes);
+  return parsed.ok ? parsed.value : undefined;
+}
 
 /** Flows of our own user agents; those of the network are named otherwise. */
 const HOP_PREFIX = "session:";

@@ -52,6 +52,8 @@ export interface ProxyOptions {
   readonly maxTransactions?: number;
   /** How long the bindings of one q ring while others wait behind them, ms; default 20 s. */
   readonly groupRingMs?: number;
+  /** Server header of our own answers; absent: none. */
+  readonly product?: string;
   /** How many 3xx of one request are followed by us; default 0: they go to the caller. */
   readonly redirections?: number;
 }
@@ -76,6 +78,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
   readonly #outside: OutsideBranches;
   readonly #groupRingMs: number;
   readonly #redirections: number;
+  readonly #product: string | undefined;
   /** User parts that open flows have registered. */
   readonly #identities = new Map<FlowId, string>();
   readonly #outputs = new OutputQueue<ProxyOutput>();
@@ -109,6 +112,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     });
     this.#groupRingMs = options.groupRingMs ?? GROUP_RING_MS;
     this.#redirections = options.redirections ?? 0;
+    this.#product = options.product;
   }
 
   /** The registrar's bindings, to read. */
@@ -431,6 +435,12 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
   #refuse(id: ServerTransactionId, request: SipRequest, refusal: Refusal): void {
     const { status, reason, headers = [] } = refusal;
     const response = createResponse(request, status, reason, { toTag: this.#newTag(), headers });
+    this.#respond(id, response);
+  }
+
+  /** An answer of our own; what is passed on keeps the headers that it has. */
+  #respond(id: ServerTransactionId, response: SipResponse): void {
+    if (this.#product !== undefined) response.headers.set("Server", this.#product);
     this.#tell({ type: "respond", id, response });
   }
 
@@ -455,7 +465,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
       if (event.type !== "binding-removed") this.#learnBinding(event.binding);
       this.#outputs.push(event);
     }
-    this.#tell({ type: "respond", id, response: result.response });
+    this.#respond(id, result.response);
   }
 
   #learnBinding(binding: Binding): void {

@@ -1,0 +1,99 @@
+import type { FlowId } from "../core/ids.ts";
+import type { Flow } from "../sip/flow.ts";
+import type { SipUri } from "../sip/message/mod.ts";
+import { OutsideWay } from "../sip/user_agent/outside_way.ts";
+import type { IncomingInvite, UserAgent, UserAgents } from "../sip/user_agent/user_agents.ts";
+import type { WirePort } from "../sip/wire.ts";
+
+/** A user agent at a server of others. */
+export interface OutsideOptions {
+  /** Unique among the open ones: a session, a trunk. */
+  readonly id: string;
+  /** The outbound proxy, or the domain. */
+  readonly server: SipUri;
+  /** Whether its dialogs may lead to this host. */
+  readonly mayReach: (host: string) => boolean;
+  /** User part of Contact; absent: random. */
+  readonly contactUser?: string;
+  /** Absent: INVITEs from there are the proxy's. */
+  readonly onInvite?: (invite: IncomingInvite) => void;
+}
+
+interface Entry {
+  readonly agent: UserAgent;
+  readonly way: OutsideWay;
+  /** The flow used last: kept open for it. */
+  flow: FlowId | null;
+}
+
+/** The user agents that are clients of other servers, and the flows that they need. */
+export class OutsideAgents {
+  readonly #agents: UserAgents;
+  readonly #wire: Pick<WirePort, "resolve" | "connect">;
+  readonly #open = new Map<FlowId, Entry>();
+  readonly #flows = new Map<FlowId, number>();
+
+  constructor(agents: UserAgents, wire: Pick<WirePort, "resolve" | "connect">) {
+    this.#agents = agents;
+    this.#wire = wire;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  open(options: OutsideOptions): UserAgent {
+    const { id, server, mayReach, contactUser, onInvite } = options;
+    const name = `outside:${id}` as FlowId;
+    const way = new OutsideWay({
+      wire: this.#wire,
+      server,
+      mayReach,
+      onFlow: (flow) => this.#use(name, flow),
+    });
+    const flow: Flow = { id: name, transport: "UDP", remote: way.remote };
+    const agent = this.#agents.openOutside({
+      flow,
+      way,
+      ...(contactUser === undefined ? {} : { contactUser }),
+      ...(onInvite ? { onInvite } : {}),
+    });
+    this.#open.set(name, { agent, way, flow: null });
+    return agent;
+  }
+
+  /** False where the agent is none of these. */
+  close(agent: UserAgent): boolean {
+    const entry = this.#open.get(agent.flow.id);
+    if (!entry) return false;
+    this.#open.delete(agent.flow.id);
+    this.#release(entry.flow);
+    entry.way.close();
+    this.#agents.close(agent);
+    return true;
+  }
+
+  isFlowUsed(flow: FlowId): boolean {
+    return this.#flows.has(flow);
+  }
+
+  /** Whether this agent's server is who speaks on a flow. */
+  leadsTo(agent: UserAgent, flow: Flow): boolean {
+    return this.#open.get(agent.flow.id)?.way.leadsTo(flow) ?? false;
+  }
+
+  #use(name: FlowId, flow: Flow): void {
+    const entry = this.#open.get(name);
+    if (!entry || entry.flow === flow.id) return;
+    this.#release(entry.flow);
+    entry.flow = flow.id;
+    this.#flows.set(flow.id, (this.#flows.get(flow.id) ?? 0) + 1);
+  }
+
+  #release(flow: FlowId | null): void {
+    if (flow === null) return;
+    const users = (this.#flows.get(flow) ?? 0) - 1;
+    if (users > 0) this.#flows.set(flow, users);
+    else this.#flows.delete(flow);
+  }
+}
