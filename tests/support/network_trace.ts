@@ -14,6 +14,8 @@ export interface NetworkOptions {
   readonly driftPpm?: number;
   /** From this packet on the network is slower by so much, ms. */
   readonly step?: { readonly at: number; readonly ms: number };
+  /** Packets from this one on that would arrive within `ms` all come at its end. */
+  readonly freeze?: { readonly at: number; readonly ms: number };
 }
 
 export interface Arrival {
@@ -27,7 +29,8 @@ const FIXED_DELAY_MS = 30;
 
 /** When each of `count` packets, sent every `packetMs` of the sender's clock, arrives; by time. */
 export function arrivals(count: number, packetMs: number, options: NetworkOptions): Arrival[] {
-  const { seed, loss = 0, burst = 1, jitterMs = 0, duplicates = 0, driftPpm = 0, step } = options;
+  const { seed, loss = 0, burst = 1, jitterMs = 0, duplicates = 0, driftPpm = 0, step, freeze } =
+    options;
   const chance = new SeededEntropy(seed);
   const spacing = packetMs / (1 + driftPpm * 1e-6);
   // Gilbert's model: a bad state that loses all, of mean length `burst`.
@@ -38,7 +41,9 @@ export function arrivals(count: number, packetMs: number, options: NetworkOption
   for (let index = 0; index < count; index++) {
     isBad = isBad ? chance.fraction() >= leaveBad : chance.fraction() < enterBad;
     const slower = step !== undefined && index >= step.at ? step.ms : 0;
-    const at = index * spacing + FIXED_DELAY_MS + slower + chance.fraction() * jitterMs;
+    const sentAt = index * spacing;
+    const thawed = freeze !== undefined && index >= freeze.at ? freeze.at * spacing + freeze.ms : 0;
+    const at = Math.max(thawed, sentAt + slower) + FIXED_DELAY_MS + chance.fraction() * jitterMs;
     const isTwice = chance.fraction() < duplicates;
     if (isBad) continue;
     found.push({ at, index });

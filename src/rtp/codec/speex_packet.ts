@@ -42,7 +42,13 @@ export function speexFrames(payload: Uint8Array): number {
   return at <= end ? frames : 0;
 }
 
-/** The last frame is of sub-mode 0, that is: no voice, comfort noise until further notice. */
+/** Of sub-mode 1, which codes noise: four bits at its end say that nothing will be sent. */
+const NOISE_MODE = 1;
+const NO_MORE_AT = 39;
+
+/** The first frame is of sub-mode 0, or of 1 with word that nothing follows: comfort noise. */
 export function isSpeexSilence(payload: Uint8Array): boolean {
-  return payload.length <= 2 && bits(payload, 0, 5) === 0;
+  const mode = bits(payload, 0, 5);
+  if (mode === NOISE_MODE) return bits(payload, NO_MORE_AT, 4) !== 0;
+  return mode === 0 && payload.length <= 2;
 }

@@ -7,9 +7,6 @@ import { isOpusSilence, OPUS_CLOCK_RATE, opusDuration } from "../../codec/opus_p
 export const OPUS_COMPLEXITY = 5;
 /** Loss that redundancy is made for until the far side reports, percent. */
 export const OPUS_LOSS = 5;
-/** In silence, packets that say so are sent so often, ms. */
-const SILENCE_INTERVAL_MS = 400;
-
 export const OPUS_FACTS: Omit<Codec, "encoder" | "decoder"> = {
   name: "OPUS",
   clockRate: OPUS_CLOCK_RATE,
@@ -25,25 +22,4 @@ export const OPUS_FACTS: Omit<Codec, "encoder" | "decoder"> = {
 /** Bits per second that speech of this bandwidth wants (RFC 7587 3.1.1). */
 export function bitrateFor(sampleRate: PcmRate): number {
   return sampleRate === 8000 ? 16000 : sampleRate === 16000 ? 24000 : 32000;
-}
-
-/** Lets the first of a run of silent packets through, and one now and then. */
-export class SilenceGate {
-  readonly #packetMs: number;
-  #quietMs = -1;
-
-  constructor(packetMs: number) {
-    this.#packetMs = packetMs;
-  }
-
-  /** @returns `length`, or 0 where the packet need not be sent */
-  pass(length: number): number {
-    if (length > 2) {
-      this.#quietMs = -1;
-      return length;
-    }
-    const isDue = this.#quietMs < 0 || this.#quietMs >= SILENCE_INTERVAL_MS;
-    this.#quietMs = isDue ? this.#packetMs : this.#quietMs + this.#packetMs;
-    return isDue ? length : 0;
-  }
 }

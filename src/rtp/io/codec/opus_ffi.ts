@@ -6,9 +6,10 @@ import {
   type EncoderOptions,
   MAX_PAYLOAD,
 } from "../../codec/codec.ts";
-import { hasOpusFec } from "../../codec/opus_packet.ts";
+import { hasOpusFec, isOpusSilence } from "../../codec/opus_packet.ts";
+import { SilenceGate } from "../../codec/silence_gate.ts";
 import { canCallVariadic, mustExist, openLibrary } from "./library.ts";
-import { bitrateFor, OPUS_COMPLEXITY, OPUS_FACTS, OPUS_LOSS, SilenceGate } from "./opus_facts.ts";
+import { bitrateFor, OPUS_COMPLEXITY, OPUS_FACTS, OPUS_LOSS } from "./opus_facts.ts";
 
 /** Opus by the system's libopus. */
 
@@ -67,7 +68,7 @@ class FfiOpusEncoder implements Encoder {
       Math.min(payload.length, MAX_PAYLOAD),
     );
     if (length < 0) throw new Error(`opus_encode of ${pcm.length} samples: error ${length}`);
-    return this.#gate.pass(length);
+    return this.#gate.pass(length, isOpusSilence(payload.subarray(0, length)));
   }
 
   setLoss(percent: number): void {

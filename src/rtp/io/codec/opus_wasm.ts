@@ -8,8 +8,9 @@ import {
   Signal,
 } from "libopus-wasm";
 import type { Codec, Decoder, DecoderOptions, Encoder, EncoderOptions } from "../../codec/codec.ts";
-import { hasOpusFec } from "../../codec/opus_packet.ts";
-import { bitrateFor, OPUS_COMPLEXITY, OPUS_FACTS, OPUS_LOSS, SilenceGate } from "./opus_facts.ts";
+import { hasOpusFec, isOpusSilence } from "../../codec/opus_packet.ts";
+import { SilenceGate } from "../../codec/silence_gate.ts";
+import { bitrateFor, OPUS_COMPLEXITY, OPUS_FACTS, OPUS_LOSS } from "./opus_facts.ts";
 
 /**
  * Opus by a WebAssembly build of libopus. Its states are made by promises that are fulfilled at once
@@ -45,7 +46,7 @@ class WasmOpusEncoder implements Encoder {
     if (this.#handle === undefined) return 0;
     const bytes = this.#handle.encode(pcm, { frameSize: pcm.length });
     payload.set(bytes);
-    return this.#gate.pass(bytes.length);
+    return this.#gate.pass(bytes.length, isOpusSilence(bytes));
   }
 
   setLoss(percent: number): void {

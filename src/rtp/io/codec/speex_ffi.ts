@@ -1,4 +1,5 @@
 import type { Codec, Decoder, DecoderOptions, Encoder, EncoderOptions } from "../../codec/codec.ts";
+import { SilenceGate } from "../../codec/silence_gate.ts";
 import { isSpeexSilence, speexFrames } from "../../codec/speex_packet.ts";
 import { mustExist, openLibrary } from "./library.ts";
 
@@ -67,9 +68,11 @@ class SpeexEncoder implements Encoder {
   readonly #library: Symbols;
   readonly #bits: Bytes;
   readonly #frame: Int16Array<ArrayBuffer>;
+  readonly #gate: SilenceGate;
   #state: Deno.PointerValue;
 
   constructor(library: Symbols, mode: Deno.PointerValue, options: EncoderOptions) {
+    this.#gate = new SilenceGate(options.packetMs);
     this.#library = library;
     this.#bits = makeBits(library);
     this.#state = mustExist(library.speex_encoder_init(mode), "speex_encoder_init");
@@ -89,9 +92,9 @@ class SpeexEncoder implements Encoder {
       frame.set(pcm.subarray(at, at + frame.length));
       if (library.speex_encode_int(this.#state, frame, bits) !== 0) isHeard = true;
     }
-    if (!isHeard) return 0;
     library.speex_bits_insert_terminator(bits);
-    return library.speex_bits_write(bits, payload as Bytes, payload.length);
+    const length = library.speex_bits_write(bits, payload as Bytes, payload.length);
+    return this.#gate.pass(length, !isHeard);
   }
 
   close(): void {
