@@ -380,8 +380,8 @@ export class InviteUsage {
     if (response.status === 100 || this.#finallyAnswered) return;
     const branch = this.#early.receive(this.#invite, response);
     if (response.status === 199) return;
-    const rack = branch?.receiver.receive(response) ?? null;
-    if (branch && rack === undefined) return;
+    const rack = branch ? branch.receiver.receive(response) : null;
+    if (rack === undefined) return;
     this.#remoteTag = response.to.tag ?? this.#remoteTag;
     const body = bodyOf(response);
     if (branch && rack !== null) this.#sendPrack(branch.dialog, rack);

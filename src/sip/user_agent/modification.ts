@@ -10,7 +10,8 @@ interface Offered {
   /** null: a refresh of the session timer that changes nothing. */
   readonly body: string | null;
   refused491: number;
-  timer?: Timer;
+  /** Waits out a glare: the other may have his turn meanwhile (RFC 3261 14.1). */
+  timer: Timer | undefined;
 }
 
 interface Asked {
@@ -87,7 +88,7 @@ export class Modification {
   /** Offers anew. False while another change is under way. */
   offer(body: string): boolean {
     if (!this.#isFree) return false;
-    this.#offered = { sequence: 0, body, refused491: 0 };
+    this.#offered = { sequence: 0, body, refused491: 0, timer: undefined };
     this.#sendOffer("INVITE");
     return true;
   }
@@ -96,7 +97,7 @@ export class Modification {
   refresh(): void {
     // A change that is under way carries a Session-Expires too.
     if (!this.#isFree) return;
-    this.#offered = { sequence: 0, body: null, refused491: 0 };
+    this.#offered = { sequence: 0, body: null, refused491: 0, timer: undefined };
     this.#sendOffer(this.#peerTakesUpdate ? "UPDATE" : "INVITE");
   }
 
@@ -136,7 +137,7 @@ export class Modification {
       dialog.updateTarget(request);
       return this.#accept({ id, request }, null);
     }
-    if (this.#offered) return refuse(491);
+    if (this.#offered && this.#offered.timer === undefined) return refuse(491);
     // Under a second, and not the same for both (RFC 3261 14.2).
     if (this.#asked || this.#unacknowledged !== undefined) return refuse(500, 1);
     dialog.updateTarget(request);
@@ -175,6 +176,8 @@ export class Modification {
     const pending = this.#offered;
     const dialog = this.#port.dialog();
     if (!pending || !dialog || this.#port.isEnded()) return;
+    pending.timer = undefined;
+    if (this.#asked || this.#unacknowledged !== undefined) return this.#waitAfterGlare(method);
     const body = pending.body ?? (method === "INVITE" ? this.#local : null);
     const request = dialog.request(method, {
       contact: `<${this.#port.agent.contact}>`,
