@@ -1,4 +1,9 @@
-import { createPlane, type Plane, type PlaneOptions } from "../../src/actors/plane.ts";
+import {
+  createPlane,
+  type Plane,
+  type PlaneOptions,
+  type PlanePorts,
+} from "../../src/actors/plane.ts";
 import type { Hop, HopMessage } from "../../src/actors/sip_service.ts";
 import { SeededEntropy } from "../../src/core/entropy.ts";
 import type { Log } from "../../src/core/log.ts";
@@ -21,6 +26,8 @@ export interface WorldOptions {
   readonly trace?: (machine: string, state: string) => void;
   readonly accounts?: readonly { readonly name: string; readonly password: string }[];
   readonly plane?: Partial<PlaneOptions>;
+  /** Further ports of the plane. */
+  readonly ports?: (world: SimWorld) => Partial<PlanePorts>;
 }
 
 export const OPTIONS: PlaneOptions = {
@@ -92,6 +99,7 @@ export class SimWorld {
       observe: (sent) => this.#invites.observe(sent, this.clock.now()),
       ...(options.hop ? { hop: lossyHop(this.clock, this.chance, options.hop) } : {}),
       ...(options.trace ? { trace: options.trace } : {}),
+      ...options.ports?.(this),
     }, { ...OPTIONS, sip, ...options.plane });
   }
 

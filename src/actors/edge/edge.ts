@@ -133,7 +133,8 @@ export class Edge {
   // --- finding anchors ---
 
   #find(item: Passing): WireDialog | undefined {
-    if (this.#dialogs.size === 0) return undefined;
+    // An answer to what could not be read repeats what could not be read.
+    if (this.#dialogs.size === 0 || !validate(item.message).ok) return undefined;
     const transaction = this.#byTransaction.get(transactionKey(item));
     if (transaction) return transaction;
     const { side, flow, message } = item;

@@ -1,0 +1,228 @@
+import assert from "node:assert/strict";
+import { EdgeWorld, type EdgeWorldOptions } from "./edge_world.ts";
+import { MEDIA_ADDRESS } from "./rtp_media.ts";
+import type { SimPhone } from "./phone.ts";
+
+const USERS = ["1000", "1001", "1002"];
+const PHONE_CODECS = [
+  [0, "PCMU/8000"],
+  [8, "PCMA/8000"],
+  [96, "opus/48000/2"],
+  [101, "telephone-event/8000"],
+] as const;
+
+function world(options: Partial<EdgeWorldOptions> = {}): EdgeWorld {
+  return new EdgeWorld({ seed: 1, accounts: USERS, ...options });
+}
+
+function phone(world: EdgeWorld, user: string, last: number, more = {}): SimPhone {
+  const address = `192.0.2.${last}`;
+  return world.phone({ user, transport: "UDP", address, codecs: PHONE_CODECS, ...more });
+}
+
+function clean(world: EdgeWorld): void {
+  assert.deepEqual(world.finish(), []);
+}
+
+Deno.test("edge: a browser calls a phone, both hold, the phone hangs up", () => {
+  const house = world();
+  const desk = phone(house, "1000", 10);
+  const alice = house.client("alice").connect();
+  house.clock.advance(1_000);
+  assert.equal(desk.registered, true);
+  desk.onIncoming = (call) => desk.ring(call);
+  const call = alice.call("1000");
+  house.clock.advance(1_000);
+  assert.equal(call.status, "ringing");
+  const ringing = desk.live[0]!;
+  assert.equal(ringing.remote?.address, MEDIA_ADDRESS);
+  // The offerer's own numbers, and nothing else of the browser.
+  assert.deepEqual(ringing.remote?.codecs.map(([type]) => type), [111, 9, 0, 8, 126]);
+  desk.answer(ringing);
+  house.clock.advance(1_000);
+  assert.equal(call.status, "talking");
+  const endpoint = house.rtp.all[0]!;
+  const browser = [...house.media.open_.values()][0]!;
+  assert.equal(endpoint.peer, browser.token);
+  assert.equal(browser.peer, endpoint.token);
+  assert.equal(endpoint.options.near, browser.token);
+  const remote = endpoint.remote[0]!;
+  assert.deepEqual([remote.address, remote.port, remote.rtcpPort], ["192.0.2.10", 4000, 4001]);
+  // The phone calls opus 96 and events 101; the browser 111 and 126.
+  assert.deepEqual(
+    remote.payloads.map(({ payloadType, peerPayloadType }) => [payloadType, peerPayloadType]),
+    [[96, 111], [0, undefined], [8, undefined], [101, 126]],
+  );
+  alice.hold(call, true);
+  house.clock.advance(1_000);
+  assert.equal(ringing.isHeld, true);
+  assert.equal(call.status, "held");
+  alice.hold(call, false);
+  house.clock.advance(1_000);
+  assert.equal(ringing.isHeld, false);
+  assert.equal(call.status, "talking");
+  desk.hold(ringing, true);
+  house.clock.advance(1_000);
+  assert.equal(ringing.held, true);
+  assert.equal(house.plane.control.calls({ limit: 1 }).items[0]!.state, "held");
+  desk.hold(ringing, false);
+  house.clock.advance(1_000);
+  assert.equal(call.status, "talking");
+  desk.hangup(ringing);
+  house.clock.advance(1_000);
+  assert.equal(call.status, "finished");
+  assert.equal(house.rtp.live.size, 0);
+  clean(house);
+});
+
+Deno.test("edge: a phone calls a browser, with an offer and without one", () => {
+  for (const keys of [false, true]) {
+    const house = world();
+    const desk = phone(house, "1000", 10, { keys });
+    const bob = house.client("bob").connect();
+    house.clock.advance(1_000);
+    bob.onIncoming = (call) => bob.answer(call);
+    const call = desk.call("bob");
+    house.clock.advance(2_000);
+    assert.equal(call.state, "talking");
+    assert.equal(call.remote?.address, MEDIA_ADDRESS);
+    assert.equal(call.remote?.keys, keys);
+    const remote = house.rtp.all[0]!.remote[0]!;
+    assert.equal(remote.keys !== null, keys);
+    // The browser speaks with the phone's numbers: nothing is mapped.
+    assert(remote.payloads.every(({ peerPayloadType }) => peerPayloadType === undefined));
+    bob.hangup(bob.live[0]!);
+    house.clock.advance(1_000);
+    assert.equal(call.state, "ended");
+    clean(house);
+  }
+});
+
+Deno.test("edge: phone to phone through our workers, and past them", () => {
+  for (const media of ["relay", "direct"] as const) {
+    for (const lateOffer of [false, true]) {
+      const house = world({ settings: () => ({ media }) });
+      const caller = phone(house, "1000", 10, { lateOffer });
+      const callee = phone(house, "1001", 11);
+      house.clock.advance(1_000);
+      callee.onIncoming = (call) => {
+        callee.ring(call, !lateOffer);
+        house.clock.setTimeout(() => callee.answer(call), 500);
+      };
+      const call = caller.call("1001");
+      house.clock.advance(2_000);
+      assert.equal(call.state, "talking");
+      const other = callee.live[0]!;
+      const own = { relay: MEDIA_ADDRESS, direct: "192.0.2.11" }[media];
+      assert.equal(call.remote?.address, own);
+      assert.equal(
+        other.remote?.address,
+        lateOffer ? undefined : { relay: MEDIA_ADDRESS, direct: "192.0.2.10" }[media],
+      );
+      assert.equal(house.rtp.live.size, media === "relay" ? 2 : 0);
+      if (media === "relay") {
+        const [a, b] = [...house.rtp.live.values()];
+        assert.deepEqual([a!.peer, b!.peer], [b!.token, a!.token]);
+      }
+      caller.hold(call, true);
+      house.clock.advance(1_000);
+      assert.deepEqual([call.held, other.isHeld], [true, true]);
+      callee.hangup(other);
+      house.clock.advance(1_000);
+      assert.equal(call.state, "ended");
+      clean(house);
+    }
+  }
+});
+
+Deno.test("edge: one call forks to browser and phone; whoever answers has it", () => {
+  for (const winner of ["phone", "browser"]) {
+    const house = world({ accounts: ["1000", "1001"] });
+    const desk = phone(house, "1000", 10);
+    const window = house.client("1000").connect({ password: "1234" });
+    const caller = phone(house, "1001", 11);
+    house.clock.advance(1_000);
+    desk.onIncoming = (call) => {
+      desk.ring(call, true);
+      if (winner === "phone") house.clock.setTimeout(() => desk.answer(call), 900);
+    };
+    window.onIncoming = (call) => {
+      if (winner === "browser") house.clock.setTimeout(() => window.answer(call), 900);
+    };
+    const call = caller.call("1000");
+    house.clock.advance(3_000);
+    assert.equal(call.state, "talking", winner);
+    const [mine] = [...house.rtp.live.values()];
+    const peer = mine!.peer!;
+    assert.equal(house.rtp.live.has(peer), winner === "phone");
+    assert.equal(house.media.open_.has(peer), winner === "browser");
+    caller.hangup(call);
+    house.clock.advance(40_000);
+    assert.equal(house.rtp.live.size, 0);
+    clean(house);
+  }
+});
+
+Deno.test("edge: no codec in common is refused here, and no endpoint is left", () => {
+  const house = world();
+  const odd = phone(house, "1000", 10, { codecs: [[97, "speex/8000"]] });
+  const bob = house.client("bob").connect();
+  house.clock.advance(1_000);
+  bob.onIncoming = (call) => bob.answer(call);
+  const toBrowser = odd.call("bob");
+  house.clock.advance(2_000);
+  assert.equal(toBrowser.state, "ended");
+  odd.onIncoming = (call) => odd.answer(call);
+  const call = bob.call("1000");
+  house.clock.advance(2_000);
+  assert.equal(call.status, "finished");
+  assert.equal(house.rtp.live.size, 0);
+  clean(house);
+});
+
+Deno.test("edge: a phone that asks for a key frame by INFO gets it from the browser", () => {
+  const house = world();
+  const desk = phone(house, "1000", 10);
+  const alice = house.client("alice").connect();
+  house.clock.advance(1_000);
+  desk.onIncoming = (call) => desk.answer(call);
+  alice.call("1000");
+  house.clock.advance(2_000);
+  const browser = [...house.media.open_.values()][0]!;
+  const before = browser.keyFrames;
+  let status = 0;
+  desk.fastUpdate(desk.live[0]!, (answer) => status = answer);
+  house.clock.advance(1_000);
+  assert.equal(status, 200);
+  assert.equal(browser.keyFrames, before + 1);
+  clean(house);
+});
+
+Deno.test("edge: an endpoint that can't be opened ends the call with a clear status", () => {
+  const house = world({ rtp: { failOpen: 1 } });
+  const desk = phone(house, "1000", 10);
+  const alice = house.client("alice").connect();
+  house.clock.advance(1_000);
+  const out = alice.call("1000");
+  const incoming = desk.call("alice");
+  house.clock.advance(2_000);
+  assert.equal(out.status, "finished");
+  assert.equal(incoming.status, 503);
+  clean(house);
+});
+
+Deno.test("edge: a flow that goes takes its anchors along", () => {
+  const house = world();
+  const desk = phone(house, "1000", 10, { transport: "TCP" });
+  const alice = house.client("alice").connect();
+  house.clock.advance(1_000);
+  desk.onIncoming = (call) => desk.answer(call);
+  alice.call("1000");
+  house.clock.advance(2_000);
+  assert.equal(house.rtp.live.size, 1);
+  assert.equal(house.plane.isFlowUsed(desk.flow.id), true);
+  house.plane.receiveWire({ type: "flow-closed", flow: desk.flow.id });
+  house.phones.delete(desk.flow.id);
+  assert.equal(house.rtp.live.size, 0);
+  clean(house);
+});

@@ -1,0 +1,448 @@
+import { randomHex } from "../../src/core/entropy.ts";
+import type { FlowId } from "../../src/core/ids.ts";
+import { Driver } from "../../src/core/sans_io.ts";
+import { Dialog } from "../../src/sip/dialog/dialog.ts";
+import { createInvite, createRegister } from "../../src/sip/dialog/requests.ts";
+import type { Flow, SipTransport } from "../../src/sip/flow.ts";
+import { createResponse, type SipRequest, type SipResponse } from "../../src/sip/message/mod.ts";
+import {
+  clientTransactionId,
+  type ServerTransactionId,
+  SipStack,
+  type StackInput,
+  type StackOutput,
+} from "../../src/sip/stack.ts";
+import { authorize } from "../../src/sip/user_agent/credentials.ts";
+import { type PhoneSdp, readPhoneSdp, writePhoneSdp } from "./phone_sdp.ts";
+import type { EdgeWorld } from "./edge_world.ts";
+
+/** A call as a phone sees it. */
+export interface PhoneCall {
+  readonly callId: string;
+  readonly incoming: boolean;
+  state: "trying" | "ringing" | "talking" | "ended";
+  status: number;
+  /** The other side's last description, and how it stood. */
+  remote: (PhoneSdp & { readonly lines: number }) | undefined;
+  remoteText: string;
+  ringing: boolean;
+  /** Early media: a description came with a provisional response. */
+  early: boolean;
+  held: boolean;
+  /** The other side holds us. */
+  isHeld: boolean;
+  /** A re-INVITE of ours is under way. */
+  offering: boolean;
+  /** Requested or got: the codec that both agreed on first. */
+  codec: string;
+  invite: SipRequest;
+  server: ServerTransactionId | undefined;
+  dialog: Dialog | undefined;
+  tag: string;
+  inviteId: string;
+}
+
+export interface PhoneOptions {
+  readonly user: string;
+  readonly transport: SipTransport;
+  readonly address: string;
+  readonly codecs: readonly (readonly [number, string])[];
+  readonly keys?: boolean;
+  readonly password?: string;
+  /** Offers in its 2xx and INVITEs without a description. */
+  readonly lateOffer?: boolean;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const SDP = "application/sdp";
+
+/** A SIP phone on a wire: a transaction layer, dialogs, and a person who decides by the seed. */
+export class SimPhone {
+  readonly flow: Flow;
+  readonly calls = new Map<string, PhoneCall>();
+  readonly contact: string;
+  readonly options: PhoneOptions;
+  registered = false;
+  onIncoming: (call: PhoneCall) => void = () => {};
+  readonly #world: EdgeWorld;
+  readonly #stack: SipStack;
+  readonly #driver: Driver<StackInput, StackOutput>;
+  readonly #pending = new Map<string, (response: SipResponse | undefined) => void>();
+  readonly #sent = new Map<string, SipRequest>();
+  #serial = 0;
+  #sequence = 0;
+  #version = 0;
+
+  constructor(world: EdgeWorld, options: PhoneOptions) {
+    this.#world = world;
+    this.options = options;
+    const { user, address, transport } = options;
+    this.contact = `sip:${user}-${address.split(".").at(-1)}@${address}:5060` +
+      (transport === "UDP" ? "" : `;transport=${transport.toLowerCase()}`);
+    this.flow = {
+      id: `${transport}:${address}` as FlowId,
+      transport,
+      remote: `${address}:5060`,
+      peer: { address, port: 5060 },
+    };
+    this.#stack = new SipStack({
+      entropy: world.chance,
+      sentBy: `${address}:5060`,
+      userAgent: true,
+    });
+    this.#driver = new Driver(this.#stack, world.clock, (output) => this.#hear(output));
+  }
+
+  get counts(): number {
+    return this.#stack.transactionCount;
+  }
+
+  get live(): PhoneCall[] {
+    return [...this.calls.values()].filter((call) => call.state !== "ended");
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.#driver.feed({ type: "receive", flow: this.flow, bytes });
+  }
+
+  stop(): void {
+    this.#driver.close();
+  }
+
+  register(): void {
+    const aor = `sip:${this.options.user}@localhost`;
+    const request = createRegister({
+      requestUri: "sip:localhost",
+      from: `<${aor}>;tag=${this.#token()}`,
+      aor,
+      callId: this.#token(),
+      sequence: ++this.#sequence,
+      contact: `<${this.contact}>`,
+      expires: 36_000,
+    });
+    this.#request(request, (response) => {
+      this.registered = response !== undefined && response.status < 300;
+    });
+  }
+
+  call(user: string): PhoneCall {
+    const tag = this.#token();
+    const body = this.options.lateOffer ? undefined : this.#describe("sendrecv");
+    const invite = createInvite({
+      requestUri: `sip:${user}@localhost`,
+      from: `<sip:${this.options.user}@localhost>;tag=${tag}`,
+      to: `<sip:${user}@localhost>`,
+      callId: this.#token(),
+      sequence: 1,
+      contact: `<${this.contact}>`,
+      ...(body === undefined ? {} : { body: { contentType: SDP, bytes: encoder.encode(body) } }),
+    });
+    const call = this.#newCall(invite, false, tag);
+    this.#invite(call, invite);
+    return call;
+  }
+
+  ring(call: PhoneCall, early = false): void {
+    if (call.state !== "trying" || call.server === undefined) return;
+    call.state = "ringing";
+    const sdp = early && call.remote ? this.#answer(call, call.remote) : undefined;
+    this.#respond(call.server, call.invite, sdp === undefined ? 180 : 183, call.tag, sdp);
+  }
+
+  answer(call: PhoneCall): void {
+    if (call.state === "ended" || call.state === "talking" || call.server === undefined) return;
+    const sdp = call.remote ? this.#answer(call, call.remote) : this.#describe("sendrecv");
+    if (sdp === undefined) return this.reject(call, 488);
+    call.state = "talking";
+    const dialog = Dialog.ofUas(call.invite, call.tag);
+    if (dialog.ok) {
+      call.dialog = dialog.value;
+      dialog.value.confirm();
+    }
+    this.#respond(call.server, call.invite, 200, call.tag, sdp);
+  }
+
+  reject(call: PhoneCall, status = 486): void {
+    if (call.state === "ended" || call.state === "talking" || call.server === undefined) return;
+    this.#end(call, status);
+    this.#respond(call.server, call.invite, status, call.tag);
+  }
+
+  hangup(call: PhoneCall): void {
+    if (call.state === "ended") return;
+    if (call.state === "talking") {
+      this.#end(call, 200);
+      if (call.dialog) this.#request(call.dialog.request("BYE"), () => {});
+      return;
+    }
+    if (call.incoming) return this.reject(call);
+    this.#driver.feed({ type: "cancel", id: clientTransactionId(call.inviteId) });
+  }
+
+  hold(call: PhoneCall, on: boolean): void {
+    if (call.state !== "talking" || !call.dialog || call.offering) return;
+    call.offering = true;
+    const body = this.#describe(on ? "sendonly" : "sendrecv");
+    const request = call.dialog.request("INVITE", {
+      contact: `<${this.contact}>`,
+      body: { contentType: SDP, bytes: encoder.encode(body) },
+    });
+    this.#request(request, (response) => {
+      const { dialog } = call;
+      if (response && response.status < 300 && dialog) {
+        const ack = dialog.ack(request.cseq.sequence);
+        this.#driver.feed({ type: "ack", request: ack, flow: this.flow });
+        if (!call.offering) return;
+        call.held = on;
+        this.#take(call, response);
+      }
+      call.offering = false;
+    });
+  }
+
+  /** Asks for a key frame by INFO (RFC 5168). */
+  fastUpdate(call: PhoneCall, done: (status: number) => void): void {
+    const bytes = encoder.encode("<media_control><picture_fast_update/></media_control>");
+    const request = call.dialog!.request("INFO", {
+      body: { contentType: "application/media_control+xml", bytes },
+    });
+    this.#request(request, (response) => done(response?.status ?? 408));
+  }
+
+  // --- as caller ---
+
+  #invite(call: PhoneCall, invite: SipRequest): void {
+    call.invite = invite;
+    call.inviteId = this.#request(invite, (response) => this.#onInviteResponse(call, response));
+  }
+
+  #onInviteResponse(call: PhoneCall, response: SipResponse | undefined): void {
+    if (!response) return this.#end(call, 408);
+    const { status } = response;
+    if (status < 200) {
+      if (status === 100) return;
+      call.ringing = true;
+      if (response.body.length > 0) {
+        call.early = true;
+        this.#take(call, response);
+      }
+      return;
+    }
+    if (status >= 300) return this.#end(call, status);
+    const known = call.dialog?.remoteTag === response.to.tag ? call.dialog : undefined;
+    const made = known ? undefined : Dialog.ofUac(call.invite, response);
+    const dialog = known ?? (made?.ok ? made.value : undefined);
+    if (!dialog) return;
+    const isFirst = call.dialog === undefined && call.state !== "ended";
+    if (isFirst) {
+      call.dialog = dialog;
+      this.#take(call, response);
+    }
+    const late = this.options.lateOffer && call.remote
+      ? this.#answer(call, call.remote)
+      : undefined;
+    const ack = dialog.ack(call.invite.cseq.sequence, {
+      ...(late === undefined ? {} : { body: { contentType: SDP, bytes: encoder.encode(late) } }),
+    });
+    this.#driver.feed({ type: "ack", request: ack, flow: this.flow });
+    if (isFirst) call.state = "talking";
+    else if (!known) this.#request(dialog.request("BYE"), () => {});
+    if (isFirst && call.remote?.port === 0) this.hangup(call);
+  }
+
+  // --- descriptions ---
+
+  #describe(direction: string): string {
+    const { address, codecs, keys = false } = this.options;
+    return writePhoneSdp({
+      address,
+      port: 4000,
+      direction,
+      codecs,
+      keys,
+      version: ++this.#version,
+    });
+  }
+
+  /** An answer with our own numbers, as phones may (RFC 3264 6.1); undefined where nothing fits. */
+  #answer(call: PhoneCall, offer: PhoneSdp & { readonly lines: number }): string | undefined {
+    const own = new Map(this.options.codecs.map(([type, name]) => [name, type]));
+    const common = offer.codecs.flatMap(([, name]) =>
+      own.has(name) ? [[own.get(name)!, name] as const] : []
+    );
+    if (!common.some(([, name]) => !name.startsWith("telephone"))) return undefined;
+    call.codec = common[0]![1];
+    const turned: Record<string, string> = { sendonly: "recvonly", recvonly: "sendonly" };
+    call.isHeld = offer.direction === "sendonly" || offer.direction === "inactive";
+    const text = writePhoneSdp({
+      address: this.options.address,
+      port: 4000,
+      direction: turned[offer.direction] ?? offer.direction,
+      codecs: common,
+      keys: offer.keys ?? false,
+      version: ++this.#version,
+    });
+    return text + "m=video 0 RTP/AVP 96\r\n".repeat(offer.lines - 1);
+  }
+
+  #take(call: PhoneCall, message: SipRequest | SipResponse): void {
+    if (message.body.length === 0) return;
+    call.remoteText = decoder.decode(message.body);
+    this.#world.checkWire(this, call.remoteText);
+    call.remote = readPhoneSdp(call.remoteText);
+    if (call.remote && call.codec === "") call.codec = call.remote.codecs[0]?.[1] ?? "";
+  }
+
+  // --- as callee, and inside dialogs ---
+
+  #hear(output: StackOutput): void {
+    switch (output.type) {
+      case "send":
+        return this.#world.toServer(this, output.bytes);
+      case "request":
+        return this.#onRequest(output.id, output.request);
+      case "cancelled": {
+        const call = [...this.calls.values()].find((one) => one.server === output.id);
+        if (!call || call.state === "talking" || call.state === "ended") return;
+        this.#end(call, 487);
+        return this.#respond(output.id, call.invite, 487, call.tag);
+      }
+      case "response":
+        return this.#onResponse(output.id, output.response);
+      case "failed":
+        return this.#pending.get(output.id)?.(undefined);
+      default:
+        return;
+    }
+  }
+
+  #onRequest(id: ServerTransactionId, request: SipRequest): void {
+    const tag = request.to.tag;
+    const call = tag === undefined
+      ? undefined
+      : [...this.calls.values()].find((one) =>
+        one.callId === request.callId && one.tag === tag && one.dialog !== undefined
+      );
+    if (tag !== undefined && !call) return this.#respond(id, request, 481, tag);
+    if (request.method === "INVITE") {
+      return call ? this.#onReoffer(id, request, call) : this.#onInvite(id, request);
+    }
+    if (request.method === "BYE" && call) {
+      this.#end(call, 200);
+      return this.#respond(id, request, 200, call.tag);
+    }
+    this.#respond(id, request, request.method === "OPTIONS" ? 200 : 405, tag ?? "x");
+  }
+
+  #onInvite(id: ServerTransactionId, request: SipRequest): void {
+    const call = this.#newCall(request, true, this.#token());
+    call.server = id;
+    this.#take(call, request);
+    this.#world.clock.defer(() => this.onIncoming(call));
+  }
+
+  #onReoffer(id: ServerTransactionId, request: SipRequest, call: PhoneCall): void {
+    if (call.offering) return this.#respond(id, request, 491, call.tag);
+    this.#take(call, request);
+    const sdp = call.remote ? this.#answer(call, call.remote) : undefined;
+    this.#respond(id, request, sdp === undefined ? 488 : 200, call.tag, sdp);
+  }
+
+  #newCall(invite: SipRequest, incoming: boolean, tag: string): PhoneCall {
+    const call: PhoneCall = {
+      callId: invite.callId,
+      incoming,
+      state: "trying",
+      status: 0,
+      remote: undefined,
+      remoteText: "",
+      ringing: false,
+      early: false,
+      held: false,
+      isHeld: false,
+      offering: false,
+      codec: "",
+      invite,
+      server: undefined,
+      dialog: undefined,
+      tag,
+      inviteId: "",
+    };
+    this.calls.set(`${invite.callId} ${tag}`, call);
+    return call;
+  }
+
+  #end(call: PhoneCall, status: number): void {
+    if (call.state === "ended") return;
+    call.state = "ended";
+    call.status = status;
+    this.#world.count(`phone ${status}`);
+  }
+
+  // --- requests ---
+
+  #request(request: SipRequest, done: (response: SipResponse | undefined) => void): string {
+    const id = `${this.options.user}${++this.#serial}`;
+    let tried = false;
+    this.#sent.set(id, request);
+    this.#pending.set(id, (response) => {
+      const again = response && !tried && this.#authorized(request, response);
+      if (!again) return done(response);
+      tried = true;
+      const next = `${id}a`;
+      this.#pending.set(next, done);
+      for (const call of this.calls.values()) {
+        if (call.inviteId !== id) continue;
+        call.inviteId = next;
+        call.invite = again;
+      }
+      this.#feed(next, again);
+    });
+    this.#feed(id, request);
+    return id;
+  }
+
+  #feed(id: string, request: SipRequest): void {
+    this.#driver.feed({
+      type: "request",
+      id: clientTransactionId(id),
+      request: request.clone(),
+      flow: this.flow,
+    });
+  }
+
+  #authorized(request: SipRequest, response: SipResponse): SipRequest | undefined {
+    const { user, password = "1234" } = this.options;
+    const answer = authorize(request, response, { username: user, password }, this.#token());
+    if (!answer) return undefined;
+    const next = request.clone();
+    next.headers.set("CSeq", `${request.cseq.sequence + 1} ${request.method}`);
+    next.headers.set(...answer.header);
+    return next;
+  }
+
+  #onResponse(id: string, response: SipResponse): void {
+    this.#pending.get(id)?.(response);
+  }
+
+  #respond(
+    id: ServerTransactionId,
+    request: SipRequest,
+    status: number,
+    toTag: string,
+    sdp?: string,
+  ): void {
+    const response = createResponse(request, status, undefined, {
+      toTag,
+      recordRoute: status < 300,
+      ...(status < 300 ? { headers: [["Contact", `<${this.contact}>`]] as const } : {}),
+      ...(sdp === undefined ? {} : { body: encoder.encode(sdp), contentType: SDP }),
+    });
+    this.#driver.feed({ type: "respond", id, response });
+  }
+
+  #token(): string {
+    return randomHex(this.#world.chance, 64);
+  }
+}
