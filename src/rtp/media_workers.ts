@@ -105,7 +105,9 @@ export class MediaWorkers {
     worker.shell = ready.shell;
     worker.profiles = ready.profiles;
     const at = ready.addresses.map(({ address, port }) => `${address}:${port}`).join(", ");
-    this.#tell("worker.started", worker, `media worker ${worker.id} listens on ${at}`);
+    const why = ready.why === undefined ? "" : ` (${ready.why})`;
+    const text = `media worker ${worker.id} listens on ${at}, shell ${ready.shell}${why}`;
+    this.#tell("worker.started", worker, text);
     this.#listener.onReady();
   }
 

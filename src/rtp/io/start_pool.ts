@@ -1,11 +1,12 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Entropy } from "../../core/entropy.ts";
-import type { HandshakeCommand, HandshakeEvent, MediaCommand, MediaEvent } from "../contract.ts";
+import type { HandshakeCommand, HandshakeEvent, MediaEvent } from "../contract.ts";
 import { parseIpv4 } from "../engine/address_table.ts";
 import type { MediaPort, WorkerView } from "../media_port.ts";
 import { MediaPool } from "../pool.ts";
 import type { MediaLog, PoolWorkerEvent } from "../pool_options.ts";
 import type { KeepWorker } from "../worker_life.ts";
+import { linkedFactory, type MediaWorkerMessage, portableFactory } from "./ffi/link.ts";
 import { workerFactory } from "./worker_port.ts";
 
 export type { MediaLog, PoolWorkerEvent } from "../pool_options.ts";
@@ -31,6 +32,8 @@ export interface MediaPoolOptions {
   readonly onWorkerEvent: (event: PoolWorkerEvent) => void;
   /** `silent` is reported each time that this long has passed without a packet; default 30,000 ms. */
   readonly silentAfterMs?: number;
+  /** False: the portable shell even where the fast one would work; default true. */
+  readonly ffi?: boolean;
   /** Lets the `crash` functions work; tests only. */
   readonly allowCrash?: boolean;
 }
@@ -74,14 +77,17 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<Runnin
       );
     }
   }
+  const plain = workerFactory<MediaWorkerMessage, MediaEvent>(
+    new URL("./media_worker.ts", import.meta.url),
+  );
   const pool = new MediaPool({
     clock: options.clock,
     entropy: options.entropy,
     workers: options.workers,
     keepWorker: options.keepWorker,
-    mediaFactory: workerFactory<MediaCommand, MediaEvent>(
-      new URL("./media_worker.ts", import.meta.url),
-    ),
+    mediaFactory: options.ffi ?? true
+      ? linkedFactory(plain)
+      : portableFactory(plain, "media.ffi is off"),
     handshakeFactory: workerFactory<HandshakeCommand, HandshakeEvent>(
       new URL("./handshake_worker.ts", import.meta.url),
     ),

@@ -44,6 +44,12 @@ export class LibcryptoSrtp implements SrtpEngine {
     this.#memory = new CipherMemory(arena);
   }
 
+  /** Whether SHA-1 has kept to the room that its context has. */
+  guardHolds(): boolean {
+    const at = this.#memory.sha1 + SHA1_CONTEXT;
+    return this.#arena.bytes.subarray(at, at + SHA1_GUARD).every((byte) => byte === 0);
+  }
+
   cipher(profile: SrtpProfile, masterKey: Uint8Array, masterSalt: Uint8Array): SrtpCipher {
     const facts = FACTS[profile];
     if (facts === undefined) throw new Error(`SRTP profile ${profile} is not known`);

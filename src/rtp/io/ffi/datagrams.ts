@@ -1,0 +1,234 @@
+import type { Arena } from "./arena.ts";
+import {
+  AF_INET,
+  CMSG_U16,
+  IOVEC,
+  IPPROTO_UDP,
+  type Libc,
+  MMSGHDR,
+  MSG_DONTWAIT,
+  MSG_LENGTH,
+  MSG_TRUNC,
+  SOCKADDR,
+  UDP_SEGMENT,
+} from "./libc.ts";
+
+/** Offsets inside `struct mmsghdr` on 64-bit Linux. */
+const NAME_LENGTH = 8;
+const IOV = 16;
+const IOV_COUNT = 24;
+const CONTROL = 32;
+const CONTROL_LENGTH = 40;
+const FLAGS = 48;
+const NAME_STRIDE = 32;
+
+/** Fewer and smaller datagrams are as well sent one by one. */
+const MIN_SEGMENT = 400;
+const MAX_SEGMENTS = 64;
+const MAX_SEGMENTED = 65_000;
+/** A socket whose segmented sends fail so often gets no more of them. */
+const MAX_SEGMENT_FAILURES = 3;
+
+/** The message vector of `recvmmsg` over slots of the arena, and what it brought. */
+export class ReceiveVector {
+  readonly #arena: Arena;
+  readonly #libc: Libc;
+  readonly #messages: number;
+  readonly #names: number;
+
+  constructor(
+    libc: Libc,
+    arena: Arena,
+    readonly slots: number,
+    readonly slotCount: number,
+    readonly slotLength: number,
+    dataLength: number,
+  ) {
+    this.#libc = libc;
+    this.#arena = arena;
+    this.#messages = arena.allocate(slotCount * MMSGHDR);
+    this.#names = arena.allocate(slotCount * NAME_STRIDE);
+    const vectors = arena.allocate(slotCount * IOVEC);
+    for (let i = 0; i < slotCount; i++) {
+      const [message, vector] = [this.#messages + i * MMSGHDR, vectors + i * IOVEC];
+      arena.setPointer(vector, slots + i * slotLength);
+      arena.view.setBigUint64(vector + 8, BigInt(dataLength), true);
+      arena.setPointer(message, this.#names + i * NAME_STRIDE);
+      arena.int32[(message + NAME_LENGTH) >> 2] = SOCKADDR;
+      arena.setPointer(message + IOV, vector);
+      arena.int32[(message + IOV_COUNT) >> 2] = 1;
+    }
+  }
+
+  /** Fills slots from `first` on; gives how many, or -1. */
+  receive(descriptor: number, first: number, count: number): number {
+    const at = this.#arena.address(this.#messages + first * MMSGHDR);
+    return this.#libc.recvmmsg(descriptor, at, count, MSG_DONTWAIT, 0n);
+  }
+
+  /** Bytes in a slot, -1 where the datagram was longer; makes the slot's header ready for another. */
+  take(slot: number): number {
+    const words = this.#arena.int32;
+    const message = (this.#messages + slot * MMSGHDR) >> 2;
+    words[message + (NAME_LENGTH >> 2)] = SOCKADDR;
+    if ((words[message + (FLAGS >> 2)]! & MSG_TRUNC) !== 0) return -1;
+    return words[message + (MSG_LENGTH >> 2)]!;
+  }
+
+  /** Where the sender's `sockaddr` lies. */
+  name(slot: number): number {
+    return this.#names + slot * NAME_STRIDE;
+  }
+}
+
+/** Datagrams that wait to be sent together. They lie in slots that must not be reused before `flush`. */
+export class SendQueue {
+  readonly #arena: Arena;
+  readonly #libc: Libc;
+  readonly #capacity: number;
+  readonly #messages: number;
+  readonly #names: number;
+  readonly #vectors: number;
+  readonly #control: number;
+  readonly #descriptors: Int32Array;
+  readonly #segmentFailures = new Map<number, number>();
+  #length = 0;
+  /** Datagrams that the kernel did not take. */
+  failed = 0;
+  /** Datagrams that went out as part of a segmented send. */
+  segmented = 0;
+
+  constructor(libc: Libc, arena: Arena, capacity: number) {
+    this.#libc = libc;
+    this.#arena = arena;
+    this.#capacity = capacity;
+    this.#messages = arena.allocate(capacity * MMSGHDR);
+    this.#names = arena.allocate(capacity * NAME_STRIDE);
+    this.#vectors = arena.allocate(capacity * IOVEC);
+    this.#control = arena.allocate(CMSG_U16);
+    this.#descriptors = new Int32Array(capacity);
+    for (let i = 0; i < capacity; i++) {
+      const message = this.#messages + i * MMSGHDR;
+      arena.setPointer(message, this.#names + i * NAME_STRIDE);
+      arena.setPointer(message + IOV, this.#vectors + i * IOVEC);
+      arena.int32[(message + IOV_COUNT) >> 2] = 1;
+    }
+    // struct cmsghdr: length 18 (CMSG_LEN(2)), level, type, value.
+    arena.view.setBigUint64(this.#control, 18n, true);
+    arena.view.setInt32(this.#control + 8, IPPROTO_UDP, true);
+    arena.view.setInt32(this.#control + 12, UDP_SEGMENT, true);
+  }
+
+  /** Where `sockaddr` of the next datagram is to be written, before `push`. */
+  get nextName(): number {
+    return this.#names + this.#length * NAME_STRIDE;
+  }
+
+  push(descriptor: number, nameLength: number, offset: number, length: number): void {
+    const index = this.#length++;
+    const { view, int32 } = this.#arena;
+    const vector = this.#vectors + index * IOVEC;
+    view.setBigUint64(vector, this.#arena.address(offset), true);
+    int32[(vector + 8) >> 2] = length;
+    int32[(this.#messages + index * MMSGHDR + NAME_LENGTH) >> 2] = nameLength;
+    this.#descriptors[index] = descriptor;
+    if (this.#length === this.#capacity) this.flush();
+  }
+
+  flush(): void {
+    const count = this.#length;
+    if (count === 0) return;
+    this.#length = 0;
+    const descriptors = this.#descriptors;
+    let first = 0;
+    for (let i = 0; i < count;) {
+      if (descriptors[i] !== descriptors[first]) {
+        this.#send(first, i);
+        first = i;
+      }
+      const run = this.#runFrom(i, count);
+      if (run < 2) {
+        i++;
+        continue;
+      }
+      this.#send(first, i);
+      this.#sendRun(i, run);
+      i += run;
+      first = i;
+    }
+    this.#send(first, count);
+  }
+
+  #lengthAt(index: number): number {
+    return this.#arena.int32[(this.#vectors + index * IOVEC + 8) >> 2]!;
+  }
+
+  /** How many from `index` on can go as one: one destination, one size, the last one may be shorter. */
+  #runFrom(index: number, count: number): number {
+    const size = this.#lengthAt(index);
+    if (size < MIN_SEGMENT) return 1;
+    const descriptor = this.#descriptors[index]!;
+    if ((this.#segmentFailures.get(descriptor) ?? 0) >= MAX_SEGMENT_FAILURES) return 1;
+    const most = Math.min(count - index, MAX_SEGMENTS, Math.floor(MAX_SEGMENTED / size));
+    let run = 1;
+    while (run < most && this.#isSamePlace(index, index + run)) {
+      const next = this.#lengthAt(index + run);
+      if (next > size) break;
+      run++;
+      if (next < size) break;
+    }
+    return run;
+  }
+
+  #isSamePlace(a: number, b: number): boolean {
+    if (this.#descriptors[a] !== this.#descriptors[b]) return false;
+    const words = this.#arena.int32;
+    const [x, y] = [(this.#names + a * NAME_STRIDE) >> 2, (this.#names + b * NAME_STRIDE) >> 2];
+    // Family and port, the IPv4 address; an IPv6 address goes on for 20 bytes more.
+    if (words[x] !== words[y] || words[x + 1] !== words[y + 1]) return false;
+    if ((words[x]! & 0xffff) === AF_INET) return true;
+    for (let i = 2; i < SOCKADDR / 4; i++) if (words[x + i] !== words[y + i]) return false;
+    return true;
+  }
+
+  #send(first: number, end: number): void {
+    if (first === end) return;
+    const descriptor = this.#descriptors[first]!;
+    for (let i = first; i < end;) {
+      const at = this.#arena.address(this.#messages + i * MMSGHDR);
+      const sent = this.#libc.sendmmsg(descriptor, at, end - i, MSG_DONTWAIT);
+      if (sent > 0) i += sent;
+      else {
+        // What cannot be sent is lost, like any datagram; the next one may well go.
+        this.failed++;
+        i++;
+      }
+    }
+  }
+
+  #sendRun(index: number, run: number): void {
+    const { view, int32 } = this.#arena;
+    const message = this.#messages + index * MMSGHDR;
+    view.setUint16(this.#control + 16, this.#lengthAt(index), true);
+    int32[(message + IOV_COUNT) >> 2] = run;
+    this.#arena.setPointer(message + CONTROL, this.#control);
+    int32[(message + CONTROL_LENGTH) >> 2] = CMSG_U16;
+    const descriptor = this.#descriptors[index]!;
+    const at = this.#arena.address(message);
+    const sent = this.#libc.sendmmsg(descriptor, at, 1, MSG_DONTWAIT);
+    int32[(message + IOV_COUNT) >> 2] = 1;
+    view.setBigUint64(message + CONTROL, 0n, true);
+    int32[(message + CONTROL_LENGTH) >> 2] = 0;
+    if (sent > 0) {
+      this.segmented += run;
+      return;
+    }
+    this.#segmentFailures.set(descriptor, (this.#segmentFailures.get(descriptor) ?? 0) + 1);
+    this.#send(index, index + run);
+  }
+
+  /** A closed socket's number may be another's soon. */
+  forget(descriptor: number): void {
+    this.#segmentFailures.delete(descriptor);
+  }
+}
