@@ -6,7 +6,12 @@ import { join } from "node:path";
 import { ListenerGroup } from "./src/actors/listeners.ts";
 import { keepWorkers } from "./src/actors/media_worker.ts";
 import { createPlane, type Plane, type PlaneOptions } from "./src/actors/plane.ts";
-import { isExposed, isLoopbackHost, isWildcardHost } from "./src/core/config/loopback.ts";
+import {
+  isAllowedHost,
+  isExposed,
+  isLoopbackHost,
+  isWildcardHost,
+} from "./src/core/config/loopback.ts";
 import type { Config } from "./src/core/config/schema.ts";
 import { Supervisor } from "./src/actors/supervisor.ts";
 import { ensureCertificate, type ServerCertificate } from "./src/core/io/certificate.ts";
@@ -280,12 +285,17 @@ function planeOptions(config: Config, hosts: readonly string[], sentBy: string):
       pushReachableMs: session.pushReachableSeconds * 1000,
       tokenMs: session.tokenSeconds * 1000,
       registrationSeconds: REGISTRATION_SECONDS,
+      // The client is told within the time, so that the answer is a little earlier.
+      outsideAnswerMs: sip.outside.answerSeconds * 1000 - 300,
     },
     sip: {
       sentBy,
       canonicalDomain: canonicalDomain(config),
       hosts,
       localCalls: sip.localCalls,
+      userAgent: sip.userAgent,
+      addContactId: sip.addContactId,
+      outsideAllow: outsideAllow(config),
       accounts: [...sip.accounts, ...(config.lab.accounts ? labAccounts() : [])],
     },
   };
@@ -300,6 +310,7 @@ function webSdkOptions(
   return {
     isOwnDomain: (host) => own.has(host.toLowerCase()),
     isOwnSipPort: (port) => port === sipPort,
+    mayReachOutside: (host) => isAllowedHost(outsideAllow(config), host),
     domain: canonicalDomain(config),
     busyStatus: config.sip.busyStatus,
     limits: {
@@ -308,6 +319,11 @@ function webSdkOptions(
       pingProbes: config.session.pingProbes,
     },
   };
+}
+
+function outsideAllow(config: Config): readonly string[] {
+  const { allow } = config.sip.outside;
+  return allow === "auto" ? (isExposed(config) ? [] : ["*"]) : allow;
 }
 
 function canonicalDomain(config: Config): string {

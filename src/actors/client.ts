@@ -18,6 +18,8 @@ export interface SessionProfile {
   readonly outboundProxy: string;
   /** 0: SIP Port 0, our own proxy without an account. */
   readonly port: number;
+  /** The session is a client of another server, `outboundProxy` at `port`; absent: of ours. */
+  readonly isOutside?: true;
   readonly registerRequired: boolean;
   readonly visibleName: string | null;
   /** Keep the session for a later token when the socket goes. */

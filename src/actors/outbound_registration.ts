@@ -11,6 +11,8 @@ export interface RegistrationInput {
   readonly registrar: string;
   readonly credentials: Credentials | null;
   readonly expiresSeconds: number;
+  /** The first REGISTER must have its answer by then, ms. */
+  readonly answerLimitMs: number;
   readonly trace?: ((machine: string, state: string) => void) | undefined;
 }
 
@@ -47,7 +49,7 @@ const UNREGISTER_LIMIT_MS = 5_000;
  * stateDiagram-v2
  *   [*] --> registering
  *   registering --> registered : register.accepted
- *   registering --> gone : register.refused
+ *   registering --> gone : register.refused, after answerLimit
  *   registering --> unregistering : unregister
  *   registered --> unregistering : unregister
  *   registered --> refreshing : after refresh
@@ -86,6 +88,12 @@ export const registrationMachine = setup({
         : context.grantedSeconds,
     })),
     countFailure: assign(({ context }) => ({ failures: context.failures + 1 })),
+    tellSilent: sendParent(({ context }) => ({
+      type: "registration.failed",
+      status: 408,
+      reason: `${context.agent.flow.remote} does not answer`,
+      authentication: false,
+    })),
     tellRegistered: sendParent({ type: "registration.registered" }),
     tellGone: sendParent({ type: "registration.gone" }),
     tellFailed: sendParent(({ event }) => {
@@ -96,6 +104,7 @@ export const registrationMachine = setup({
   },
   delays: {
     refresh: ({ context }) => context.grantedSeconds * 1_000 * REFRESH_SHARE,
+    answerLimit: ({ context }) => context.answerLimitMs,
     retry: ({ context }) => Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** context.failures),
     unregisterLimit: UNREGISTER_LIMIT_MS,
   },
@@ -112,6 +121,7 @@ export const registrationMachine = setup({
         "register.refused": { target: "gone", actions: "tellFailed" },
         unregister: "unregistering",
       },
+      after: { answerLimit: { target: "gone", actions: "tellSilent" } },
     },
     registered: {
       entry: { type: "entered", params: { state: "registered" } },

@@ -13,6 +13,7 @@ import type { Flow } from "../sip/flow.ts";
 import type { SipRequest } from "../sip/message/mod.ts";
 import type { WirePort } from "../sip/wire.ts";
 import { EventBus } from "./event_bus.ts";
+import { isAllowedHost } from "../core/config/loopback.ts";
 import { HousePolicy } from "./house_policy.ts";
 import { Queries } from "./queries.ts";
 import { defaultSettings, type EdgeEffect, type WireSettings } from "./edge/contract.ts";
@@ -32,6 +33,12 @@ export interface PlaneOptions {
     readonly hosts: readonly string[];
     readonly localCalls: boolean;
     readonly accounts: readonly { readonly name: string; readonly password: string }[];
+    /** User-Agent and Server header. */
+    readonly userAgent: string;
+    /** Whether Contacts at servers of others carry an id instead of the login. */
+    readonly addContactId: boolean;
+    /** Hosts of servers of others that clients may name; `*` for any. */
+    readonly outsideAllow: readonly string[];
   };
 }
 
@@ -89,6 +96,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     log,
     policy,
     sentBy,
+    product: options.sip.userAgent,
     hop: ports.hop ?? memoryHop(clock),
     ...(ports.wire ? { wire: ports.wire } : {}),
     ...edgeOf(ports, (effect) => onEffect(effect)),
@@ -101,7 +109,17 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     log,
     bus,
     sip,
-    options: { ...options.session, canonicalDomain, sentBy, localCalls, isOurs },
+    options: {
+      ...options.session,
+      canonicalDomain,
+      sentBy,
+      localCalls,
+      isOurs,
+      outside: {
+        addContactId: options.sip.addContactId,
+        mayReach: (host) => isAllowedHost(options.sip.outsideAllow, host),
+      },
+    },
     ...trace,
   });
   const calls = new Calls({

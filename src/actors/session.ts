@@ -17,6 +17,8 @@ export interface SessionOptions {
   /** How long its token is good. */
   readonly tokenMs: number;
   readonly registrationSeconds: number;
+  /** A server of others has this long to answer the first REGISTER. */
+  readonly outsideAnswerMs: number;
 }
 
 /** What a session may do to the world. */
@@ -68,6 +70,8 @@ export type SessionEvent =
 
 export type SessionActor = ActorRefFrom<typeof sessionMachine>;
 
+/** Beyond the longest transaction with our own registrar. */
+const OWN_ANSWER_MS = 40_000;
 /** Beyond the longest end of a call. */
 const ENDING_LIMIT_MS = 45_000;
 
@@ -122,6 +126,7 @@ export const sessionMachine = setup({
         registrar,
         credentials,
         expiresSeconds: ports.options.registrationSeconds,
+        answerLimitMs: profile.isOutside ? ports.options.outsideAnswerMs : OWN_ANSWER_MS,
         trace: ports.trace,
       };
       return { registration: spawn("registration", { id: "registration", input }) };

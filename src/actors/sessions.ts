@@ -19,7 +19,7 @@ import type {
   Sessions,
 } from "./client.ts";
 import type { EventBus } from "./event_bus.ts";
-import { type Callee, parseCallee } from "./routing.ts";
+import { type Callee, outsideHome, outsideServer, parseCallee } from "./routing.ts";
 import {
   type SessionActor,
   type SessionContext,
@@ -43,6 +43,13 @@ export interface SessionDirectoryPorts {
     /** `enable_local_videochat`: SIP Port 0 at all. */
     readonly localCalls: boolean;
     readonly isOurs: (host: string) => boolean;
+    /** Sessions that are clients of servers of others. */
+    readonly outside: {
+      /** Whether their Contact carries an id instead of the login (`sip.addContactId`). */
+      readonly addContactId: boolean;
+      /** Whether their dialogs may lead to this host. */
+      readonly mayReach: (host: string) => boolean;
+    };
   };
   trace?(machine: string, state: string): void;
 }
@@ -107,15 +114,11 @@ export class SessionDirectory implements Sessions {
   ): Result<SessionHandle, SessionRefusal> {
     const refusal = this.#refusal(profile);
     if (refusal) return err(refusal);
-    const { clock, entropy, sip, bus, options } = this.#ports;
+    const { clock, entropy, bus, options } = this.#ports;
     const id = uuid(entropy) as SessionId;
-    const user = escapeUser(profile.login);
-    const agent = sip.open(
-      id,
-      { user: profile.login, isGuest: profile.port === 0 },
-      (invite) => this.#onInvite(id, invite),
-    );
-    const aor = `sip:${user}@${options.canonicalDomain}`;
+    const home = outsideHome(profile);
+    const agent = this.#openAgent(id, profile);
+    const aor = `sip:${escapeUser(profile.login)}@${home?.aorHost ?? options.canonicalDomain}`;
     const credentials = { username: profile.authName, password: profile.password };
     const actor = createActor(sessionMachine, {
       clock,
@@ -125,7 +128,7 @@ export class SessionDirectory implements Sessions {
         profile,
         agent,
         aor,
-        registrar: `sip:${options.canonicalDomain}`,
+        registrar: `sip:${home?.target ?? options.canonicalDomain}`,
         credentials,
       },
     });
@@ -156,6 +159,23 @@ export class SessionDirectory implements Sessions {
     return ok(this.#handle(record, connection));
   }
 
+  /** A client of our own proxy, or of a server of others. */
+  #openAgent(id: SessionId, profile: SessionProfile): UserAgent {
+    const { sip, options } = this.#ports;
+    const onInvite = (invite: IncomingInvite) => this.#onInvite(id, invite);
+    if (!profile.isOutside) {
+      return sip.open(id, { user: profile.login, isGuest: profile.port === 0 }, onInvite);
+    }
+    const { addContactId, mayReach } = options.outside;
+    return sip.openOutside({
+      id,
+      server: outsideServer(profile),
+      mayReach,
+      onInvite,
+      ...(addContactId ? {} : { contactUser: profile.login }),
+    });
+  }
+
   resume(authToken: string, connection: ClientConnection): SessionHandle | undefined {
     const record = this.#byToken.get(authToken);
     if (!record || record.actor.getSnapshot().matches("ending")) return undefined;
@@ -173,7 +193,10 @@ export class SessionDirectory implements Sessions {
 
   /** What a user of this session means by `text`. */
   parseCallee(record: SessionRecord, text: string): Result<Callee, string> {
-    return parseCallee(text, record.profile.port === 0, this.#ports.options);
+    const { profile } = record;
+    const home = outsideHome(profile);
+    const { options } = this.#ports;
+    return parseCallee(text, profile.port === 0, home ? { ...options, home } : options);
   }
 
   notify(id: SessionId, notice: ClientNotice): void {

@@ -4,6 +4,8 @@ export interface WebSdkOptions {
   readonly isOwnDomain: (host: string) => boolean;
   /** Whether a SIP Port, 1 to 65535, is one of ours. */
   readonly isOwnSipPort: (port: number) => boolean;
+  /** Whether clients may name this host as SIP server of others (`sip.outside.allow`). */
+  readonly mayReachOutside: (host: string) => boolean;
   /** The canonical domain: of every login on Port 0, whatever its client calls us. */
   readonly domain: string;
   /**

@@ -1,6 +1,7 @@
 import type { Result } from "../core/result.ts";
 import { ok } from "../core/result.ts";
 import type { SessionProfile } from "../actors/client.ts";
+import { isUriHost } from "../actors/routing.ts";
 import type { WebSdkOptions } from "./options.ts";
 import type { FieldFault } from "./validation.ts";
 import {
@@ -72,13 +73,14 @@ function toPort(written: string | undefined): Result<number, FieldFault> {
 
 /**
  * Domain and outbound proxy. On Port 0 they mean us whatever they say, so that only what could
- * harm a log or a header is refused; on any other port they must be ours.
+ * harm a log or a header is refused; on another port they name our registrar, or a server of others
+ * whose client the session becomes.
  */
 function toPlace(
   data: ConnectionData,
   port: number,
   options: WebSdkOptions,
-): Result<Pick<SessionProfile, "domain" | "outboundProxy">, FieldFault> {
+): Result<Pick<SessionProfile, "domain" | "outboundProxy" | "isOutside">, FieldFault> {
   if (port === 0) {
     for (const field of ["sipDomain", "sipOutboundProxy"] as const) {
       const checked = data[field] ? checkHost(field, data[field]) : ok("");
@@ -86,27 +88,34 @@ function toPlace(
     }
     return ok({ domain: options.domain, outboundProxy: options.domain });
   }
-  if (!options.isOwnSipPort(port)) {
-    return fault("sipPort", `${port} is a port of another server. ${ONLY_HERE}`);
-  }
   const domain = checkHost("sipDomain", data.sipDomain ?? "");
   if (!domain.ok) return domain;
   const outboundProxy = checkHost("sipOutboundProxy", data.sipOutboundProxy || domain.value);
   if (!outboundProxy.ok) return outboundProxy;
-  if (!options.isOwnDomain(domain.value)) {
-    return fault("sipDomain", `${domain.value} with SIP Port ${port} is not here. ${ONLY_HERE}`);
-  }
-  if (!options.isOwnDomain(outboundProxy.value)) {
-    return fault(
-      "sipOutboundProxy",
-      `${outboundProxy.value} with SIP Port ${port} is not here. ${ONLY_HERE}`,
+  const place = { domain: domain.value, outboundProxy: outboundProxy.value };
+  const isOurs = options.isOwnDomain(outboundProxy.value);
+  if (isOurs && options.isOwnSipPort(port)) {
+    return options.isOwnDomain(domain.value) ? ok(place) : fault(
+      "sipDomain",
+      `${domain.value} is not served here: take SIP Port 0, or a domain of this server`,
     );
   }
-  return ok({ domain: domain.value, outboundProxy: outboundProxy.value });
+  if (options.mayReachOutside(outboundProxy.value)) {
+    for (
+      const [field, host] of [["sipDomain", domain], ["sipOutboundProxy", outboundProxy]] as const
+    ) {
+      if (!isUriHost(host.value)) return fault(field, `${host.value} can't stand in a SIP URI`);
+    }
+    return ok({ ...place, isOutside: true });
+  }
+  if (isOurs) return fault("sipPort", `${port} is a port of another server. ${NOT_ALLOWED}`);
+  const field = data.sipOutboundProxy ? "sipOutboundProxy" : "sipDomain";
+  return fault(field, `${outboundProxy.value}:${port} is not this server. ${NOT_ALLOWED}`);
 }
 
-const ONLY_HERE =
-  "Outside SIP servers are not served yet: take SIP Port 0, or this server's own domain and port";
+const NOT_ALLOWED =
+  "Servers of others that may be used are listed in sip.outside.allow: take SIP " +
+  "Port 0, or this server's own domain and port";
 
 /** A password may hold anything; it is only ever hashed. */
 function checkLength(

@@ -43,12 +43,16 @@ export const OPTIONS: PlaneOptions = {
     pushReachableMs: 3_600_000,
     tokenMs: 3_600_000,
     registrationSeconds: 3_600,
+    outsideAnswerMs: 4_700,
   },
   sip: {
     sentBy: "127.0.0.1:5060",
     canonicalDomain: "localhost",
     hosts: ["127.0.0.1"],
     localCalls: true,
+    userAgent: "Port Zero",
+    addContactId: true,
+    outsideAllow: ["*"],
     accounts: [],
   },
 };

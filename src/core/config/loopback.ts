@@ -7,6 +7,13 @@ export function isLoopbackHost(host: string): boolean {
     /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(name);
 }
 
+/** Whether a list of hosts, `*` for any, holds this one. */
+export function isAllowedHost(allow: readonly string[], host: string): boolean {
+  const plain = (text: string) => text.toLowerCase().replace(/^\[|\]$|\.$/g, "");
+  const name = plain(host);
+  return allow.some((one) => one === "*" || plain(one) === name);
+}
+
 /** Whether `host` stands for all addresses of the machine. */
 export function isWildcardHost(host: string): boolean {
   return host === "0.0.0.0" || host === "::";

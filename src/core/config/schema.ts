@@ -120,6 +120,14 @@ export const configSchema = z.strictObject({
       true,
     ),
     localCalls: boolean(),
+    outside: z.strictObject({
+      allow: leaf(
+        z.union([z.literal("auto"), z.array(z.union([z.literal("*"), host]))]),
+        "listOrWord",
+        '"auto" or a list of hosts, "*" for any',
+      ),
+      answerSeconds: seconds(1, 30),
+    }),
     limits: z.strictObject({
       connections: integer(1, 1_000_000, "a number of connections"),
       connectionsPerAddress: integer(1, 1_000_000, "a number of connections"),

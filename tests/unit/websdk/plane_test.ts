@@ -90,12 +90,16 @@ function house() {
       pushReachableMs: 300_000,
       tokenMs: 3_600_000,
       registrationSeconds: 3600,
+      outsideAnswerMs: 4_700,
     },
     sip: {
       sentBy: "127.0.0.1:5060",
       canonicalDomain: "pz.example",
       hosts: ["localhost", "127.0.0.1", "pz.example"],
       localCalls: true,
+      userAgent: "Port Zero",
+      addContactId: true,
+      outsideAllow: [],
       accounts: [{ name: "carol", password: "secret" }],
     },
   });

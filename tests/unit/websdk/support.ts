@@ -160,6 +160,7 @@ export function bench(
   const sessions = new TestSessions();
   const log = new TestLog();
   const all: WebSdkOptions = {
+    mayReachOutside: () => false,
     isOwnDomain: (host) => ["localhost", "127.0.0.1", "pz.example"].includes(host.toLowerCase()),
     isOwnSipPort: (port) => port === 5060,
     domain: "pz.example",
