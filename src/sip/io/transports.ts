@@ -38,6 +38,8 @@ export class SipTransports implements Transports {
   /** Connections that we opened, by target, to be used again (RFC 3261 18). */
   readonly #opened = new Map<string, SipStream>();
   readonly #opening = new Map<string, Promise<Result<Flow, string>>>();
+  /** Inbound TLS connections whose handshake is not through. */
+  readonly #handshakes = new Set<Deno.TlsConn>();
   #serial = 0;
   #isClosed = false;
   #onEmpty: (() => void) | undefined;
@@ -146,6 +148,7 @@ export class SipTransports implements Transports {
       socket.close(1001, "The server is stopping");
     }
     for (const stream of [...this.#streams.values()]) stream.end("the server is stopping");
+    for (const conn of this.#handshakes) closeQuietly(conn);
     this.#onEmpty();
     await promise;
     clock.clearTimeout(timer);
@@ -220,7 +223,11 @@ export class SipTransports implements Transports {
   ): Promise<string> {
     for (;;) {
       try {
-        this.#accepted(await socket.accept(), transport, local);
+        const conn = await socket.accept();
+        this.#accepted(conn, transport, local);
+        // Those at the door cannot be sent away before they have shaken hands: no more are let near.
+        const most = transport === "TLS" ? this.#limits.connections / 2 : Infinity;
+        while (this.#handshakes.size >= most && !this.#isClosed) await this.#pause();
       } catch (error) {
         // The far end gave up before we took it, or descriptors are short for a moment.
         const why = error instanceof Error ? error.message : String(error);
@@ -241,28 +248,48 @@ export class SipTransports implements Transports {
   #accepted(conn: Deno.TcpConn | Deno.TlsConn, transport: "TCP" | "TLS", local: string): void {
     const { hostname, port } = conn.remoteAddr as Deno.NetAddr;
     const source = sourceOf(plainAddress(hostname));
-    if (this.#isClosed || this.#sources.total >= this.#limits.connections) return conn.close();
-    if (!this.#sources.take(source)) {
-      this.#options.log.debug("a source has too many SIP connections", { source });
-      return conn.close();
+    const isFull = this.#sources.total >= this.#limits.connections;
+    if (this.#isClosed || isFull || !this.#sources.take(source)) {
+      this.#options.log.debug("a SIP connection too many is refused", { source, transport });
+      if ("handshake" in conn) void this.#shakeHands(conn, undefined, () => closeQuietly(conn));
+      else conn.close();
+      return;
     }
-    const stream = this.#adopt(conn, transport, plainAddress(hostname), port, local);
-    this.#sourceOf.set(stream, source);
-    if ("handshake" in conn) this.#limitHandshake(conn, stream);
-    void stream.run();
+    const serve = () => {
+      const stream = this.#adopt(conn, transport, plainAddress(hostname), port, local);
+      this.#sourceOf.set(stream, source);
+      void stream.run();
+    };
+    if ("handshake" in conn) void this.#shakeHands(conn, source, serve);
+    else serve();
   }
 
-  /** A handshake that is not through in time ends the connection. */
-  #limitHandshake(conn: Deno.TlsConn, stream: SipStream): void {
-    const { clock } = this.#options;
-    const timer = clock.setTimeout(
-      () => stream.close("the TLS handshake took too long"),
-      this.#limits.connectMs,
-    );
-    conn.handshake().then(() => clock.clearTimeout(timer), (error: unknown) => {
+  /**
+   * Waits for the handshake of a connection that came in. One that is not through in time is not
+   * served any more, but keeps its place among its source's connections until the far end goes:
+   * closing a `Deno.TlsConn` in the middle of its handshake leaves the socket open.
+   */
+  async #shakeHands(
+    conn: Deno.TlsConn,
+    source: string | undefined,
+    serve: () => void,
+  ): Promise<void> {
+    const { clock, log } = this.#options;
+    let isLate = false;
+    const timer = clock.setTimeout(() => isLate = true, this.#limits.connectMs);
+    this.#handshakes.add(conn);
+    try {
+      await conn.handshake();
+      if (!isLate && !this.#isClosed) return serve();
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      log.debug("a TLS handshake failed", { source, why });
+    } finally {
       clock.clearTimeout(timer);
-      stream.close(error instanceof Error ? error.message : String(error));
-    });
+      this.#handshakes.delete(conn);
+    }
+    if (source !== undefined) this.#sources.release(source);
+    closeQuietly(conn);
   }
 
   // --- going out ---
@@ -404,3 +431,11 @@ export class SipTransports implements Transports {
 
 /** After a connection that could not be accepted, ms. */
 const ACCEPT_PAUSE_MS = 100;
+
+function closeQuietly(conn: Deno.Conn): void {
+  try {
+    conn.close();
+  } catch {
+    /* Closed by the far end in the meantime. */
+  }
+}
