@@ -33,6 +33,7 @@ export class SimClient implements ClientConnection {
   handle: SessionHandle | null = null;
   disconnected: DisconnectReason | null = null;
   registered = 0;
+  readonly failures: Extract<ClientNotice, { type: "registrationFailed" }>[] = [];
 
   constructor(readonly world: SimWorld, readonly login: string) {}
 
@@ -74,7 +75,13 @@ export class SimClient implements ClientConnection {
     this.handle = null;
   }
 
-  call(callee: string, options: { readonly video?: boolean } = {}): ClientCallRecord {
+  call(
+    callee: string,
+    options: {
+      readonly video?: boolean;
+      readonly inviteParameters?: Readonly<Record<string, string>>;
+    } = {},
+  ): ClientCallRecord {
     const id = uuid(this.world.chance) as CallId;
     const record = this.#record(id, false);
     this.world.calls++;
@@ -85,7 +92,7 @@ export class SimClient implements ClientConnection {
       sdp: browserSdp({ ufrag: `offer${this.world.calls}`, video: options.video ?? false }),
       visibleName: this.login,
       sipSdp: [],
-      inviteParameters: {},
+      inviteParameters: options.inviteParameters ?? {},
       custom: null,
       alreadyCancelled: false,
     });
@@ -121,6 +128,7 @@ export class SimClient implements ClientConnection {
         this.registered++;
         return;
       case "registrationFailed":
+        this.failures.push(notice);
         return;
       case "remoteDescription": {
         const call = this.calls.get(notice.callId) ?? this.#record(notice.callId, true);

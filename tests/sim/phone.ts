@@ -310,6 +310,11 @@ export class SimPhone {
       }
       case "response":
         return this.#onResponse(output.id, output.response);
+      // Our 2xx was never acknowledged (RFC 3261 13.3.1.4).
+      case "server-failed": {
+        const call = [...this.calls.values()].find((one) => one.server === output.id);
+        return call?.state === "talking" ? this.hangup(call) : undefined;
+      }
       case "failed":
         return this.#pending.get(output.id)?.(undefined);
       default:

@@ -13,6 +13,11 @@ const MAX_PARTS = 20;
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
+/** Whether a description in this message is about the media of a dialog; of valid messages only. */
+export function describes(message: SipMessage): boolean {
+  return message.body.length > 0 && DESCRIBING.has(message.cseq.method);
+}
+
 /** The description that a message carries, alone or as a part of several (RFC 5621). */
 export function sdpOf(message: SipMessage): string | undefined {
   if (message.body.length === 0) return undefined;

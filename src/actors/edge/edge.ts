@@ -10,7 +10,7 @@ import {
   validate,
 } from "../../sip/message/mod.ts";
 import * as sdp from "../../sdp/mod.ts";
-import { cleaned, sdpOf } from "./bodies.ts";
+import { cleaned, describes, sdpOf, withoutBody } from "./bodies.ts";
 import {
   type AnchorDialog,
   type AnchorView,
@@ -74,8 +74,8 @@ export class Edge {
     const item: Passing = { side: "inner", flow, message, bytes };
     const dialog = this.#find(item) ?? this.#begin(item);
     if (dialog) return dialog.pass(item);
-    const clean = cleaned(message);
-    this.#ports.toWire(flow, clean === message ? bytes : serialize(clean), clean);
+    const clean = this.#withoutAnchor(item);
+    if (clean) this.#ports.toWire(flow, clean === message ? bytes : serialize(clean), clean);
   }
 
   /** What came in on a wire flow, before an element sees it. */
@@ -87,13 +87,8 @@ export class Edge {
     const dialog = this.#find(item) ?? this.#begin(item);
     if (dialog) return dialog.pass(item);
     if (this.#isTooMany(item)) return;
-    // What has no anchor yet has no media either: a challenge, a 2xx of a dialog that is over.
-    const clean = cleaned(message);
-    this.#ports.toElement({
-      type: "receive-framed",
-      flow,
-      event: { type: "message", message: clean },
-    });
+    const clean = this.#withoutAnchor(item);
+    if (clean) this.#toElement(flow, clean);
   }
 
   /** The flow is gone, and with it the anchors on it. */
@@ -128,6 +123,27 @@ export class Edge {
   /** Closes all anchors; for the end of the process. */
   stop(): void {
     for (const dialog of [...this.#dialogs.values()]) dialog.terminate();
+  }
+
+  // --- without an anchor ---
+
+  /**
+   * What goes on of a message that has no anchor. A description inside a dialog has lost its media
+   * (a repetition that comes late, a server that was restarted): requests get 481, so that who sent
+   * it ends the dialog (RFC 3261 12.2.1.2); undefined then.
+   */
+  #withoutAnchor({ side, flow, message }: Passing): SipMessage | undefined {
+    const isInside = describes(message) && message.to.tag !== undefined;
+    if (!isInside || sdpOf(message) === undefined) return cleaned(message);
+    if (message.kind === "response" || message.method === "ACK") return withoutBody(message);
+    const response = createResponse(message, 481);
+    if (side === "inner") this.#toElement(flow, response);
+    else this.#ports.toWire(flow, serialize(response), response);
+    return undefined;
+  }
+
+  #toElement(flow: Flow, message: SipMessage): void {
+    this.#ports.toElement({ type: "receive-framed", flow, event: { type: "message", message } });
   }
 
   // --- finding anchors ---
