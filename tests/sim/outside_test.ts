@@ -82,8 +82,9 @@ Deno.test("outside: two of its clients call each other through it, hold and hang
   house.clock.advance(1_000);
   assert.equal(call.status, "held");
   alice.hold(call, false);
+  // Both offer at once: glare, and each has his turn.
   bob.hold(far!, true);
-  house.clock.advance(2_000);
+  house.clock.advance(10_000);
   assert.equal(call.status, "talking");
   assert.equal(far?.status, "held");
   bob.hangup(far!);

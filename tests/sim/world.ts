@@ -167,7 +167,8 @@ class InviteChecker {
   }
 
   observe({ flow, sender, message }: HopMessage, now: number): void {
-    if (message.cseq.method !== "INVITE") return;
+    // What goes to a server of others is that server's to answer.
+    if (message.cseq.method !== "INVITE" || flow.peer) return;
     // The branch names the client transaction; somebody who calls himself has two of them.
     const key = `${flow.id} ${message.callId} ${message.topVia.branch}`;
     if (message.kind === "request") {
