@@ -178,7 +178,7 @@ function startMedia(
   logs: LogSystem,
   onEvent: (event: PoolWorkerEvent) => void,
 ): Promise<RunningMediaPool> {
-  const { workers, publicAddress, portFrom, portTo, silenceTimeoutSeconds } = config.media;
+  const { workers, publicAddress, portFrom, portTo, ffi, silenceTimeoutSeconds } = config.media;
   const media = logs.log("media");
   return createMediaPool({
     clock: systemClock,
@@ -188,6 +188,7 @@ function startMedia(
     addresses,
     ...(publicAddress === "" ? {} : { publicAddress }),
     portRange: [portFrom, portTo],
+    ffi,
     ...(silenceTimeoutSeconds === 0 ? {} : { silentAfterMs: silenceTimeoutSeconds * 1000 }),
     log: (level, text, fields) => media[level](text, fields),
     onWorkerEvent: onEvent,

@@ -16,6 +16,8 @@ export interface CommandLine {
   readonly host?: string;
   /** As written. */
   readonly workers?: string;
+  /** Set by `--no-ffi`. */
+  readonly ffi?: "off";
 }
 
 export const HELP = `Port Zero: browsers call browsers and SIP devices through one process.
@@ -26,6 +28,7 @@ export const HELP = `Port Zero: browsers call browsers and SIP devices through o
   --config FILE       settings that differ from config/default.jsonc
   --properties FILE   take over what has a meaning here from a flashphoner.properties
   --workers N         media workers ("auto": cores minus one)
+  --no-ffi            media by the portable shell, without system libraries
   --check-config      print the settings that result, secrets masked, and end
   --version           print the version and end
   --help              print this and end
@@ -34,6 +37,9 @@ Every key of config/default.jsonc is an environment variable too: media.portFrom
 PORTZERO_MEDIA_PORT_FROM. Options win over variables, variables over the file.`;
 
 type OptionField = "configFile" | "propertiesFile" | "host" | "workers";
+
+/** Options that stand for a setting by themselves. */
+const FLAGS: Readonly<Record<string, Partial<CommandLine>>> = { "--no-ffi": { ffi: "off" } };
 
 interface Option {
   readonly field?: OptionField;
@@ -59,6 +65,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
 export function parseCommandLine(args: readonly string[]): Result<CommandLine, ConfigFault[]> {
   const fields: { [F in OptionField]?: string } = {};
   const faults: ConfigFault[] = [];
+  let flags: Partial<CommandLine> = {};
   let request: CommandLine["request"] = "start";
   const fault = (key: string, text: string) => faults.push({ key, text });
   for (let i = 0; i < args.length; i++) {
@@ -66,9 +73,15 @@ export function parseCommandLine(args: readonly string[]): Result<CommandLine, C
     if (arg === "--") continue;
     const equals = arg.startsWith("--") ? arg.indexOf("=") : -1;
     const name = equals < 0 ? arg : arg.slice(0, equals);
+    if (Object.hasOwn(FLAGS, name)) {
+      if (equals >= 0) fault(name, `${name} takes no value`);
+      flags = { ...flags, ...FLAGS[name] };
+      continue;
+    }
     const option = Object.hasOwn(OPTIONS, name) ? OPTIONS[name]! : undefined;
     if (!option) {
-      const known = Object.keys(OPTIONS).filter((key) => key.startsWith("--"));
+      const known = [...Object.keys(OPTIONS), ...Object.keys(FLAGS)]
+        .filter((key) => key.startsWith("--"));
       fault(
         name,
         name.startsWith("-")
@@ -93,5 +106,5 @@ export function parseCommandLine(args: readonly string[]): Result<CommandLine, C
     if (value === undefined || value === "") fault(name, `${name} needs ${option.value} after it`);
     else fields[option.field!] = value;
   }
-  return faults.length > 0 ? err(faults) : ok({ request, ...fields });
+  return faults.length > 0 ? err(faults) : ok({ request, ...fields, ...flags });
 }

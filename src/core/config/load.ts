@@ -86,6 +86,7 @@ function optionLayer(commandLine: CommandLine): Layer {
   const { workers } = commandLine;
   set("http.host", "--host", commandLine.host);
   set("properties", "--properties", commandLine.propertiesFile);
+  set("media.ffi", "--no-ffi", commandLine.ffi === "off" ? false : undefined);
   set("media.workers", "--workers", /^\d+$/.test(workers ?? "") ? Number(workers) : workers);
   return layer;
 }

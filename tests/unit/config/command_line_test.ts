@@ -55,3 +55,13 @@ Deno.test("nearest: edits count once each, a swap of neighbours too", () => {
     "media.portFrom",
   );
 });
+
+Deno.test("command line: --no-ffi stands by itself", () => {
+  assert.deepEqual(read("--no-ffi", "--workers", "2"), {
+    request: "start",
+    workers: "2",
+    ffi: "off",
+  });
+  assert.deepEqual(read("--no-ffi=yes"), ["--no-ffi takes no value"]);
+  assert.deepEqual(read("--no-fi"), ["unknown option --no-fi: did you mean --no-ffi?"]);
+});
