@@ -40,6 +40,10 @@ export interface PhoneCall {
   dialog: Dialog | undefined;
   tag: string;
   inviteId: string;
+  /** The person wants no more of it, whatever is under way. */
+  wantsEnd: boolean;
+  /** As callee: the ACK to our 2xx is here; no BYE before it (RFC 3261 15). */
+  isAcknowledged: boolean;
 }
 
 export interface PhoneOptions {
@@ -171,7 +175,9 @@ export class SimPhone {
 
   hangup(call: PhoneCall): void {
     if (call.state === "ended") return;
+    call.wantsEnd = true;
     if (call.state === "talking") {
+      if (!call.isAcknowledged) return;
       this.#end(call, 200);
       if (call.dialog) this.#request(call.dialog.request("BYE"), () => {});
       return;
@@ -248,7 +254,7 @@ export class SimPhone {
     this.#driver.feed({ type: "ack", request: ack, flow: this.flow });
     if (isFirst) call.state = "talking";
     else if (!known) this.#request(dialog.request("BYE"), () => {});
-    if (isFirst && call.remote?.port === 0) this.hangup(call);
+    if (isFirst && (call.wantsEnd || call.remote?.port === 0)) this.hangup(call);
   }
 
   // --- descriptions ---
@@ -313,8 +319,12 @@ export class SimPhone {
       // Our 2xx was never acknowledged (RFC 3261 13.3.1.4).
       case "server-failed": {
         const call = [...this.calls.values()].find((one) => one.server === output.id);
-        return call?.state === "talking" ? this.hangup(call) : undefined;
+        if (call?.state !== "talking" || call.isAcknowledged) return;
+        call.isAcknowledged = true;
+        return this.hangup(call);
       }
+      case "ack":
+        return this.#onAck(output.request);
       case "failed":
         return this.#pending.get(output.id)?.(undefined);
       default:
@@ -338,6 +348,15 @@ export class SimPhone {
       return this.#respond(id, request, 200, call.tag);
     }
     this.#respond(id, request, request.method === "OPTIONS" ? 200 : 405, tag ?? "x");
+  }
+
+  #onAck(ack: SipRequest): void {
+    for (const call of this.calls.values()) {
+      if (call.callId !== ack.callId || call.tag !== ack.to.tag || call.isAcknowledged) continue;
+      call.isAcknowledged = true;
+      this.#take(call, ack);
+      if (call.wantsEnd) this.hangup(call);
+    }
   }
 
   #onInvite(id: ServerTransactionId, request: SipRequest): void {
@@ -373,6 +392,8 @@ export class SimPhone {
       dialog: undefined,
       tag,
       inviteId: "",
+      wantsEnd: false,
+      isAcknowledged: !incoming,
     };
     this.calls.set(`${invite.callId} ${tag}`, call);
     return call;
@@ -392,7 +413,10 @@ export class SimPhone {
     let tried = false;
     this.#sent.set(id, request);
     this.#pending.set(id, (response) => {
-      const again = response && !tried && this.#authorized(request, response);
+      const isUnwanted = [...this.calls.values()].some((one) =>
+        one.inviteId === id && one.wantsEnd
+      );
+      const again = response && !tried && !isUnwanted && this.#authorized(request, response);
       if (!again) return done(response);
       tried = true;
       const next = `${id}a`;
