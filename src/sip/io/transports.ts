@@ -13,7 +13,9 @@ import type {
   WireSocketHandler,
 } from "./contract.ts";
 import { DEFAULT_TRANSPORT_LIMITS, type TransportLimits } from "./limits.ts";
-import { SourceCounter, sourceOf } from "./sources.ts";
+import { dial } from "./dial.ts";
+import { SourceCounter } from "./sources.ts";
+import { StreamDoor } from "./stream_door.ts";
 import { SipStream, type StreamHost } from "./stream.ts";
 import { UdpSocket } from "./udp.ts";
 import { SipWebSocket } from "./websocket.ts";
@@ -37,9 +39,10 @@ export class SipTransports implements Transports {
   readonly #sources: SourceCounter;
   /** Connections that we opened, by target, to be used again (RFC 3261 18). */
   readonly #opened = new Map<string, SipStream>();
+  readonly #keyOf = new Map<SipStream, string>();
+  /** Of those that came in. */
+  readonly #sourceOf = new Map<SipStream, string>();
   readonly #opening = new Map<string, Promise<Result<Flow, string>>>();
-  /** Inbound TLS connections whose handshake is not through. */
-  readonly #handshakes = new Set<Deno.TlsConn>();
   #serial = 0;
   #isClosed = false;
   #onEmpty: (() => void) | undefined;
@@ -148,7 +151,6 @@ export class SipTransports implements Transports {
       socket.close(1001, "The server is stopping");
     }
     for (const stream of [...this.#streams.values()]) stream.end("the server is stopping");
-    for (const conn of this.#handshakes) closeQuietly(conn);
     this.#onEmpty();
     await promise;
     clock.clearTimeout(timer);
@@ -191,105 +193,30 @@ export class SipTransports implements Transports {
   }
 
   #listenStream(spec: ListenSpec, onLost: (why: string) => void): Bound {
-    const { transport, host, port: wanted, tls } = spec;
-    if (transport === "TLS" && !tls) throw new Error("TLS needs a certificate");
-    const options = { hostname: host, port: wanted };
-    const socket = transport === "TLS" && tls
-      ? Deno.listenTls({ ...options, cert: tls.certificate, key: tls.key })
-      : Deno.listen({ ...options, transport: "tcp" });
-    const { hostname, port } = socket.addr as Deno.NetAddr;
-    const local = hostPort(spec.advertisedHost ?? hostname, port);
-    let isClosed = false;
-    const close = () => {
-      if (isClosed) return;
-      isClosed = true;
-      this.#bound.delete(bound);
-      socket.close();
-    };
-    const bound: Bound = { listener: { transport, host: hostname, port, close }, local };
-    void this.#accept(socket, transport === "TLS" ? "TLS" : "TCP", local).then((why) => {
-      if (isClosed) return;
-      close();
-      onLost(why);
+    const door = new StreamDoor(spec, {
+      clock: this.#options.clock,
+      log: this.#options.log,
+      limits: this.#limits,
+      sources: this.#sources,
+      onConnection: (conn, { transport, address, port, source }) => {
+        const stream = this.#adopt(conn, transport, address, port, bound.local);
+        this.#sourceOf.set(stream, source);
+        void stream.run();
+      },
+      onLost: (why) => {
+        this.#bound.delete(bound);
+        onLost(why);
+      },
     });
-    return bound;
-  }
-
-  /** Takes connections until the listener ends; gives back why it did. */
-  async #accept(
-    socket: Deno.Listener<Deno.TcpConn | Deno.TlsConn>,
-    transport: "TCP" | "TLS",
-    local: string,
-  ): Promise<string> {
-    for (;;) {
-      try {
-        const conn = await socket.accept();
-        this.#accepted(conn, transport, local);
-        // Those at the door cannot be sent away before they have shaken hands: no more are let near.
-        const most = transport === "TLS" ? this.#limits.connections / 2 : Infinity;
-        while (this.#handshakes.size >= most && !this.#isClosed) await this.#pause();
-      } catch (error) {
-        // The far end gave up before we took it, or descriptors are short for a moment.
-        const why = error instanceof Error ? error.message : String(error);
-        if (error instanceof Deno.errors.BadResource || this.#isClosed) return why;
-        if (error instanceof Deno.errors.Interrupted) return why;
-        this.#options.log.warn("a SIP connection could not be accepted", { transport, why });
-        await this.#pause();
-      }
-    }
-  }
-
-  #pause(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#options.clock.setTimeout(() => resolve(), ACCEPT_PAUSE_MS);
-    return promise;
-  }
-
-  #accepted(conn: Deno.TcpConn | Deno.TlsConn, transport: "TCP" | "TLS", local: string): void {
-    const { hostname, port } = conn.remoteAddr as Deno.NetAddr;
-    const source = sourceOf(plainAddress(hostname));
-    const isFull = this.#sources.total >= this.#limits.connections;
-    if (this.#isClosed || isFull || !this.#sources.take(source)) {
-      this.#options.log.debug("a SIP connection too many is refused", { source, transport });
-      if ("handshake" in conn) void this.#shakeHands(conn, undefined, () => closeQuietly(conn));
-      else conn.close();
-      return;
-    }
-    const serve = () => {
-      const stream = this.#adopt(conn, transport, plainAddress(hostname), port, local);
-      this.#sourceOf.set(stream, source);
-      void stream.run();
+    const close = () => {
+      this.#bound.delete(bound);
+      door.close();
     };
-    if ("handshake" in conn) void this.#shakeHands(conn, source, serve);
-    else serve();
-  }
-
-  /**
-   * Waits for the handshake of a connection that came in. One that is not through in time is not
-   * served any more, but keeps its place among its source's connections until the far end goes:
-   * closing a `Deno.TlsConn` in the middle of its handshake leaves the socket open.
-   */
-  async #shakeHands(
-    conn: Deno.TlsConn,
-    source: string | undefined,
-    serve: () => void,
-  ): Promise<void> {
-    const { clock, log } = this.#options;
-    let isLate = false;
-    const timer = clock.setTimeout(() => isLate = true, this.#limits.connectMs);
-    this.#handshakes.add(conn);
-    try {
-      await conn.handshake();
-      if (!isLate && !this.#isClosed) return serve();
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      log.debug("a TLS handshake failed", { source, why });
-    } finally {
-      clock.clearTimeout(timer);
-      this.#handshakes.delete(conn);
-    }
-    if (source !== undefined) this.#sources.release(source);
-    closeQuietly(conn);
+    const { transport, host, port } = door;
+    const local = hostPort(spec.advertisedHost ?? host, port);
+    const bound: Bound = { listener: { transport, host, port, close }, local };
+    void door.run();
+    return bound;
   }
 
   // --- going out ---
@@ -314,7 +241,7 @@ export class SipTransports implements Transports {
     const { clock } = this.#options;
     const limit = clock.setTimeout(() => abort.abort(), this.#limits.connectMs);
     try {
-      const conn = await this.#dial(target, abort.signal);
+      const conn = await dial(target, this.#options.trusted, abort.signal);
       if (this.#isClosed) {
         conn.close();
         return err("The transports are closed");
@@ -333,35 +260,6 @@ export class SipTransports implements Transports {
       return err(`Cannot connect to ${where}: ${why}`);
     } finally {
       clock.clearTimeout(limit);
-    }
-  }
-
-  async #dial(target: Target, signal: AbortSignal): Promise<Deno.TcpConn | Deno.TlsConn> {
-    const { host: hostname, port, transport, name } = target;
-    const conn = await Deno.connect({ hostname, port, transport: "tcp", signal });
-    if (transport !== "TLS") return conn;
-    const { trusted } = this.#options;
-    // Its own limit: `startTls` takes no signal, and a silent far end would hold it for ever.
-    const end = () => {
-      try {
-        conn.close();
-      } catch {
-        /* Taken over by TLS, which is ended below. */
-      }
-    };
-    signal.addEventListener("abort", end, { once: true });
-    try {
-      const secure = await Deno.startTls(conn, {
-        hostname: name,
-        ...(trusted ? { caCerts: [...trusted] } : {}),
-      });
-      const endSecure = () => secure.close();
-      signal.addEventListener("abort", endSecure, { once: true });
-      await secure.handshake();
-      signal.removeEventListener("abort", endSecure);
-      return secure;
-    } finally {
-      signal.removeEventListener("abort", end);
     }
   }
 
@@ -398,9 +296,6 @@ export class SipTransports implements Transports {
 
   // --- ends ---
 
-  readonly #sourceOf = new Map<SipStream, string>();
-  readonly #keyOf = new Map<SipStream, string>();
-
   #streamClosed(stream: SipStream, why: string): void {
     const { id, remote, transport } = stream.flow;
     this.#streams.delete(id);
@@ -426,16 +321,5 @@ export class SipTransports implements Transports {
     } catch (error) {
       this.#options.log.error("a SIP message could not be handled", { error });
     }
-  }
-}
-
-/** After a connection that could not be accepted, ms. */
-const ACCEPT_PAUSE_MS = 100;
-
-function closeQuietly(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch {
-    /* Closed by the far end in the meantime. */
   }
 }
