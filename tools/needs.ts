@@ -59,6 +59,12 @@ export const NEEDS = {
     debian: "espeak-ng",
     how: "install eSpeak NG",
   },
+  libcrypto: {
+    commands: [],
+    libraries: ["libcrypto.so.3", "libcrypto.so.1.1"],
+    debian: "libssl3",
+    how: "Linux only: install OpenSSL",
+  },
   libopus: {
     commands: [],
     libraries: ["libopus.so.0", "libopus.0.dylib"],
