@@ -36,6 +36,7 @@ import {
 import { hostPort } from "./src/sip/flow.ts";
 import { SipNetwork } from "./src/sip/io/network.ts";
 import { SipResolver } from "./src/sip/io/resolver.ts";
+import { SipStore } from "./src/sip/io/store.ts";
 import { SipTransports } from "./src/sip/io/transports.ts";
 import type { ClientTransport } from "./src/sip/resolve/target.ts";
 import type { WirePort } from "./src/sip/wire.ts";
@@ -92,6 +93,11 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
   ]);
   if (certificate.warning !== undefined) log.warn(certificate.warning);
 
+  const store = orRefuse(SipStore.open({
+    file: config.data.memory ? null : join(directory, "sip.sqlite"),
+    clock: systemClock,
+    log: logs.log("sip"),
+  }));
   const sip = await openSip(config, certificate, lan, logs);
   const hosts = ["localhost", "127.0.0.1", "::1", ...lan, ...names, ...config.sip.domains];
   const plane = createPlane(
@@ -102,6 +108,8 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
       media,
       workers: () => media.workers(),
       wire: sip.wire,
+      bindings: store.bindings,
+      accounts: store.accounts,
     },
     planeOptions(config, hosts, hostPort(sip.host, sip.port)),
   );
@@ -143,7 +151,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
   );
   if (!started.ok) refuseToStart([started.error]);
   const listeners = started.value;
-  superviseLife({ log, shutdown: supervise(plane, listeners, sip, media, log) });
+  superviseLife({ log, shutdown: supervise({ plane, listeners, sip, media, store }, log) });
   const portOf = (name: string) =>
     listeners.listeners.find((listener) => listener.name === name)?.port ?? 0;
   printLines(readyLines({
@@ -346,14 +354,16 @@ function listenerSpecs(config: Config, certificate: ServerCertificate): Listener
   ];
 }
 
+interface House {
+  readonly plane: Plane;
+  readonly listeners: Listeners;
+  readonly sip: RunningSip;
+  readonly media: RunningMediaPool;
+  readonly store: SipStore;
+}
+
 /** What runs, in the order of its start; it ends in reverse (`docs/closures.md`). */
-function supervise(
-  plane: Plane,
-  listeners: Listeners,
-  sip: RunningSip,
-  media: RunningMediaPool,
-  log: Log,
-) {
+function supervise({ plane, listeners, sip, media, store }: House, log: Log) {
   const supervisor = new Supervisor({
     name: "house",
     strategy: "rest_for_one",
@@ -382,6 +392,7 @@ function supervise(
   child("calls", CALLS_GRACE_MS, async () => {
     await new Promise<void>((resolve) => plane.stop(resolve));
     plane.close();
+    store.close();
   });
   return () => new Promise<void>((resolve) => supervisor.stop(resolve));
 }

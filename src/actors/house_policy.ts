@@ -1,4 +1,5 @@
 import type { FlowId } from "../core/ids.ts";
+import type { AccountStore } from "../sip/auth/accounts.ts";
 import { type AccountDigests, accountDigests } from "../sip/auth/mod.ts";
 import type { SipRequest } from "../sip/message/mod.ts";
 import type { Account, ProxyPolicy, Verdict } from "../sip/proxy/proxy.ts";
@@ -17,7 +18,10 @@ export interface HouseOptions {
   readonly canonicalDomain: string;
   /** Every host that means us, in lower case, without port. */
   readonly hosts: ReadonlySet<string>;
+  /** Of the configuration: they come before stored ones of the same name. */
   readonly accounts: readonly { readonly name: string; readonly password: string }[];
+  /** Accounts that operators made. */
+  readonly stored?: AccountStore;
 }
 
 /**
@@ -29,11 +33,13 @@ export class HousePolicy implements ProxyPolicy {
   readonly #hosts: ReadonlySet<string>;
   readonly #digests = new Map<string, AccountDigests>();
   readonly #passwords = new Map<string, string>();
+  readonly #stored: AccountStore | undefined;
   readonly #speakers = new Map<FlowId, Speaker>();
 
   constructor(options: HouseOptions) {
     this.canonicalDomain = options.canonicalDomain;
     this.#hosts = options.hosts;
+    this.#stored = options.stored;
     for (const { name, password } of options.accounts) this.#passwords.set(name, password);
   }
 
@@ -71,7 +77,7 @@ export class HousePolicy implements ProxyPolicy {
 
   account(username: string): Account | undefined {
     const password = this.#passwords.get(username);
-    if (password === undefined) return undefined;
+    if (password === undefined) return this.#storedAccount(username);
     // Made when first asked for: most lab accounts never are.
     const digests = this.#digests.get(username) ??
       accountDigests(username, this.canonicalDomain, password);
@@ -80,6 +86,14 @@ export class HousePolicy implements ProxyPolicy {
   }
 
   hasAccount(user: string): boolean {
-    return this.#passwords.has(user);
+    return this.#passwords.has(user) || this.#storedAccount(user) !== undefined;
+  }
+
+  /** Digests are good in their realm only: after a change of domain they prove nothing. */
+  #storedAccount(name: string): Account | undefined {
+    const record = this.#stored?.find(name);
+    return record?.realm === this.canonicalDomain
+      ? { user: name, digests: record.digests }
+      : undefined;
   }
 }

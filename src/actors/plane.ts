@@ -9,7 +9,9 @@ import type { ControlPlane } from "./control_plane.ts";
 import type { FlowId } from "../core/ids.ts";
 import type { WireInput } from "../sip/stack_io.ts";
 import type { RtpMediaPort } from "../rtp/rtp_media_port.ts";
+import type { AccountStore } from "../sip/auth/accounts.ts";
 import type { Flow } from "../sip/flow.ts";
+import type { BindingStore } from "../sip/registrar/binding_record.ts";
 import type { SipRequest } from "../sip/message/mod.ts";
 import type { WirePort } from "../sip/wire.ts";
 import { EventBus } from "./event_bus.ts";
@@ -52,6 +54,10 @@ export interface PlanePorts {
   readonly hop?: Hop;
   /** The network; absent: only our own clients are served. */
   readonly wire?: WirePort;
+  /** Bindings that outlive the process; absent: none do. */
+  readonly bindings?: BindingStore;
+  /** Accounts besides those of the configuration. */
+  readonly accounts?: AccountStore;
   /** Media of SIP legs; absent: descriptions of wire sides pass as they are. */
   readonly rtp?: RtpMediaPort;
   /** How media goes to a wire side; absent: by its transport alone. */
@@ -88,6 +94,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     canonicalDomain,
     hosts: new Set(hosts.map((host) => host.toLowerCase())),
     accounts,
+    ...(ports.accounts ? { stored: ports.accounts } : {}),
   });
   let onEffect: (effect: EdgeEffect) => void = () => {};
   const sip = new SipService({
@@ -99,6 +106,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     product: options.sip.userAgent,
     hop: ports.hop ?? memoryHop(clock),
     ...(ports.wire ? { wire: ports.wire } : {}),
+    ...(ports.bindings ? { bindings: ports.bindings } : {}),
     ...edgeOf(ports, (effect) => onEffect(effect)),
     ...(ports.observe ? { observe: ports.observe } : {}),
   });

@@ -6,7 +6,14 @@ import { err } from "../core/result.ts";
 import { Driver } from "../core/sans_io.ts";
 import { ProxyCore, type ProxyInput, type ProxyOutput } from "../sip/proxy/proxy.ts";
 import { parseMessage, type SipMessage } from "../sip/message/mod.ts";
+import {
+  type BindingStore,
+  fromRecord,
+  recordKey,
+  toRecord,
+} from "../sip/registrar/binding_record.ts";
 import type { Binding, Location } from "../sip/registrar/location.ts";
+import type { RegistrarEvent } from "../sip/registrar/registrar.ts";
 import type { Flow } from "../sip/stack.ts";
 import type { WireInput } from "../sip/stack_io.ts";
 import type { WirePort } from "../sip/wire.ts";
@@ -43,6 +50,8 @@ export interface SipServiceOptions {
   readonly hop: Hop;
   /** The network; absent: nobody but our own user agents is served. */
   readonly wire?: WirePort;
+  /** Bindings that outlive the process; absent: none do. */
+  readonly bindings?: BindingStore;
   /** Media of wire sides; absent: descriptions pass as they are. */
   readonly edge?: Pick<EdgePorts, "rtp" | "webrtc" | "settings"> & {
     readonly onEffect: (effect: EdgeEffect) => void;
@@ -102,6 +111,22 @@ export class SipService {
       },
     });
     this.#outside = new OutsideAgents(this.#agents, options.wire ?? noNetwork(clock));
+    this.#restoreBindings();
+  }
+
+  /** Bindings of an earlier run, on new flows to the addresses that they had. */
+  #restoreBindings(): void {
+    const { bindings, wire, clock, log } = this.#options;
+    if (!bindings || !wire) return;
+    for (const record of bindings.load()) {
+      const { transport, address, port } = record;
+      if (transport !== "UDP") continue;
+      wire.connect({ transport, host: address, port, name: address }, (flow) => {
+        const binding = flow.ok ? fromRecord(record, flow.value, clock) : undefined;
+        if (binding) this.#proxyDriver.feed({ type: "restore", binding });
+        else log.debug("a binding of an earlier run is gone", { aor: record.aor });
+      });
+    }
   }
 
   /** A user agent that is a client of another server. */
@@ -181,6 +206,7 @@ export class SipService {
       agentTransactions: transactions,
       proxyTransactions: this.#proxy.transactionCount,
       proxyContexts: this.#proxy.contextCount,
+      proxyDialogs: this.#proxy.dialogCount,
       bindings: this.#proxy.bindingCount,
       ...this.#edge?.counts,
     };
@@ -259,8 +285,19 @@ export class SipService {
       case "malformed":
         return this.#malformed.say({ flow: output.flow, fault: output.fault.text });
       default:
+        this.#keepBinding(output);
         log.debug(output.type, { aor: output.binding.aor, contact: output.binding.contact });
     }
+  }
+
+  #keepBinding({ type, binding }: RegistrarEvent): void {
+    const { bindings, clock } = this.#options;
+    if (!bindings) return;
+    if (type === "binding-removed") return bindings.remove(binding.aor, recordKey(binding));
+    const record = toRecord(binding, clock);
+    // A phone that comes back by TCP is not to be looked for at its old UDP address.
+    if (record) bindings.put(record);
+    else bindings.remove(binding.aor, recordKey(binding));
   }
 }
 

@@ -91,6 +91,7 @@ export const configSchema = z.strictObject({
   }),
   data: z.strictObject({
     directory: leaf(z.string().min(1), "string", "the path of a folder"),
+    memory: boolean(),
   }),
   api: z.strictObject({
     token: leaf(
