@@ -222,6 +222,31 @@ Deno.test("wire: what we opened is used again, by all who wait for it; inbound i
   assert.match(nobody.error, /^Cannot connect to TCP 127\.0\.0\.1:1: /);
 });
 
+Deno.test("wire: a connection that we opened and need is pinged, one that we don't is let go", async () => {
+  const limits = { keepAliveMs: 40, idleMs: 600, usedIdleMs: 60_000 };
+  await using near = new Bench(limits);
+  let pings = 0;
+  const far = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = far.addr;
+  const connected = near.transports.connect({ ...loopback("TCP", port), name: "localhost" });
+  using conn = await far.accept();
+  const flow = await connected;
+  assert(flow.ok);
+  near.used.add(flow.value.id);
+  const buffer = new Uint8Array(100);
+  while (pings < 20) {
+    const count = await conn.read(buffer);
+    assert.ok(count !== null, "cut while it was needed");
+    assert.match(new TextDecoder().decode(buffer.subarray(0, count)), /^(\r\n\r\n)+$/);
+    pings += count / 4;
+    await conn.write(new TextEncoder().encode("\r\n"));
+  }
+  near.used.clear();
+  while (await conn.read(buffer) !== null);
+  assert.deepEqual(near.closed, [flow.value.id]);
+  far.close();
+});
+
 Deno.test("wire: UDP has a flow a peer, forgotten when quiet and unneeded", async () => {
   await using bench = new Bench({ idleMs: 200 });
   const port = bench.listen("UDP");

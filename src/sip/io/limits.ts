@@ -14,6 +14,8 @@ export interface TransportLimits {
   readonly usedIdleMs: number;
   /** A message must be whole this long after its first byte, ms. */
   readonly messageMs: number;
+  /** A connection that we opened and need is kept alive by a ping this often (RFC 5626 4.4.1), ms. */
+  readonly keepAliveMs: number;
   /** Connecting and the TLS handshake, ms. */
   readonly connectMs: number;
   /** Bytes that wait for a slow reader before it is cut. */
@@ -28,6 +30,7 @@ export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
   idleMs: 120_000,
   usedIdleMs: 3 * 3_600_000,
   messageMs: 10_000,
+  keepAliveMs: 100_000,
   connectMs: 5_000,
   backlogBytes: 1024 * 1024,
 };

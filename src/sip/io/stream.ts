@@ -20,6 +20,7 @@ const READ_BYTES = 4096;
 const LEAST_WAIT_MS = 10;
 
 const CRLF = new Uint8Array([0x0d, 0x0a]);
+const PING = new Uint8Array([0x0d, 0x0a, 0x0d, 0x0a]);
 
 /**
  * One TCP or TLS connection that carries SIP (RFC 3261 18.3): framing, keep-alives (RFC 5626 4.4.1),
@@ -30,8 +31,12 @@ export class SipStream {
   readonly #conn: Deno.Conn;
   readonly #host: StreamHost;
   readonly #framer: StreamFramer;
+  /** We opened it, so that keeping it alive is up to us. */
+  readonly #isOutbound: boolean;
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
+  /** Answers to our own pings that are still to come. */
+  #pongsDue = 0;
   #isWriting = false;
   #isClosed = false;
   /** No more is read; closed once the queue is out. */
@@ -44,8 +49,9 @@ export class SipStream {
   #lifeAt: Instant;
   #timer: Timer | undefined;
 
-  constructor(conn: Deno.Conn, flow: Flow, host: StreamHost) {
+  constructor(conn: Deno.Conn, flow: Flow, host: StreamHost, isOutbound: boolean) {
     this.flow = flow;
+    this.#isOutbound = isOutbound;
     this.#conn = conn;
     this.#host = host;
     this.#framer = new StreamFramer(host.limits.messageBytes);
@@ -108,9 +114,11 @@ export class SipStream {
     const now = this.#host.clock.now();
     this.#lifeAt = now;
     for (const event of this.#framer.push(bytes)) {
-      if (event.type === "ping") {
-        this.send(CRLF);
-      } else if (event.type !== "pong") {
+      if (event.type === "ping" || event.type === "pong") {
+        // Two answers to pings of ours look like one ping.
+        if (this.#pongsDue > 0) this.#pongsDue--;
+        else if (event.type === "ping") this.send(CRLF);
+      } else {
         if (event.type === "message") this.#messageAt = now;
         // The next message begins within these bytes at the earliest.
         this.#messageSince = undefined;
@@ -162,10 +170,25 @@ export class SipStream {
     clock.clearTimeout(this.#timer);
     const look = () => {
       const { at, why } = this.#patience();
-      const left = at - clock.now();
-      if (left <= 0) return this.close(why);
+      const left = Math.min(at - clock.now(), this.#keepAlive());
+      if (at <= clock.now()) return this.close(why);
       this.#timer = clock.setTimeout(look, Math.max(left, LEAST_WAIT_MS));
     };
     look();
+  }
+
+  /** Pings where it is time to; how long until it may be time again, ms. */
+  #keepAlive(): number {
+    const { clock, limits } = this.#host;
+    if (!this.#isOutbound || this.#isEnding) return Infinity;
+    const left = this.#lifeAt + limits.keepAliveMs - clock.now();
+    if (left > 0) return left;
+    this.#lifeAt = clock.now();
+    if (this.#host.isUsed(this.flow)) {
+      // One that does not answer may not know pings: it is left alone (RFC 5626 4.4.1).
+      this.#pongsDue = 1;
+      this.send(PING);
+    }
+    return limits.keepAliveMs;
   }
 }

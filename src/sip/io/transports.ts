@@ -199,7 +199,7 @@ export class SipTransports implements Transports {
       limits: this.#limits,
       sources: this.#sources,
       onConnection: (conn, { transport, address, port, source }) => {
-        const stream = this.#adopt(conn, transport, address, port, bound.local);
+        const stream = this.#adopt(conn, { transport, address, port, local: bound.local });
         this.#sourceOf.set(stream, source);
         void stream.run();
       },
@@ -246,7 +246,11 @@ export class SipTransports implements Transports {
         conn.close();
         return err("The transports are closed");
       }
-      const stream = this.#adopt(conn, transport === "TLS" ? "TLS" : "TCP", host, port);
+      const stream = this.#adopt(conn, {
+        transport: transport === "TLS" ? "TLS" : "TCP",
+        address: host,
+        port,
+      });
       this.#opened.set(key, stream);
       this.#keyOf.set(stream, key);
       void stream.run();
@@ -263,13 +267,18 @@ export class SipTransports implements Transports {
     }
   }
 
+  /** @param about without `local`: we opened it */
   #adopt(
     conn: Deno.TcpConn | Deno.TlsConn,
-    transport: "TCP" | "TLS",
-    address: string,
-    port: number,
-    local = this.#localOf(transport),
+    about: {
+      readonly transport: "TCP" | "TLS";
+      readonly address: string;
+      readonly port: number;
+      readonly local?: string;
+    },
   ): SipStream {
+    const { transport, address, port } = about;
+    const local = about.local ?? this.#localOf(transport);
     const flow: Flow = {
       id: `${transport.toLowerCase()}/${++this.#serial}` as FlowId,
       transport,
@@ -281,7 +290,7 @@ export class SipTransports implements Transports {
       conn.setNoDelay(true);
       conn.setKeepAlive(true);
     }
-    const stream = new SipStream(conn, flow, this.#streamHost);
+    const stream = new SipStream(conn, flow, this.#streamHost, about.local === undefined);
     this.#streams.set(flow.id, stream);
     return stream;
   }
