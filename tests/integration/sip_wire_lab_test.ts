@@ -110,6 +110,16 @@ Deno.test("strangers are nobody: no call, no relay, no foreign name; OPTIONS is 
   }
 });
 
+Deno.test("all of it over IPv6", async () => {
+  await using lab = await Lab.start({ env: { PORTZERO_SIP_HOST: "::1" } });
+  const host = "::1";
+  await using caller = await SipPeer.open("1000", { transport: "UDP", host, port: lab.sipPort });
+  await using callee = await SipPeer.open("1001", { transport: "TCP", host, port: lab.sipPort });
+  assert.equal((await caller.register()).status, 200);
+  assert.equal((await callee.register()).status, 200);
+  await call(caller, callee);
+});
+
 Deno.test("received and rport are told as they are, on UDP and TCP", async () => {
   await using lab = await Lab.start();
   for (const target of (await targets(lab)).slice(0, 2)) {
