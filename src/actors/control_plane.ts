@@ -6,10 +6,12 @@ import type { Termination } from "../core/termination.ts";
 
 /** Glossary words; `docs/glossary.md`. */
 export type CallState = "trying" | "ringing" | "active" | "held" | "ending" | "ended";
-export type Direction = "inbound" | "outbound";
+/** `transit`: between two wire sides; no session has part in it. */
+export type Direction = "inbound" | "outbound" | "transit";
 
 export interface CallSummary {
   readonly id: string;
+  /** Empty for a transit call. */
   readonly sessionId: string;
   readonly direction: Direction;
   readonly caller: string;
@@ -49,6 +51,20 @@ export interface SipLegView {
   readonly remoteUri: string;
   readonly nextHop: string;
   readonly codecs: readonly string[];
+  /** Where the dialog crosses a wire and media is ours or passes by us; null before it is known. */
+  readonly media?: SipMediaView | null;
+}
+
+/** The media of a SIP leg: RTP, WebRTC, or past us from wire side to wire side. */
+export interface SipMediaView {
+  readonly kind: "rtp" | "webrtc" | "direct";
+  readonly codecs: readonly string[];
+  /** `address:port`. */
+  readonly remoteAddress: string | null;
+  readonly localAddress: string | null;
+  readonly worker: number | null;
+  readonly isSecure: boolean;
+  readonly statistics: EndpointStatistics | null;
 }
 
 export interface CallView extends CallSummary {
@@ -59,7 +75,7 @@ export interface CallView extends CallSummary {
   readonly hold: { readonly local: boolean; readonly remote: boolean };
   readonly answeredAt: string | null;
   readonly endedAt: string | null;
-  readonly legs: readonly [WebrtcLegView, SipLegView];
+  readonly legs: readonly [WebrtcLegView | SipLegView, SipLegView];
   /** What is wrong, in words, where something is (no packets from this side, ICE not connected ...). */
   readonly warnings: readonly string[];
   readonly custom: unknown;

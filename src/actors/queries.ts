@@ -12,6 +12,7 @@ import type {
   SessionQuery,
   SessionView,
 } from "./control_plane.ts";
+import { toSipMedia, toTransitSummary, toTransitView } from "./edge/transit_views.ts";
 import type { EventBus } from "./event_bus.ts";
 import type { SessionDirectory } from "./sessions.ts";
 import type { SipService } from "./sip_service.ts";
@@ -83,9 +84,11 @@ export class Queries {
 
   call(id: string): CallView | undefined {
     const record = this.#ports.calls.get(id);
-    if (!record) return this.#ports.calls.endedCall(id);
+    if (!record) return this.#transit(id) ?? this.#ports.calls.endedCall(id);
     const { context, value } = record.actor.getSnapshot();
-    return toCallView(context, toCallState(value, context), this.#peerOf(record));
+    return this.#withMedia(
+      toCallView(context, toCallState(value, context), this.#peerOf(record)),
+    );
   }
 
   registrations(query: PageQuery & { readonly user?: string }): Page<RegistrationView> {
@@ -119,11 +122,28 @@ export class Queries {
     }
   }
 
+  #transit(id: string): CallView | undefined {
+    const transit = this.#ports.sip.edge?.transit(id);
+    return transit && toTransitView(transit);
+  }
+
+  /** The call with what its SIP leg's media is, where that goes over a wire of ours. */
+  #withMedia(view: CallView): CallView {
+    const [first, sip] = view.legs;
+    const { localTag, remoteTag } = sip;
+    const dialog = { callId: view.sipCallId, localTag, remoteTag };
+    const anchor = this.#ports.sip.edge?.anchorOf(dialog);
+    return anchor ? { ...view, legs: [first, { ...sip, media: toSipMedia(anchor) }] } : view;
+  }
+
   *#liveSummaries(): Generator<Placed<CallSummary>> {
     for (const record of this.#ports.calls.live()) {
       const { context, value } = record.actor.getSnapshot();
       const view = toCallSummary(context, toCallState(value, context), this.#peerOf(record));
       yield { place: record.order, view };
+    }
+    for (const { order, transit } of this.#ports.sip.edge?.transits() ?? []) {
+      yield { place: TRANSIT_PLACE + order, view: toTransitSummary(transit) };
     }
   }
 
@@ -146,6 +166,9 @@ export class Queries {
     return null;
   }
 }
+
+/** Transit calls stand behind the clients' calls, whose places count up from 1. */
+const TRANSIT_PLACE = 2 ** 40;
 
 function summaryOf(view: CallView): CallSummary {
   return {

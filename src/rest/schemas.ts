@@ -82,8 +82,10 @@ export const callState = z.enum(["trying", "ringing", "active", "held", "ending"
 
 const callSummaryFields = {
   id: z.string(),
-  sessionId: z.string(),
-  direction: z.enum(["inbound", "outbound"]),
+  sessionId: z.string().meta({ description: "Empty for a transit call." }),
+  direction: z.enum(["inbound", "outbound", "transit"]).meta({
+    description: "`transit`: between two SIP phones or servers, through our proxy.",
+  }),
   caller: z.string(),
   callee: z.string(),
   state: callState,
@@ -110,7 +112,7 @@ const statistics = z.object({
   roundTripMs: z.number().nullable(),
   audioCodec: z.string().nullable(),
   videoCodec: z.string().nullable(),
-}).meta({ id: "LegStatistics", description: "`receive` is from the browser, `send` is to it." });
+}).meta({ id: "LegStatistics", description: "`receive` is from the far end, `send` is to it." });
 
 const webrtcLeg = z.object({
   kind: z.literal("webrtc"),
@@ -122,6 +124,16 @@ const webrtcLeg = z.object({
   statistics: statistics.nullable(),
 }).meta({ id: "WebrtcLeg", description: "The client's side of a call." });
 
+const sipMedia = z.object({
+  kind: z.enum(["rtp", "webrtc", "direct"]),
+  codecs: z.array(z.string()).readonly(),
+  remoteAddress: z.string().nullable(),
+  localAddress: z.string().nullable(),
+  worker: z.int().nullable(),
+  isSecure: z.boolean(),
+  statistics: statistics.nullable(),
+}).meta({ id: "SipMedia", description: "Media of a SIP leg; `direct` passes by this server." });
+
 const sipLeg = z.object({
   kind: z.literal("sip"),
   dialogState: z.enum(["none", "early", "confirmed", "terminated"]),
@@ -131,6 +143,7 @@ const sipLeg = z.object({
   remoteUri: z.string(),
   nextHop: z.string(),
   codecs: z.array(z.string()).readonly(),
+  media: sipMedia.nullable().exactOptional(),
 }).meta({ id: "SipLeg", description: "The SIP side of a call: an RFC 3261 dialog." });
 
 export const call = z.object({
@@ -141,7 +154,7 @@ export const call = z.object({
   hold: z.object({ local: z.boolean(), remote: z.boolean() }),
   answeredAt: time().nullable(),
   endedAt: time().nullable(),
-  legs: z.tuple([webrtcLeg, sipLeg]).readonly(),
+  legs: z.tuple([z.union([webrtcLeg, sipLeg]), sipLeg]).readonly(),
   warnings: z.array(z.string()).readonly().meta({ description: "What is wrong, in words." }),
   custom: z.unknown().optional(),
   inviteParameters: z.record(z.string(), z.string()).nullable(),

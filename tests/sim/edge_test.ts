@@ -53,6 +53,10 @@ Deno.test("edge: a browser calls a phone, both hold, the phone hangs up", () => 
     remote.payloads.map(({ payloadType, peerPayloadType }) => [payloadType, peerPayloadType]),
     [[96, 111], [0, undefined], [8, undefined], [101, 126]],
   );
+  endpoint.emit({ type: "latched", kind: "audio", address: "203.0.113.9:777" });
+  const sip = house.plane.control.call(call.id)!.legs[1];
+  assert.equal(sip.media?.remoteAddress, "203.0.113.9:777");
+  assert.equal(sip.media?.kind, "rtp");
   alice.hold(call, true);
   house.clock.advance(1_000);
   assert.equal(ringing.isHeld, true);
@@ -118,6 +122,16 @@ Deno.test("edge: phone to phone through our workers, and past them", () => {
       const theirs = { relay: MEDIA_ADDRESS, direct: "192.0.2.10" }[media];
       assert.equal(other.remote?.address, theirs);
       assert.equal(house.rtp.live.size, media === "relay" ? 2 : 0);
+      const { items } = house.plane.control.calls({ limit: 10 });
+      assert.deepEqual(
+        items.map(({ direction, caller, callee, state }) => [direction, caller, callee, state]),
+        [["transit", "1000", "1001", "active"]],
+      );
+      const view = house.plane.control.call(items[0]!.id)!;
+      assert.deepEqual(
+        view.legs.map((leg) => leg.kind === "sip" && [leg.media?.kind, leg.codecs[0]]),
+        Array(2).fill([media === "relay" ? "rtp" : "direct", call.codec.split("/")[0]]),
+      );
       if (media === "relay") {
         const [a, b] = [...house.rtp.live.values()];
         assert.deepEqual([a!.peer, b!.peer], [b!.token, a!.token]);

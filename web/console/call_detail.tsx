@@ -125,8 +125,11 @@ function Conversation({ call, peer, onSelect }: {
 }
 
 function Side({ call }: { readonly call: CallView }) {
-  const [webrtc, sip] = call.legs;
-  const { statistics } = webrtc;
+  const [first, sip] = call.legs;
+  const webrtc = first.kind === "webrtc" ? first : undefined;
+  const media = webrtc ?? (first.kind === "sip" ? first.media : undefined);
+  const statistics = media?.statistics ?? null;
+  const worker = media?.worker ?? null;
   const isHeld = call.hold.local;
   return (
     <section aria-label={`Side of ${ownerOf(call)}`}>
@@ -134,11 +137,15 @@ function Side({ call }: { readonly call: CallView }) {
         {ownerOf(call)} <span class="sub">{call.direction}{isHeld ? ", holds" : ""}</span>
       </h3>
       <dl class="facts">
-        <Fact name="Codecs" value={webrtc.codecs.join(", ") || "none yet"} />
-        <Fact name="ICE" value={iceWords(webrtc)} isBad={webrtc.ice === "disconnected"} />
-        <Fact name="DTLS" value={dtlsWords(webrtc)} isBad={webrtc.dtls === "failed"} />
-        <Fact name="Address" value={webrtc.remoteAddress ?? "unknown"} />
-        <Fact name="Worker" value={webrtc.worker === null ? "none" : String(webrtc.worker)} />
+        <Fact name="Codecs" value={first.codecs.join(", ") || "none yet"} />
+        {webrtc && (
+          <>
+            <Fact name="ICE" value={iceWords(webrtc)} isBad={webrtc.ice === "disconnected"} />
+            <Fact name="DTLS" value={dtlsWords(webrtc)} isBad={webrtc.dtls === "failed"} />
+          </>
+        )}
+        <Fact name="Address" value={media?.remoteAddress ?? "unknown"} />
+        <Fact name="Worker" value={worker === null ? "none" : String(worker)} />
         {statistics !== null && (
           <>
             <Fact

@@ -39,7 +39,7 @@ export class DirectMedia implements WireMedia {
   }
 
   answerIn(text: string): Described {
-    return { text: this.#toInner(text), commit: () => this.#note(text) };
+    return { text: this.#toInner(text), commit: () => this.note(text) };
   }
 
   offerIn(text: string): Result<string, sdp.SdpFault> {
@@ -49,7 +49,7 @@ export class DirectMedia implements WireMedia {
 
   answerOut(abstract: sdp.Sdp): Described {
     const text = this.#options.original(abstract);
-    if (text !== undefined) return { text, commit: () => this.#note(text) };
+    if (text !== undefined) return { text, commit: () => this.note(text) };
     const fault: sdp.SdpFault = {
       reason: "unsupported",
       text: "the other side's media can't be reached directly",
@@ -74,7 +74,8 @@ export class DirectMedia implements WireMedia {
     };
   }
 
-  #note(text: string): void {
+  /** What both sides agreed on, for operators. */
+  note(text: string): void {
     const parsed = sdp.parseSdp(text);
     if (!parsed.ok) return;
     this.#codecs = sdp.firstCodecs(parsed.value);

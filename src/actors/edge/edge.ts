@@ -20,6 +20,7 @@ import {
 } from "./contract.ts";
 import { PhoneMedia } from "./phone_media.ts";
 import { type Passing, WireDialog, type WireDialogPorts } from "./wire_dialog.ts";
+import type { Transit } from "./transit_views.ts";
 import type { WireMedia } from "./wire_media.ts";
 
 /** Longest way from anchor to anchor that is looked at for a ring of legs. */
@@ -43,6 +44,8 @@ export class Edge {
   readonly #byPlace = new Map<string, WireDialog>();
   readonly #unanswered = new Map<FlowId, number>();
   readonly #entries = new Map<WireDialog, Entry>();
+
+  #order = 0;
 
   constructor(ports: EdgePorts) {
     this.#ports = ports;
@@ -111,13 +114,18 @@ export class Edge {
     return undefined;
   }
 
-  /** Pairs of anchors that feed each other: calls between two wire sides, oldest first. */
-  *transits(): Generator<readonly [caller: AnchorView, callee: AnchorView]> {
+  /** Calls between two wire sides, oldest first; `order` counts up and never changes. */
+  *transits(): Generator<{ readonly order: number; readonly transit: Transit }> {
     for (const caller of this.#dialogs.values()) {
-      if (caller.role !== "caller" || caller.peer === null) continue;
-      const callee = this.#byToken.get(caller.peer);
-      if (callee && callee !== caller) yield [caller.view(), callee.view()];
+      const transit = this.#transitOf(caller);
+      if (transit) yield { order: caller.order, transit };
     }
+  }
+
+  /** By the id of the caller's anchor. */
+  transit(id: string): Transit | undefined {
+    const caller = this.#dialogs.get(id);
+    return caller && this.#transitOf(caller);
   }
 
   /** Closes all anchors; for the end of the process. */
@@ -178,7 +186,8 @@ export class Edge {
       if (this.#ports.isChallenged?.(flow, message)) return undefined;
       if ((this.#unanswered.get(flow.id) ?? 0) >= MAX_UNANSWERED_PER_FLOW) return undefined;
     }
-    const dialog = new WireDialog(this.#dialogPorts, uuid(this.#ports.entropy), item, message);
+    const id = uuid(this.#ports.entropy);
+    const dialog = new WireDialog(this.#dialogPorts, id, ++this.#order, item, message);
     const transaction = transactionKey(item);
     this.#dialogs.set(dialog.id, dialog);
     this.#byTransaction.set(transaction, dialog);
@@ -256,6 +265,12 @@ export class Edge {
   }
 
   // --- between anchors ---
+
+  #transitOf(caller: WireDialog): Transit | undefined {
+    if (caller.role !== "caller" || caller.peer === null) return undefined;
+    const callee = this.#byToken.get(caller.peer);
+    return callee && callee !== caller ? [caller.view(), callee.view()] : undefined;
+  }
 
   #original(abstract: sdp.Sdp): string | undefined {
     const token = sdp.endpointToken(abstract);

@@ -58,7 +58,7 @@ export const openMedia = {
     );
   },
 
-  direct(choice: MediaChoice, token: EndpointToken, version: number): WireMedia {
+  direct(choice: MediaChoice, token: EndpointToken, version: number): DirectMedia {
     return new DirectMedia({ token, original: choice.original, keep: choice.keep, version });
   },
 };

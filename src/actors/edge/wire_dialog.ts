@@ -64,6 +64,8 @@ const MAX_TEXTS = 8;
  */
 export class WireDialog implements AnchorHolder {
   readonly id: string;
+  /** Counts up with each anchor; the place in listings. */
+  readonly order: number;
   readonly callId: string;
   readonly role: "caller" | "callee";
   readonly settings: WireSettings;
@@ -85,10 +87,17 @@ export class WireDialog implements AnchorHolder {
   /** To tag of the first 2xx: other forks are not this anchor's any more. */
   #agreedTag: string | null = null;
   /** The last answer that went to the far end was another wire side's own. */
-  #isDirect = false;
+  #directText: string | null = null;
   #bye: { readonly side: Side; readonly sequence: number } | undefined;
 
-  constructor(ports: WireDialogPorts, id: string, first: Passing, invite: SipRequest) {
+  constructor(
+    ports: WireDialogPorts,
+    id: string,
+    order: number,
+    first: Passing,
+    invite: SipRequest,
+  ) {
+    this.order = order;
     this.#ports = ports;
     this.#invite = invite;
     this.id = id;
@@ -273,7 +282,7 @@ export class WireDialog implements AnchorHolder {
     return {
       body: answer.text,
       agree: (isFinal) => {
-        this.#isDirect = isDirect;
+        this.#directText = isDirect ? answer.text : null;
         if (isDirect && isFinal) return this.#goDirect();
         answer.commit();
         const token = peer();
@@ -296,9 +305,16 @@ export class WireDialog implements AnchorHolder {
 
   #goDirect(): void {
     const { media } = this;
-    if (media?.kind !== "rtp") return;
+    const text = this.#directText;
+    if (media?.kind !== "rtp" || text === null) return;
     media.close();
-    this.media = openMedia.direct(this.#choice(), media.token, Math.max(0, ...this.texts.keys()));
+    const direct = openMedia.direct(
+      this.#choice(),
+      media.token,
+      Math.max(0, ...this.texts.keys()),
+    );
+    direct.note(text);
+    this.media = direct;
     this.#ports.onMoved(this);
   }
 
@@ -448,7 +464,7 @@ export class WireDialog implements AnchorHolder {
     this.answeredAt = this.#ports.clock.epoch();
     this.#ports.onAnswered(this);
     // A 2xx after a reliable provisional response repeats no answer.
-    if (this.#isDirect) this.#goDirect();
+    this.#goDirect();
     this.actor.send({ type: "accepted" });
   }
 
