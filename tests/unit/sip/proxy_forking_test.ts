@@ -192,3 +192,36 @@ Deno.test("a dial plan makes an address of a number; without one a tel URI is 41
   assert.deepEqual(send({ translate }), ["200 MESSAGE", true]);
   assert.deepEqual(send({}), ["416 MESSAGE", false]);
 });
+
+Deno.test("a Path stands in front of the routes of what goes there (RFC 3327)", () => {
+  const { world, alice } = places([]);
+  const bob = world.phone("bob");
+  const register = createRequest({
+    method: "REGISTER",
+    requestUri: `sip:${REALM}`,
+    from: `<sip:bob@${REALM}>;tag=p`,
+    to: `<sip:bob@${REALM}>`,
+    callId: "path",
+    sequence: 1,
+    contact: `<${bob.contact}>`,
+    headers: [["Path", "<sip:edge.example.org;lr>"], ["Supported", "path"]],
+  });
+  bob.send(register);
+  world.clock.advance(10);
+  alice.invite("bob");
+  world.clock.advance(10);
+  const [invite] = bob.requests;
+  assert.deepEqual(invite?.headers.getAll("Route"), ["<sip:edge.example.org;lr>"]);
+  assert.equal(invite?.uri, bob.contact);
+});
+
+Deno.test("who calls himself rings himself, and no loop comes of it", () => {
+  const { world, bobs } = places(["1"], [{ answerAfter: 500 }]);
+  const bob = bobs[0]!;
+  const callId = bob.invite("bob");
+  world.clock.advance(20_000);
+  assert.deepEqual(bob.outcomes.get(callId), [{ kind: "final", status: 200 }]);
+  assert.equal(bob.heard.filter((heard) => heard === "INVITE").length, 1);
+  assert.equal(bob.heard.at(-1), "200 BYE");
+  assert.equal(world.proxy.dialogCount, 0);
+});
