@@ -20,7 +20,7 @@ import { SeededEntropy } from "../../src/core/entropy.ts";
 import { compare } from "../support/audio_quality.ts";
 import { needs } from "../support/needs.ts";
 import { arrivals } from "../support/network_trace.ts";
-import { decodeStream, drive, encodeStream, side } from "../support/transcoder_bench.ts";
+import { decodeStream, drive, encodeStream, nonsense, side } from "../support/transcoder_bench.ts";
 
 const opus = needs("libopus");
 const speex = needs("libspeex");
@@ -325,6 +325,32 @@ Deno.test("payload parsing: what an encoder makes is understood", async () => {
         const units = codec.duration(parseRtp(bytes)!.payload);
         assert.equal(units * 1000 / codec.clockRate, packetMs, `${codec.name} of ${packetMs} ms`);
       }
+    }
+  }
+});
+
+Deno.test("nonsense to transcoders of every codec: refused or played, nothing throws", async () => {
+  for (const [, { codecs }] of await eachCatalogue()) {
+    for (const codec of codecs.values()) {
+      const from = side(codec.name, {
+        comfortNoise: 13,
+        telephoneEvent: { payloadType: 101, clockRate: 8000 },
+      });
+      const made = new Transcoder({
+        from,
+        to: side("PCMA"),
+        fromCodec: codec,
+        toCodec: codecs.get("PCMA")!,
+        minDelayMs: 20,
+        maxDelayMs: 300,
+      });
+      const rate = codec.sampleRates[0]!;
+      const real = encodeStream(codec, vowel(rate, 500), rate);
+      await settle();
+      const out = real.length === 0 ? [] : drive(made, nonsense(from, real, 5, 500));
+      out.forEach(({ sequence }, i) => assert.equal(sequence, (65_500 + i) & 0xffff));
+      assert.equal(made.deadline(), undefined);
+      made.close();
     }
   }
 });

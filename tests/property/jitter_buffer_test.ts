@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { PCMA, PCMU } from "../../src/rtp/codec/g711.ts";
+import { G722 } from "../../src/rtp/codec/g722.ts";
 import { vowel } from "../../src/rtp/codec/self_test.ts";
 import { Transcoder } from "../../src/rtp/codec/transcoder.ts";
 import type { DirectionStatistics } from "../../src/rtp/codec/contract.ts";
 import { type Arrival, arrivals, type NetworkOptions } from "../support/network_trace.ts";
-import { drive, encodeStream, side, type TimedPacket } from "../support/transcoder_bench.ts";
+import {
+  drive,
+  encodeStream,
+  nonsense,
+  side,
+  type TimedPacket,
+} from "../support/transcoder_bench.ts";
 
 /** The jitter buffer under seeded networks, seen from outside: through a transcoder of G.711. */
 
@@ -168,4 +175,35 @@ Deno.test("the network freezes for a second: what is too old is skipped, the del
   assert.ok(longestDelayMs <= MAX_DELAY_MS + SKIP_MARGIN_MS, `delay of ${longestDelayMs} ms`);
   assert.ok(statistics.late >= 30 && statistics.late <= 55, `${statistics.late} skipped`);
   assert.ok(lastDelayMs < 60, `delay ${lastDelayMs} ms at the end`);
+});
+
+Deno.test("any packets at any time: nothing throws, time and numbers run on, and it comes to rest", () => {
+  const codecs = [PCMU, G722] as const;
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1e6 }), fc.boolean(), (seed, turned) => {
+      const [fromCodec, toCodec] = turned ? [codecs[1], codecs[0]] : codecs;
+      const more = {
+        comfortNoise: 13,
+        telephoneEvent: { payloadType: 101, clockRate: 8000 },
+        dtx: true,
+      };
+      const from = side(fromCodec.name, more);
+      const to = side(toCodec.name, more);
+      const transcoder = new Transcoder({
+        from,
+        to,
+        fromCodec,
+        toCodec,
+        minDelayMs: 20,
+        maxDelayMs: MAX_DELAY_MS,
+      });
+      const out = drive(transcoder, nonsense(from, stream(12), seed, 600));
+      out.forEach((packet, i) => {
+        assert.equal(packet.sequence, (65_500 + i) & 0xffff);
+        assert.ok([to.payloadType, 13, 101].includes(packet.payloadType));
+      });
+      assert.equal(transcoder.deadline(), undefined, "at rest");
+    }),
+    { numRuns: 12, seed: 20262 },
+  );
 });

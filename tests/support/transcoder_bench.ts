@@ -1,3 +1,4 @@
+import { SeededEntropy } from "../../src/core/entropy.ts";
 import type { Codec } from "../../src/rtp/codec/codec.ts";
 import type { TranscoderSide } from "../../src/rtp/codec/contract.ts";
 import { parseRtp, type RtpPacket, writeRtp } from "../../src/rtp/codec/rtp_packet.ts";
@@ -97,6 +98,40 @@ export function encodeStream(
   }
   encoder.close();
   return packets;
+}
+
+/**
+ * Packets that no sane sender makes: any numbers, times and payloads, of the types that the side has
+ * negotiated, in bursts; now and then real ones.
+ */
+export function nonsense(
+  from: TranscoderSide,
+  real: readonly TimedPacket[],
+  seed: number,
+  count: number,
+): TimedPacket[] {
+  const chance = new SeededEntropy(seed);
+  const types = [from.payloadType, from.comfortNoise, from.telephoneEvent?.payloadType]
+    .filter((type) => type !== null && type !== undefined);
+  let [at, timestamp, sequence] = [0, 0, 0];
+  return Array.from({ length: count }, (_, i) => {
+    if (chance.fraction() < 0.3) at += chance.below(chance.fraction() < 0.02 ? 8000 : 60);
+    const leaps = chance.fraction() < 0.1;
+    timestamp = leaps ? chance.next() : (timestamp + chance.below(2000) - 200) >>> 0;
+    sequence = leaps ? chance.below(65_536) : (sequence + chance.below(4)) & 0xffff;
+    const payload = chance.fraction() < 0.5
+      ? parseRtp(real[i % real.length]!.bytes)!.payload
+      : chance.bytes(chance.below(400));
+    const bytes = writeRtp({
+      payloadType: types[chance.below(types.length)]!,
+      marker: chance.fraction() < 0.1,
+      sequence,
+      timestamp,
+      ssrc: chance.fraction() < 0.01 ? chance.next() : 7,
+      payload,
+    });
+    return { at, bytes };
+  });
 }
 
 /** Decodes packets in order, silence where none was sent, into PCM. */

@@ -16,8 +16,8 @@ const BELOW_MS = 5;
 const URGENT_MS = 120;
 /** Shortening needs two long pitch periods at hand, ms. */
 const STRETCH_MS = 30;
-/** Steps that one pull may take; more means that the buffer's promises are broken. */
-const MAX_STEPS = 64;
+/** Steps that one pull may take, above what the buffer holds; more: it breaks its promises. */
+const MAX_STEPS = 300;
 
 export interface PlayoutOptions {
   readonly codec: Codec;

@@ -9,6 +9,7 @@ import type {
   DirectionStatistics,
   Side,
   TranscoderOptions,
+  TranscoderPacket,
 } from "./contract.ts";
 import { StreamMemory } from "./stream_memory.ts";
 
@@ -69,6 +70,8 @@ interface Slot {
   readonly supervised: SupervisedWorker<CodecCommand, CodecEvent, readonly CodecAvailability[]>;
   readonly name: string;
   readonly entries: Set<Entry>;
+  /** Packets of the present event, which go as one message. */
+  packets: TranscoderPacket[];
   load: number;
 }
 
@@ -136,8 +139,7 @@ export class CodecPool {
     return {
       send: (side, bytes) => {
         if (this.#entries.get(id) !== entry) return;
-        const packets = [{ id, side, bytes }];
-        entry.worker.supervised.send({ type: "packets", packets });
+        this.#enqueue(entry.worker, { id, side, bytes });
       },
       setLoss: (side, percent) => {
         if (this.#entries.get(id) !== entry) return;
@@ -145,8 +147,9 @@ export class CodecPool {
       },
       close: () => {
         if (this.#entries.get(id) !== entry) return;
+        const { worker } = entry;
         this.#forget(entry);
-        entry.worker.supervised.send({ type: "close", id });
+        worker.supervised.send({ type: "close", id });
       },
     };
   }
@@ -171,6 +174,7 @@ export class CodecPool {
     const slot: Slot = {
       name,
       entries: new Set(),
+      packets: [],
       load: 0,
       supervised: new SupervisedWorker({
         name,
@@ -203,6 +207,16 @@ export class CodecPool {
       type: "open",
       id: entry.id,
       options: { ...options, a: memory.a.resume(), b: memory.b.resume() },
+    });
+  }
+
+  /** A message costs as much as a frame of G.711, so packets that come together go together. */
+  #enqueue(slot: Slot, packet: TranscoderPacket): void {
+    if (slot.packets.push(packet) > 1) return;
+    this.#options.clock.defer(() => {
+      const { packets } = slot;
+      slot.packets = [];
+      slot.supervised.send({ type: "packets", packets });
     });
   }
 

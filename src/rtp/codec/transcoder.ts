@@ -1,6 +1,6 @@
 import type { Instant } from "../../core/clock.ts";
 import type { Deadline, SansIo } from "../../core/sans_io.ts";
-import { type Codec, commonRate, nearestRate, type PcmRate } from "./codec.ts";
+import { type Codec, commonRate, MAX_PACKET_MS, nearestRate, type PcmRate } from "./codec.ts";
 import type { DirectionStatistics, TranscoderSide } from "./contract.ts";
 import { EventRelay } from "./event_relay.ts";
 import { Packetizer } from "./packetizer.ts";
@@ -143,7 +143,7 @@ export class Transcoder implements SansIo<Uint8Array, Uint8Array> {
     const { payloadType, payload, sequence, timestamp } = packet;
     if (payloadType === from.payloadType) {
       const duration = this.#codec.duration(payload);
-      if (duration === 0) {
+      if (duration === 0 || duration * 1000 > MAX_PACKET_MS * this.#codec.clockRate) {
         this.#refused++;
         return false;
       }
