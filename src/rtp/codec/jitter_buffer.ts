@@ -1,5 +1,6 @@
 import type { Instant } from "../../core/clock.ts";
 import { DelayEstimate } from "./delay_estimate.ts";
+import { SequenceBook } from "./sequence_book.ts";
 
 /** Packets kept at most: two seconds of 10 ms. */
 const CAPACITY = 200;
@@ -13,8 +14,6 @@ const STEP_MS = 10;
 const REST_MS = 1000;
 /** After a pause so long, packets that seem delayed beyond measure come from a sender's new count. */
 const PAUSE_MS = 300;
-/** Sequence numbers remembered to tell a packet that comes twice from a late one; a power of 2. */
-const REMEMBERED = 512;
 /** So far above the limit of the delay, packets are skipped, ms. */
 const SKIP_MARGIN_MS = 50;
 const SILENT_REST_MS = 5000;
@@ -79,15 +78,9 @@ export class JitterBuffer {
   #stalled = 0;
   /** Where announced silence began; packets after it are never late. */
   #silentFrom: number | undefined;
-  #lastSequence: number | undefined;
-  #playedSequence: number | undefined;
-  /** By the low bits of the sequence number: that number and one, 0 where none has come. */
-  readonly #seen = new Uint32Array(REMEMBERED);
-
-  lost = 0;
+  /** Counts what is lost, comes twice or out of order. */
+  readonly book = new SequenceBook();
   late = 0;
-  duplicate = 0;
-  reordered = 0;
 
   constructor(options: JitterBufferOptions) {
     this.#options = options;
@@ -134,14 +127,7 @@ export class JitterBuffer {
     this.#position = undefined;
     this.#silentFrom = undefined;
     this.#stalled = 0;
-    this.#lastSequence = undefined;
-    this.#playedSequence = undefined;
-    this.#seen.fill(0);
-  }
-
-  /** A packet of the stream that is not played, such as a telephone event: it is not lost. */
-  noteOther(sequence: number): void {
-    this.#isSeen(sequence);
+    this.book.reset();
   }
 
   insert(packet: ArrivedPacket, now: Instant): void {
@@ -150,11 +136,7 @@ export class JitterBuffer {
       this.reset();
       return this.insert(packet, now);
     }
-    if (this.#isSeen(packet.sequence)) {
-      this.duplicate++;
-      return;
-    }
-    this.#countOrder(packet.sequence);
+    if (!this.book.arrived(packet.sequence)) return;
     if (this.#last === undefined || at >= this.#last.at) {
       this.#last = { timestamp: packet.timestamp, at };
     }
@@ -219,20 +201,6 @@ export class JitterBuffer {
     return this.#last.at + ((timestamp - this.#last.timestamp) | 0);
   }
 
-  #isSeen(sequence: number): boolean {
-    const at = sequence & (REMEMBERED - 1);
-    const isSeen = this.#seen[at] === sequence + 1;
-    this.#seen[at] = sequence + 1;
-    return isSeen;
-  }
-
-  #countOrder(sequence: number): void {
-    const last = this.#lastSequence;
-    const ahead = last === undefined ? 1 : ((sequence - last) << 16) >> 16;
-    if (ahead > 0) this.#lastSequence = sequence;
-    else if (ahead < 0) this.reordered++;
-  }
-
   /** Its time is over. In silence or a stall nothing was played in its place that counts. */
   #isPast(at: number, packet: ArrivedPacket): boolean {
     if (this.#position === undefined) return false;
@@ -252,21 +220,9 @@ export class JitterBuffer {
     return now - packet.at / this.#perMs - this.#estimate.fastest >= this.targetMs;
   }
 
-  /** Numbers that were never seen between the last packet played and this one. */
-  #countLost(sequence: number): void {
-    const last = this.#playedSequence;
-    this.#playedSequence = sequence;
-    const ahead = last === undefined ? 0 : (sequence - last) & 0xffff;
-    if (ahead >= REMEMBERED) return;
-    for (let i = 1; i < ahead; i++) {
-      const missing = (sequence - i) & 0xffff;
-      if (this.#seen[missing & (REMEMBERED - 1)] !== missing + 1) this.lost++;
-    }
-  }
-
   #take(packet: BufferedPacket): Step {
     this.#packets.shift();
-    this.#countLost(packet.sequence);
+    this.book.played(packet.sequence);
     this.#stalled = 0;
     const end = packet.at + packet.duration;
     this.#position = this.#silentFrom === undefined ? Math.max(this.#position!, end) : end;

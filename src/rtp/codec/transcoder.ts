@@ -117,12 +117,12 @@ export class Transcoder implements SansIo<Uint8Array, Uint8Array> {
       sendPackets: this.#packetizer.sent,
       delayMs: this.#isTicking ? playout.delayMs : 0,
       targetDelayMs: buffer.targetMs,
-      lost: buffer.lost,
+      lost: buffer.book.lost,
       late: buffer.late,
       concealedMs: playout.concealedMs,
       recovered: playout.recovered,
-      duplicate: buffer.duplicate,
-      reordered: buffer.reordered,
+      duplicate: buffer.book.duplicate,
+      reordered: buffer.book.reordered,
       acceleratedMs: playout.acceleratedMs,
       expandedMs: playout.expandedMs,
       refused: this.#refused + playout.refused,
@@ -198,7 +198,7 @@ export class Transcoder implements SansIo<Uint8Array, Uint8Array> {
       const isSameClock = this.#from.telephoneEvent?.clockRate === this.#codec.clockRate;
       const timestamp = isSameClock ? packet.timestamp : this.#lastTimestamp;
       this.#insertMark(packet.sequence, timestamp, packet.payload, "event", now);
-    } else this.#playout.buffer.noteOther(packet.sequence);
+    } else this.#playout.buffer.book.note(packet.sequence);
     this.#out.push(
       this.#packetizer.wrap(event.payloadType, relayed.marker, relayed.timestamp, relayed.payload),
     );

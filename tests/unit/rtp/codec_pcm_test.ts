@@ -6,7 +6,7 @@ import { WaveformConcealer } from "../../../src/rtp/codec/concealer.ts";
 import { PCMA, PCMU } from "../../../src/rtp/codec/g711.ts";
 import { G722 } from "../../../src/rtp/codec/g722.ts";
 import { Resampler } from "../../../src/rtp/codec/resampler.ts";
-import { likeness, vowel } from "../../../src/rtp/codec/self_test.ts";
+import { likeness, prepareTrial, vowel } from "../../../src/rtp/codec/self_test.ts";
 import { StretchQueue } from "../../../src/rtp/codec/time_stretch.ts";
 import { powerSpectrum } from "../../support/audio_quality.ts";
 
@@ -177,5 +177,32 @@ Deno.test("time stretch: one period less or more, and the vowel goes on without 
     for (let i = 1; i < out.length; i++) {
       assert.ok(Math.abs(out[i]! - out[i - 1]!) < 1100, `step at ${i}`);
     }
+  }
+});
+
+Deno.test("trial at start: a codec that does not give back what it got is found out", () => {
+  const broken: Readonly<Record<string, Codec>> = {
+    "the other law": { ...PCMU, decoder: PCMA.decoder },
+    "half the level": {
+      ...PCMU,
+      decoder: (options) => {
+        const decoder = PCMU.decoder(options);
+        return {
+          decode: (payload, pcm) => {
+            const count = decoder.decode(payload, pcm);
+            for (let i = 0; i < count; i++) pcm[i] = pcm[i]! >> 2;
+            return count;
+          },
+          conceal: (samples, pcm) => decoder.conceal(samples, pcm),
+          close: () => {},
+        };
+      },
+    },
+    "nothing sent": { ...PCMU, encoder: () => ({ encode: () => 0, close: () => {} }) },
+    "another duration": { ...PCMU, duration: (payload) => 2 * payload.length },
+  };
+  prepareTrial(PCMU, 8000).run();
+  for (const [what, codec] of Object.entries(broken)) {
+    assert.throws(() => prepareTrial(codec, 8000).run(), Error, what);
   }
 });

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { keepWorkers } from "../../../src/actors/media_worker.ts";
+import { ManualClock } from "../../../src/core/manual_clock.ts";
+import type { CodecCommand, CodecEvent } from "../../../src/rtp/codec/contract.ts";
+import { DEFAULT_DELAY } from "../../../src/rtp/codec/contract.ts";
+import { CodecPool, type TranscoderEvent } from "../../../src/rtp/codec/pool.ts";
+import { writeRtp } from "../../../src/rtp/codec/rtp_packet.ts";
+import type { WorkerListener } from "../../../src/rtp/contract.ts";
+import { side } from "../../support/transcoder_bench.ts";
+
+/** The pool against workers that are written down: what they were told, and what they are made to say. */
+
+interface FakeWorker {
+  readonly name: string;
+  readonly told: CodecCommand[];
+  readonly listener: WorkerListener<CodecEvent>;
+}
+
+function setUp(workers: number) {
+  const clock = new ManualClock();
+  const started: FakeWorker[] = [];
+  const log: string[] = [];
+  const pool = new CodecPool({
+    clock,
+    workers,
+    keepWorker: keepWorkers(clock),
+    allowCrash: false,
+    factory: (name, listener) => {
+      const worker: FakeWorker = { name, told: [], listener };
+      started.push(worker);
+      return { send: (command) => worker.told.push(command), terminate: () => {} };
+    },
+    onWorkerEvent: ({ type, worker }) => log.push(`${worker} ${type}`),
+  });
+  pool.start(() => log.push("up"));
+  const ready = (worker: FakeWorker) => worker.listener.onEvent({ type: "ready", codecs: [] });
+  return { clock, pool, started, log, ready };
+}
+
+const options = { a: side("PCMU"), b: side("PCMA"), ...DEFAULT_DELAY };
+
+function packet(sequence: number, timestamp: number): Uint8Array {
+  const payload = new Uint8Array(160);
+  return writeRtp({ payloadType: 8, marker: false, sequence, timestamp, ssrc: 1, payload });
+}
+
+Deno.test("opened before the worker is up, it is opened when it is", () => {
+  const { pool, started, log, ready } = setUp(1);
+  pool.open(options, () => {});
+  const worker = started[0]!;
+  assert.deepEqual(worker.told.map(({ type }) => type), ["start"]);
+  ready(worker);
+  assert.deepEqual(worker.told.map(({ type }) => type), ["start", "open"]);
+  assert.deepEqual(log, ["codec-1 started", "up"]);
+  pool.terminate();
+});
+
+Deno.test("packets of one event go in one message", () => {
+  const { clock, pool, started, ready } = setUp(1);
+  ready(started[0]!);
+  const handles = [1, 2, 3].map(() => pool.open(options, () => {}));
+  for (const handle of handles) handle.send("a", packet(1, 1));
+  clock.advance(1);
+  const messages = started[0]!.told.filter((command) => command.type === "packets");
+  assert.equal(messages.length, 1);
+  assert.equal(messages[0]!.packets.length, 3);
+  pool.terminate();
+});
+
+Deno.test("after a death, the replacement goes on with sequence numbers and timestamps", () => {
+  const { clock, pool, started, ready } = setUp(1);
+  ready(started[0]!);
+  const events: TranscoderEvent[] = [];
+  pool.open(options, (event) => events.push(event));
+  started[0]!.listener.onEvent({
+    type: "packets",
+    packets: [{ id: 1, side: "b", bytes: packet(0xffff, 0xffff_ff00) }],
+  });
+  started[0]!.listener.onDeath("out of memory");
+  clock.advance(500);
+  assert.equal(started.length, 2, "a replacement");
+  ready(started[1]!);
+  const open = started[1]!.told.find((command) => command.type === "open");
+  assert.ok(open?.type === "open");
+  assert.equal(open.options.b.firstSequence, 0);
+  const ahead = (open.options.b.firstTimestamp - 0xffff_ff00) | 0;
+  assert.ok(ahead >= 160 && ahead <= 8 * 600, `${ahead} units later`);
+  assert.equal(open.options.a.firstSequence, options.a.firstSequence, "nothing was sent to a");
+  assert.deepEqual(events.map(({ type }) => type), ["packet"], "no failure");
+  // The dead one's words are not heard any more.
+  started[0]!.listener.onEvent({ type: "failed", id: 1, text: "late" });
+  assert.equal(pool.size, 1);
+  pool.terminate();
+});
+
+Deno.test("a worker that is given up leaves its transcoders to the others; the last one, to nobody", () => {
+  const { clock, pool, started, log, ready } = setUp(2);
+  for (const worker of started) ready(worker);
+  const failed: string[] = [];
+  for (let i = 0; i < 2; i++) {
+    pool.open(options, (event) => {
+      if (event.type === "failed") failed.push(event.text);
+    });
+  }
+  const kill = (name: string) => {
+    for (let i = 0; i < 20 && !log.includes(`${name} stopped`); i++) {
+      started.findLast((worker) => worker.name === name)!.listener.onDeath("no luck");
+      clock.advance(6000);
+    }
+  };
+  kill("codec-1");
+  assert.deepEqual(pool.workers().map(({ transcoders }) => transcoders), [0, 2]);
+  assert.equal(failed.length, 0);
+  kill("codec-2");
+  assert.equal(failed.join(), "no luck,no luck");
+  assert.equal(pool.size, 0);
+  pool.open(options, (event) => {
+    if (event.type === "failed") failed.push(event.text);
+  });
+  assert.equal(failed.length, 2, "not within the call");
+  clock.advance(1);
+  assert.deepEqual(failed.slice(2), ["no codec worker is running"]);
+  pool.terminate();
+});
