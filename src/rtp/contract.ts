@@ -30,6 +30,23 @@ export interface PayloadKind {
   readonly clockRate: number;
 }
 
+/** What a payload type of a SIP leg means, and what the joined endpoint calls it. */
+export interface RtpPayload extends PayloadKind {
+  readonly peerPayloadType: number;
+}
+
+/** One media section of a SIP leg: where its packets go, and by which keys. */
+export interface RtpSectionRemote {
+  /** Null where the far end's address is not one that can be sent to (`0.0.0.0`). */
+  readonly rtp: SocketAddress | null;
+  /** Null: RTCP on the RTP port (RFC 5761). */
+  readonly rtcpPort: number | null;
+  readonly keys: SrtpKeys | null;
+  readonly payloads: readonly RtpPayload[];
+  /** RTCP feedback is understood there (RFC 4585). */
+  readonly hasFeedback: boolean;
+}
+
 export interface SocketAddress {
   readonly address: string;
   readonly port: number;
@@ -42,6 +59,8 @@ export interface MediaWorkerStart {
   readonly addresses: readonly string[];
   /** First and last UDP port, both included; one port serves all addresses. */
   readonly portRange: readonly [number, number];
+  /** Where in the range this worker starts looking for the port pairs of SIP legs. */
+  readonly firstPair: number;
   readonly silentAfterMs: number;
   /** Honour `crash`; tests only. */
   readonly allowCrash: boolean;
@@ -59,6 +78,29 @@ export type MediaCommand =
   }
   /** Plain RTP with RTCP on the same port, on a loopback socket of its own: one end of a bridge. */
   | { readonly type: "open"; readonly endpoint: number; readonly kind: "plain" }
+  /** A SIP leg: a port pair of this address for each media section. */
+  | {
+    readonly type: "open";
+    readonly endpoint: number;
+    readonly kind: "rtp";
+    readonly address: string;
+    readonly media: readonly ("audio" | "video")[];
+    /** First SSRC of our own, and where our sequence numbers start; drawn by the pool. */
+    readonly seed: number;
+  }
+  /** In the order of `media`; null: the section was refused. */
+  | {
+    readonly type: "set-remote-rtp";
+    readonly endpoint: number;
+    readonly sections: readonly (RtpSectionRemote | null)[];
+  }
+  /** Telephone-events towards a SIP leg, one after the other. */
+  | {
+    readonly type: "send-dtmf";
+    readonly endpoint: number;
+    readonly digits: string;
+    readonly durationMs: number;
+  }
   | {
     readonly type: "set-remote";
     readonly endpoint: number;
@@ -90,8 +132,13 @@ export type MediaEvent =
     readonly profiles: readonly SrtpProfile[];
   }
   | { readonly type: "start-failed"; readonly text: string }
-  /** `local` is the own socket of a plain endpoint. */
-  | { readonly type: "opened"; readonly endpoint: number; readonly local?: SocketAddress }
+  /** `local` is the own socket of a plain endpoint, `sections` the RTP ports of a SIP leg. */
+  | {
+    readonly type: "opened";
+    readonly endpoint: number;
+    readonly local?: SocketAddress;
+    readonly sections?: readonly SocketAddress[];
+  }
   | { readonly type: "open-failed"; readonly endpoint: number; readonly text: string }
   | {
     readonly type: "ice";
@@ -102,6 +149,20 @@ export type MediaEvent =
   | { readonly type: "dtls-receive"; readonly endpoint: number; readonly data: Uint8Array }
   | { readonly type: "media"; readonly endpoint: number; readonly kind: "audio" | "video" }
   | { readonly type: "silent"; readonly endpoint: number; readonly ms: number }
+  | {
+    readonly type: "latched";
+    readonly endpoint: number;
+    readonly kind: "audio" | "video";
+    /** `address:port`, or `[address]:port`. */
+    readonly address: string;
+  }
+  | {
+    readonly type: "dtmf";
+    readonly endpoint: number;
+    readonly digit: string;
+    readonly durationMs: number;
+  }
+  | { readonly type: "key-frame-wanted"; readonly endpoint: number }
   | WorkerStatistics
   /** Something of ours threw and was contained; the worker goes on. */
   | { readonly type: "fault"; readonly text: string };

@@ -79,7 +79,14 @@ export class MediaWorkers {
         name: `media worker ${id}`,
         keep,
         factory: mediaFactory,
-        startCommand: () => ({ type: "start", addresses, portRange, silentAfterMs, allowCrash }),
+        startCommand: () => ({
+          type: "start",
+          addresses,
+          portRange,
+          firstPair: this.#firstPair(id),
+          silentAfterMs,
+          allowCrash,
+        }),
         startAnswer: (event) =>
           event.type === "ready"
             ? { ready: event }
@@ -98,6 +105,12 @@ export class MediaWorkers {
       packetsBefore: 0,
     };
     this.#workers.push(worker);
+  }
+
+  /** Each worker begins in a part of its own, so that they seldom try each other's ports. */
+  #firstPair(id: number): number {
+    const { portRange: [first, last], workers } = this.#options;
+    return first + Math.floor((last + 1 - first) * id / Math.max(1, workers));
   }
 
   #ready(worker: MediaWorker, ready: MediaReady): void {

@@ -12,8 +12,21 @@ import type {
   WorkerView,
 } from "./media_port.ts";
 import { MediaWorkers } from "./media_workers.ts";
-import type { MediaWorker, PoolEndpoint } from "./pool_endpoint.ts";
+import type { MediaWorker, PoolEndpoint, PoolEvent } from "./pool_endpoint.ts";
 import type { PoolOptions } from "./pool_options.ts";
+import {
+  addressTowards,
+  localOf,
+  openCommandOf,
+  type PoolRtp,
+  remoteCommandOf,
+} from "./pool_rtp.ts";
+import type {
+  OpenRtp,
+  RtpEndpointEvent,
+  RtpEndpointHandle,
+  RtpMediaPort,
+} from "./rtp_media_port.ts";
 
 /** An endpoint that no worker has answered for by then has failed, ms. */
 const OPEN_TIMEOUT = 3000;
@@ -22,7 +35,7 @@ const OPEN_TIMEOUT = 3000;
  * Places endpoints on workers, carries commands and events between them and the actors, joins endpoints
  * by their tokens, and keeps the workers alive.
  */
-export class MediaPool implements MediaPort {
+export class MediaPool implements MediaPort, RtpMediaPort {
   readonly #options: PoolOptions;
   readonly #workers: MediaWorkers;
   readonly #handshakes: Handshakes;
@@ -79,14 +92,31 @@ export class MediaPool implements MediaPort {
   }
 
   open(options: OpenEndpoint, listener: (event: EndpointEvent) => void): EndpointHandle {
+    return this.#handle(this.#add(options, null, listener as (event: PoolEvent) => void));
+  }
+
+  openRtp(options: OpenRtp, listener: (event: RtpEndpointEvent) => void): RtpEndpointHandle {
+    const { entropy, addresses, rtpAddresses } = this.#options;
+    const address = addressTowards(rtpAddresses ?? addresses, options.towards);
+    const seed = new DataView(entropy.bytes(4).buffer).getInt32(0);
+    const rtp: PoolRtp = { options, address: address ?? "", seed, remote: null };
+    return this.#rtpHandle(this.#add(options, rtp, listener as (event: PoolEvent) => void), rtp);
+  }
+
+  #add(
+    options: { readonly label: string; readonly near?: EndpointToken },
+    rtp: PoolRtp | null,
+    listener: (event: PoolEvent) => void,
+  ): PoolEndpoint {
     const { entropy, clock } = this.#options;
     const endpoint: PoolEndpoint = {
       id: this.#nextId++ as EndpointId,
       token: randomHex(entropy, 128) as EndpointToken,
       label: options.label,
       listener,
-      iceUfrag: randomHex(entropy, 64),
-      icePwd: randomHex(entropy, 128),
+      rtp,
+      iceUfrag: rtp === null ? randomHex(entropy, 64) : "",
+      icePwd: rtp === null ? randomHex(entropy, 128) : "",
       near: options.near,
       state: "waiting",
       worker: null,
@@ -99,8 +129,20 @@ export class MediaPool implements MediaPort {
     this.#byId.set(endpoint.id, endpoint);
     this.#byToken.set(endpoint.token, endpoint);
     endpoint.timer = clock.setTimeout(() => this.#openTimedOut(endpoint), OPEN_TIMEOUT);
-    this.#place(endpoint);
-    return this.#handle(endpoint);
+    if (rtp === null || rtp.address !== "") this.#place(endpoint);
+    else clock.defer(() => this.#noAddress(endpoint, rtp));
+    return endpoint;
+  }
+
+  /** No address of ours is of the far end's family. */
+  #noAddress(endpoint: PoolEndpoint, { options }: PoolRtp): void {
+    if (endpoint.state === "closed") return;
+    this.#forget(endpoint);
+    this.#tell(endpoint, {
+      type: "failed",
+      reason: "no_port",
+      text: `no media address reaches ${options.towards}: add one of its family`,
+    });
   }
 
   workers(): readonly WorkerView[] {
@@ -128,18 +170,39 @@ export class MediaPool implements MediaPort {
   }
 
   #handle(endpoint: PoolEndpoint): EndpointHandle {
+    return {
+      ...this.#commonHandle(endpoint),
+      setRemote: (remote) => {
+        if (endpoint.state === "closed") return;
+        endpoint.remote = remote;
+        this.#sendRemote(endpoint);
+        this.#bridges.describe(endpoint);
+      },
+    };
+  }
+
+  #rtpHandle(endpoint: PoolEndpoint, rtp: PoolRtp): RtpEndpointHandle {
+    return {
+      ...this.#commonHandle(endpoint),
+      setRemote: (remote) => {
+        if (endpoint.state === "closed") return;
+        rtp.remote = remote;
+        this.#sendRemote(endpoint);
+        this.#bridges.describe(endpoint);
+      },
+      sendDtmf: (digits, durationMs) => {
+        this.#send(endpoint, { type: "send-dtmf", endpoint: endpoint.id, digits, durationMs });
+      },
+    };
+  }
+
+  #commonHandle(endpoint: PoolEndpoint): Omit<EndpointHandle, "setRemote"> {
     const live = (act: () => void) => {
       if (endpoint.state !== "closed") act();
     };
     return {
       id: endpoint.id,
       token: endpoint.token,
-      setRemote: (remote) =>
-        live(() => {
-          endpoint.remote = remote;
-          this.#sendRemote(endpoint);
-          this.#bridges.describe(endpoint);
-        }),
       connect: (peer) =>
         live(() => {
           endpoint.peer = peer;
@@ -162,7 +225,7 @@ export class MediaPool implements MediaPort {
   }
 
   /** A listener's fault is not ours to die of. */
-  #tell(endpoint: PoolEndpoint, event: EndpointEvent): void {
+  #tell(endpoint: PoolEndpoint, event: PoolEvent): void {
     if (endpoint.state === "closed" && event.type !== "lost" && event.type !== "failed") return;
     try {
       endpoint.listener(event);
@@ -180,7 +243,7 @@ export class MediaPool implements MediaPort {
     const { near } = endpoint;
     const neighbour = near === undefined ? null : this.#byToken.get(near)?.worker ?? null;
     const worker = this.#workers.choose(neighbour);
-    if (worker === null || !this.#handshakes.isRunning) {
+    if (worker === null || (endpoint.rtp === null && !this.#handshakes.isRunning)) {
       this.#waiting.add(endpoint);
       return;
     }
@@ -188,15 +251,17 @@ export class MediaPool implements MediaPort {
     endpoint.worker = worker;
     endpoint.state = "opening";
     worker.endpoints.add(endpoint);
-    worker.process.send({
-      type: "open",
-      endpoint: endpoint.id,
-      kind: "webrtc",
-      iceUfrag: endpoint.iceUfrag,
-      icePwd: endpoint.icePwd,
-    });
-    this.#handshakes.open(endpoint.id, worker.profiles);
-    if (endpoint.remote !== null) this.#sendRemote(endpoint);
+    worker.process.send(
+      endpoint.rtp !== null ? openCommandOf(endpoint.id, endpoint.rtp) : {
+        type: "open",
+        endpoint: endpoint.id,
+        kind: "webrtc",
+        iceUfrag: endpoint.iceUfrag,
+        icePwd: endpoint.icePwd,
+      },
+    );
+    if (endpoint.rtp === null) this.#handshakes.open(endpoint.id, worker.profiles);
+    this.#sendRemote(endpoint);
     if (!endpoint.flowing) {
       worker.process.send({ type: "set-flowing", endpoint: endpoint.id, flowing: false });
     }
@@ -207,6 +272,11 @@ export class MediaPool implements MediaPort {
   }
 
   #sendRemote(endpoint: PoolEndpoint): void {
+    if (endpoint.rtp !== null) {
+      const command = remoteCommandOf(endpoint.id, endpoint.rtp);
+      if (command !== null) this.#send(endpoint, command);
+      return;
+    }
     if (endpoint.remote === null || endpoint.worker === null) return;
     const { payloads, fingerprints } = endpoint.remote;
     this.#send(endpoint, { type: "set-remote", endpoint: endpoint.id, payloads });
@@ -236,9 +306,13 @@ export class MediaPool implements MediaPort {
     this.#unlinked.delete(endpoint);
     this.#bridges.remove(endpoint);
     this.#send(endpoint, { type: "close", endpoint: endpoint.id });
-    this.#handshakes.send({ type: "close", endpoint: endpoint.id });
+    this.#closeHandshake(endpoint);
     endpoint.worker?.endpoints.delete(endpoint);
     endpoint.worker = null;
+  }
+
+  #closeHandshake(endpoint: PoolEndpoint): void {
+    if (endpoint.rtp === null) this.#handshakes.send({ type: "close", endpoint: endpoint.id });
   }
 
   // Joining
@@ -280,7 +354,7 @@ export class MediaPool implements MediaPort {
 
   /** Nobody has heard of this endpoint's place yet: another worker serves it as well. */
   #placeAnew(endpoint: PoolEndpoint): void {
-    this.#handshakes.send({ type: "close", endpoint: endpoint.id });
+    this.#closeHandshake(endpoint);
     endpoint.worker?.endpoints.delete(endpoint);
     endpoint.worker = null;
     endpoint.state = "waiting";
@@ -294,7 +368,7 @@ export class MediaPool implements MediaPort {
   ): void {
     switch (event.type) {
       case "opened":
-        this.#opened(endpoint, worker);
+        this.#opened(endpoint, worker, event);
         break;
       case "open-failed":
         this.#forget(endpoint);
@@ -311,19 +385,39 @@ export class MediaPool implements MediaPort {
         this.#handshakes.send(event);
         break;
       case "media":
-        this.#tell(endpoint, { type: "media", kind: event.kind });
+        if (endpoint.rtp === null) this.#tell(endpoint, { type: "media", kind: event.kind });
         break;
       case "silent":
         this.#tell(endpoint, { type: "silent", ms: event.ms });
         break;
+      case "latched":
+        this.#tell(endpoint, { type: "latched", kind: event.kind, address: event.address });
+        break;
+      case "dtmf": {
+        const { digit, durationMs } = event;
+        this.#tell(endpoint, { type: "dtmf", digit, durationMs });
+        break;
+      }
+      case "key-frame-wanted":
+        this.#tell(endpoint, { type: "key-frame-wanted" });
+        break;
     }
   }
 
-  #opened(endpoint: PoolEndpoint, worker: MediaWorker): void {
+  #opened(
+    endpoint: PoolEndpoint,
+    worker: MediaWorker,
+    event: Extract<MediaEvent, { type: "opened" }>,
+  ): void {
     const { clock, publicAddress } = this.#options;
     if (endpoint.timer !== undefined) clock.clearTimeout(endpoint.timer);
     endpoint.timer = undefined;
     endpoint.state = "open";
+    if (endpoint.rtp !== null) {
+      const local = localOf(endpoint.rtp, event.sections ?? [], publicAddress);
+      this.#tell(endpoint, { type: "opened", local, worker: worker.id });
+      return;
+    }
     const candidates = [...worker.addresses];
     const port = candidates[0]?.port;
     const isNew = candidates.every(({ address }) => address !== publicAddress);
@@ -341,7 +435,7 @@ export class MediaPool implements MediaPort {
 
   #handshakesReady(): void {
     for (const endpoint of this.#byId.values()) {
-      if (endpoint.dtls !== "new" || endpoint.worker === null) continue;
+      if (endpoint.rtp !== null || endpoint.dtls !== "new" || endpoint.worker === null) continue;
       this.#handshakes.open(endpoint.id, endpoint.worker.profiles);
       this.#sendRemote(endpoint);
     }

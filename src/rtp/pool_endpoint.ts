@@ -10,6 +10,8 @@ import type {
   SrtpProfile,
 } from "./contract.ts";
 import type { DtlsState, EndpointEvent, RemoteTransport } from "./media_port.ts";
+import { payloadsOfRtp, type PoolRtp } from "./pool_rtp.ts";
+import type { RtpEndpointEvent } from "./rtp_media_port.ts";
 import type { SupervisedWorker } from "./supervised_worker.ts";
 
 export type MediaReady = Extract<MediaEvent, { type: "ready" }>;
@@ -30,12 +32,17 @@ export interface MediaWorker {
 
 export type HandshakeProcess = SupervisedWorker<HandshakeCommand, HandshakeEvent, HandshakeReady>;
 
+export type PoolEvent = EndpointEvent | RtpEndpointEvent;
+
 /** An endpoint as the pool keeps it: what was asked for, so that it can be told to a worker later. */
 export interface PoolEndpoint {
   readonly id: EndpointId;
   readonly token: EndpointToken;
   readonly label: string;
-  readonly listener: (event: EndpointEvent) => void;
+  /** Of a WebRTC leg the events of `MediaPort`, of a SIP leg those of `RtpMediaPort`. */
+  readonly listener: (event: PoolEvent) => void;
+  /** Null: a WebRTC leg. */
+  readonly rtp: PoolRtp | null;
   readonly iceUfrag: string;
   readonly icePwd: string;
   readonly near: EndpointToken | undefined;
@@ -50,5 +57,6 @@ export interface PoolEndpoint {
 }
 
 export function payloadsOf(endpoint: PoolEndpoint): readonly PayloadKind[] {
+  if (endpoint.rtp !== null) return payloadsOfRtp(endpoint.rtp);
   return endpoint.remote?.payloads ?? [];
 }

@@ -34,6 +34,8 @@ export interface PoolOptions {
   readonly handshakeFactory: WorkerFactory<HandshakeCommand, HandshakeEvent>;
   /** IPv4 addresses to bind and announce. */
   readonly addresses: readonly string[];
+  /** Addresses for the ports of SIP legs, IPv4 or IPv6; absent: the same. */
+  readonly rtpAddresses?: readonly string[];
   readonly publicAddress?: string;
   readonly portRange: readonly [number, number];
   readonly silentAfterMs: number;

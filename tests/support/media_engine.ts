@@ -5,6 +5,7 @@ import {
   type PayloadKind,
   type SocketAddress,
 } from "../../src/rtp/contract.ts";
+import { AddressNames } from "../../src/rtp/engine/address_names.ts";
 import { type EngineCommand, MediaEngine } from "../../src/rtp/engine/engine.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "../../src/rtp/engine/shell.ts";
 import { ATTRIBUTE, BINDING_REQUEST, readStun, StunWriter } from "../../src/rtp/ice/stun.ts";
@@ -37,6 +38,7 @@ export class EngineHarness implements MediaShell {
   sent: Datagram[] = [];
   now = 0;
   #nextSocket = 1;
+  readonly #names = new AddressNames(1);
 
   constructor(silentAfterMs = 30_000) {
     this.engine = new MediaEngine({
@@ -45,6 +47,7 @@ export class EngineHarness implements MediaShell {
       arena: this.arena,
       scratch: 0,
       silentAfterMs,
+      epochOffset: 1_700_000_000_000,
     });
   }
 
@@ -56,6 +59,22 @@ export class EngineHarness implements MediaShell {
     const socket = this.#nextSocket++;
     this.openSockets.add(socket);
     return { socket, local: { address: "127.0.0.1", port: 30_000 + socket } };
+  }
+
+  openPortPair(address: string): { rtp: number; rtcp: number; local: SocketAddress } {
+    const rtp = this.#nextSocket++;
+    const rtcp = this.#nextSocket++;
+    this.openSockets.add(rtp);
+    this.openSockets.add(rtcp);
+    return { rtp, rtcp, local: { address, port: 30_000 + 2 * rtp } };
+  }
+
+  numberOf(address: string): number {
+    return this.#names.numberOf(address);
+  }
+
+  textOf(address: number): string {
+    return this.#names.textOf(address);
   }
 
   closeSocket(socket: number): void {

@@ -3,9 +3,15 @@ import type { PayloadKind } from "../contract.ts";
 import type { EndpointStatistics, IceState } from "../media_port.ts";
 import type { HmacSha1 } from "../srtp/hmac_sha1.ts";
 import type { SrtpReceiver, SrtpSender } from "../srtp/context.ts";
+import type { OutStreams } from "./out_streams.ts";
+import { RateLimit } from "./rate_limit.ts";
 import { ReceiveStatistics } from "./receive_statistics.ts";
-import type { Rewrite } from "./rewrite.ts";
+import type { RtpLeg } from "./rtp_leg.ts";
 import { RoundTrip } from "./round_trip.ts";
+
+/** What a browser may send: several times what its cameras do. */
+const MAX_PACKETS = 6000;
+const MAX_BYTES = 8_000_000;
 
 /** Where datagrams come from and go to; addresses as in `AddressTable`. */
 export interface Place {
@@ -41,8 +47,20 @@ export class Endpoint {
   readonly sources = new Set<Endpoint>();
   /** Whether packets may go on to the peer now; kept up by the forwarder. */
   pathOpen = false;
-  /** How packets of this endpoint change on their way to the peer; null: not at all. */
-  rewrite: Rewrite | null = null;
+  /**
+   * What packets become on their way to this endpoint; null: they stay as they are, which keeps NACK,
+   * PLI and transport-wide congestion control working end to end without us. A SIP leg on either
+   * side, or a change of the far side, puts one in.
+   */
+  out: OutStreams | null = null;
+  /** The sections of a SIP leg; null on all others. */
+  leg: RtpLeg | null = null;
+  /** When this endpoint's far end last got a report on what passes, of the peer's or ours. */
+  reportedAt: Instant = 0;
+  /** When the far end last sent a report. */
+  reportHeardAt: Instant = -Infinity;
+  /** Against floods; a SIP leg has its own for each section. */
+  readonly limit = new RateLimit(MAX_PACKETS, MAX_BYTES);
 
   /** By payload type; what is not negotiated is passed on but not understood. */
   readonly payloads: (PayloadKind | null)[] = new Array(128).fill(null);
@@ -72,7 +90,7 @@ export class Endpoint {
 
   constructor(
     readonly id: number,
-    readonly kind: "webrtc" | "plain",
+    readonly kind: "webrtc" | "plain" | "rtp",
     /** SSRC of our own feedback. */
     readonly ssrc: number,
   ) {}

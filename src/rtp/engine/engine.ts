@@ -10,6 +10,8 @@ import { isStrayOnceUp } from "../dtls/stray_filter.ts";
 import { Endpoint } from "./endpoint.ts";
 import { Forwarder } from "./forwarder.ts";
 import { IceLite } from "./ice_lite.ts";
+import { OutStreams } from "./out_streams.ts";
+import { RtpLegs } from "./rtp_legs.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "./shell.ts";
 
 /** How often consent, silence and statistics are looked after, ms. */
@@ -25,6 +27,8 @@ export interface MediaEngineOptions {
   readonly scratch: number;
   /** `silent` is told after this long without a packet, ms. */
   readonly silentAfterMs: number;
+  /** Wall clock less the clock of `now`, ms: sender reports of ours carry the time of day. */
+  readonly epochOffset: number;
 }
 
 /** Commands that reach the engine; the others are the shell's own. */
@@ -45,6 +49,7 @@ export class MediaEngine {
   readonly #endpoints = new Map<number, Endpoint>();
   readonly #ice: IceLite;
   readonly #forwarder: Forwarder;
+  readonly #legs: RtpLegs;
   #nextTick: Instant = Infinity;
   /** Least `keyFrameDue` of all endpoints. */
   #keyFrameDue: Instant = Infinity;
@@ -61,12 +66,17 @@ export class MediaEngine {
     this.#scratch = scratch;
     this.#silentAfterMs = options.silentAfterMs;
     this.#ice = new IceLite(arena, scratch, shell, this.#table, this.#endpoints);
-    this.#forwarder = new Forwarder(arena, scratch, shell);
+    this.#forwarder = new Forwarder(arena, scratch, shell, options.epochOffset);
+    this.#legs = new RtpLegs(arena, scratch, shell, options.srtp, this.#forwarder);
   }
 
-  /** Endpoints and learned places; zero when all is closed. */
-  get size(): { readonly endpoints: number; readonly places: number } {
-    return { endpoints: this.#endpoints.size, places: this.#table.size };
+  /** Endpoints, learned places and sockets being drained; zero when all is closed and over. */
+  get size(): { readonly endpoints: number; readonly places: number; readonly drained: number } {
+    return {
+      endpoints: this.#endpoints.size,
+      places: this.#table.size,
+      drained: this.#legs.drained,
+    };
   }
 
   /**
@@ -82,6 +92,12 @@ export class MediaEngine {
     now: Instant,
   ): void {
     if (length < 1) return;
+    if (this.#legs.owns(socket)) {
+      const leg = this.#legs.datagram(socket, address | 0, port, offset, length, now);
+      if (leg === null) this.#strays++;
+      else this.#noteKeyFrame(leg);
+      return;
+    }
     const first = this.#arena[offset]!;
     if (first < 4) {
       const changed = this.#ice.receive(socket, address | 0, port, offset, length, now);
@@ -127,11 +143,18 @@ export class MediaEngine {
       case "set-remote":
         this.#setRemote(endpoint, command);
         break;
+      case "set-remote-rtp":
+        this.#legs.setRemote(endpoint, command, now);
+        break;
+      case "send-dtmf":
+        this.#legs.sendDtmf(endpoint, command.digits, command.durationMs, now);
+        return;
       case "keys":
         this.#setKeys(endpoint, command.keys, now);
         break;
       case "connect":
         this.#connect(endpoint, this.#endpoints.get(command.peer) ?? null);
+        endpoint.reportedAt = now;
         break;
       case "set-flowing":
         endpoint.flowing = command.flowing;
@@ -154,6 +177,18 @@ export class MediaEngine {
   }
 
   #open(command: Extract<MediaCommand, { type: "open" }>, now: Instant): void {
+    const endpoint = command.kind === "rtp"
+      ? this.#legs.open(command, now)
+      : this.#openOther(command, now);
+    if (endpoint === null) return;
+    this.#endpoints.set(endpoint.id, endpoint);
+    if (this.#nextTick === Infinity) this.#nextTick = now + TICK;
+  }
+
+  #openOther(
+    command: Extract<MediaCommand, { type: "open"; kind: "webrtc" | "plain" }>,
+    now: Instant,
+  ): Endpoint | null {
     const id = command.endpoint;
     const endpoint = new Endpoint(id, command.kind, Math.imul(id + 1, 0x9e3779b1));
     endpoint.heardLast = now;
@@ -162,17 +197,16 @@ export class MediaEngine {
       endpoint.iceKey = new HmacSha1(new TextEncoder().encode(command.icePwd));
       this.#ice.add(endpoint);
       this.#shell.emit({ type: "opened", endpoint: id });
-    } else {
-      const opened = this.#shell.openPlainSocket();
-      if ("error" in opened) {
-        this.#shell.emit({ type: "open-failed", endpoint: id, text: opened.error });
-        return;
-      }
-      endpoint.socket = opened.socket;
-      this.#shell.emit({ type: "opened", endpoint: id, local: opened.local });
+      return endpoint;
     }
-    this.#endpoints.set(id, endpoint);
-    if (this.#nextTick === Infinity) this.#nextTick = now + TICK;
+    const opened = this.#shell.openPlainSocket();
+    if ("error" in opened) {
+      this.#shell.emit({ type: "open-failed", endpoint: id, text: opened.error });
+      return null;
+    }
+    endpoint.socket = opened.socket;
+    this.#shell.emit({ type: "opened", endpoint: id, local: opened.local });
+    return endpoint;
   }
 
   #setRemote(endpoint: Endpoint, command: Extract<MediaCommand, { type: "set-remote" }>): void {
@@ -212,10 +246,26 @@ export class MediaEngine {
   }
 
   #connect(endpoint: Endpoint, peer: Endpoint | null): void {
-    endpoint.peer?.sources.delete(endpoint);
+    const before = endpoint.peer;
+    if (before === peer) return;
+    if (before !== null) {
+      before.sources.delete(endpoint);
+      this.#leave(endpoint, before);
+    }
     endpoint.peer = peer;
     endpoint.pathOpen = false;
     peer?.sources.add(endpoint);
+    if (peer !== null && endpoint.kind === "rtp") peer.out ??= new OutStreams(false);
+  }
+
+  /** What the far end of `to` has heard of `source` so far is gone on with by the next one. */
+  #leave(source: Endpoint, to: Endpoint): void {
+    const wasHeard = source.receive.streams.length > 0;
+    if (to.out === null && !wasHeard) return;
+    const isNew = to.out === null;
+    to.out ??= new OutStreams(false);
+    if (isNew) { for (const stream of source.receive.streams) to.out.adopt(source, stream); }
+    to.out.detach(source);
   }
 
   #sendDtls(endpoint: Endpoint, data: Uint8Array): void {
@@ -241,13 +291,15 @@ export class MediaEngine {
 
   /** When `wake` is wanted next; the bare number of `deadline`, to be looked at for each packet. */
   get nextWake(): Instant {
-    return Math.min(this.#nextTick, this.#keyFrameDue);
+    return Math.min(this.#nextTick, this.#keyFrameDue, this.#legs.nextWake);
   }
 
   deadline(): Deadline | undefined {
     const at = this.nextWake;
     if (at === Infinity) return undefined;
-    return { at, reason: at === this.#nextTick ? "tick" : "key frame put off by the rate limit" };
+    if (at === this.#nextTick) return { at, reason: "tick" };
+    const isKeyFrame = at === this.#keyFrameDue;
+    return { at, reason: isKeyFrame ? "key frame put off by the rate limit" : "SIP leg" };
   }
 
   wake(now: Instant): void {
@@ -258,6 +310,7 @@ export class MediaEngine {
         this.#noteKeyFrame(endpoint);
       }
     }
+    if (now >= this.#legs.nextWake) this.#legs.wake(now);
     if (now < this.#nextTick) return;
     // A late tick is not made up for.
     this.#nextTick = now + TICK;
@@ -267,6 +320,8 @@ export class MediaEngine {
       if (endpoint.kind === "plain") continue;
       if (this.#ice.expire(endpoint, now)) this.#forwarder.refresh(endpoint, now);
       this.#noticeSilence(endpoint, now);
+      this.#legs.tick(endpoint, now);
+      this.#forwarder.reports.originate(endpoint, now);
       const sum = endpoint.heard + endpoint.sendPackets + endpoint.dropped;
       if (sum === endpoint.reported) continue;
       endpoint.reported = sum;
@@ -275,7 +330,7 @@ export class MediaEngine {
     this.#shell.emit({
       type: "statistics",
       endpoints: moved,
-      packets: this.#forwarder.packets,
+      packets: this.#forwarder.packets + this.#forwarder.reports.packets,
       strays: this.#strays,
     });
   }

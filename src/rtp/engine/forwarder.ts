@@ -8,12 +8,20 @@ import {
   writePli,
 } from "../rtcp/rtcp.ts";
 import { rtpHeaderLength } from "../srtp/context.ts";
+import { int32 } from "./bytes.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { PacketCache } from "./packet_cache.ts";
+import { RtcpRelay } from "./rtcp_relay.ts";
 import { isMainCodec, isRed, type ReceiveStream } from "./receive_statistics.ts";
 import type { MediaShell } from "./shell.ts";
 
 /** At most one key frame request to each stream in this time, ms. */
 export const KEY_FRAME_INTERVAL = 500;
+
+/** And to a phone that has to be asked by SIP, ms. */
+export const KEY_FRAME_BY_SIGNALLING = 2000;
+/** Where in scratch the reports' room begins. */
+const REPORTS_ROOM = 1536;
 
 /** The packet path: from one endpoint to its peer, in place and without allocation. */
 export class Forwarder implements ReportListener {
@@ -26,11 +34,21 @@ export class Forwarder implements ReportListener {
   #from: Endpoint | null = null;
   #to: Endpoint | null = null;
   #now: Instant = 0;
+  /** RTCP of endpoints whose streams are changed on their way. */
+  readonly reports: RtcpRelay;
 
-  constructor(arena: Uint8Array, scratch: number, shell: MediaShell) {
+  /** @param epochOffset wall clock less the clock of `now`, ms */
+  constructor(arena: Uint8Array, scratch: number, shell: MediaShell, epochOffset: number) {
     this.#arena = arena;
     this.#scratch = scratch;
     this.#shell = shell;
+    this.reports = new RtcpRelay(
+      arena,
+      scratch + REPORTS_ROOM,
+      shell,
+      epochOffset,
+      (endpoint, now) => this.askKeyFrames(endpoint, now),
+    );
   }
 
   rtp(endpoint: Endpoint, offset: number, length: number, now: Instant): void {
@@ -40,7 +58,11 @@ export class Forwarder implements ReportListener {
       endpoint.dropped++;
       return;
     }
-    let size = endpoint.receiver !== null
+    if (!endpoint.limit.take(length, now)) {
+      endpoint.dropped++;
+      return;
+    }
+    const size = endpoint.receiver !== null
       ? endpoint.receiver.unprotectRtp(arena, offset, length)
       : rtpHeaderLength(arena, offset, length) < 0
       ? -1
@@ -52,15 +74,27 @@ export class Forwarder implements ReportListener {
     endpoint.heard++;
     endpoint.receivePackets++;
     endpoint.receiveBytes += size;
-    this.#count(endpoint, offset, now);
+    this.pass(endpoint, endpoint.payloads[arena[offset + 1]! & 0x7f]!, offset, size, now);
+  }
+
+  /** A plain packet of this endpoint: counts it, and sends it to the peer. */
+  pass(
+    endpoint: Endpoint,
+    payload: PayloadKind | null,
+    offset: number,
+    length: number,
+    now: Instant,
+  ): void {
+    this.#count(endpoint, payload, offset, now);
     const peer = endpoint.peer;
     if (!endpoint.pathOpen || peer === null) return;
-    if (endpoint.rewrite !== null) {
-      size = endpoint.rewrite.rtp(arena, offset, size);
-      if (size < 0) return;
+    if (peer.out !== null) {
+      this.#translate(endpoint, peer, payload, offset, length, now);
+      return;
     }
+    let size = length;
     if (peer.sender !== null) {
-      size = peer.sender.protectRtp(arena, offset, size);
+      size = peer.sender.protectRtp(this.#arena, offset, size);
       if (size < 0) {
         endpoint.dropped++;
         return;
@@ -70,6 +104,51 @@ export class Forwarder implements ReportListener {
     peer.sendBytes += size;
     this.packets++;
     this.#shell.send(peer.socket, peer.address, peer.port, offset, size);
+  }
+
+  /** To a far end whose streams go on whoever sends them, or who has payload types of its own. */
+  #translate(
+    from: Endpoint,
+    to: Endpoint,
+    payload: PayloadKind | null,
+    offset: number,
+    length: number,
+    now: Instant,
+  ): void {
+    const [arena, leg, out] = [this.#arena, to.leg, to.out];
+    if (payload === null || out === null) return;
+    const { kind } = payload;
+    const section = leg === null ? null : leg.section(kind);
+    let wire = -1;
+    if (leg !== null) {
+      if (section === null || section.port === 0) return;
+      wire = section.payloadOut[arena[offset + 1]! & 0x7f]!;
+      if (wire < 0 || (kind === "audio" && leg.dtmf.isActive)) return;
+    }
+    if (leg !== null || from.leg !== null) {
+      // Ids of header extensions were negotiated with somebody else.
+      const skipped = stripExtension(arena, offset);
+      offset += skipped;
+      length -= skipped;
+    }
+    const stream = out.rtp(arena, offset, length, from, kind, payload, now);
+    if (section !== null) arena[offset + 1] = (arena[offset + 1]! & 0x80) | wire;
+    const sequence = (arena[offset + 2]! << 8) | arena[offset + 3]!;
+    const sender = section === null ? to.sender : section.sender;
+    const size = sender === null ? length : sender.protectRtp(arena, offset, length);
+    if (size < 0) {
+      from.dropped++;
+      return;
+    }
+    if (kind === "video" && (from.leg !== null || section?.hasFeedback)) {
+      stream.cache ??= new PacketCache();
+      stream.cache.put(sequence, arena, offset, size);
+    }
+    to.sendPackets++;
+    to.sendBytes += size;
+    this.packets++;
+    if (section === null) this.#shell.send(to.socket, to.address, to.port, offset, size);
+    else this.#shell.send(section.rtpSocket, section.address, section.port, offset, size);
   }
 
   rtcp(endpoint: Endpoint, offset: number, length: number, now: Instant): void {
@@ -86,16 +165,16 @@ export class Forwarder implements ReportListener {
       return;
     }
     endpoint.heard++;
+    if (endpoint.out !== null || (endpoint.peer?.out ?? null) !== null) {
+      this.reports.relay(endpoint, null, offset, size, now);
+      return;
+    }
     const peer = endpoint.pathOpen ? endpoint.peer : null;
     this.#from = endpoint;
     this.#to = peer;
     this.#now = now;
     readReports(arena, offset, size, this);
     if (peer === null) return;
-    if (endpoint.rewrite !== null) {
-      size = endpoint.rewrite.rtcp(arena, offset, size);
-      if (size < 0) return;
-    }
     if (peer.sender !== null) size = peer.sender.protectRtcp(arena, offset, size);
     if (size < 0) return;
     this.packets++;
@@ -110,12 +189,11 @@ export class Forwarder implements ReportListener {
     this.#from?.roundTrip.echoed(ssrc, lastReport, delay, this.#now);
   }
 
-  #count(endpoint: Endpoint, offset: number, now: Instant): void {
+  #count(endpoint: Endpoint, payload: PayloadKind | null, offset: number, now: Instant): void {
     const arena = this.#arena;
     const ssrc = int32(arena, offset + 8);
     const stream = endpoint.receive.stream(ssrc);
     if (stream === null) return;
-    const payload = endpoint.payloads[arena[offset + 1]! & 0x7f]!;
     const sequence = (arena[offset + 2]! << 8) | arena[offset + 3]!;
     stream.packet(sequence, int32(arena, offset + 4), payload?.clockRate ?? 0, now);
     if (payload === null || payload === stream.outer) return;
@@ -172,6 +250,14 @@ export class Forwarder implements ReportListener {
     if (isOpen) this.askKeyFrames(endpoint, now);
   }
 
+  /** The far end has no RTCP feedback: it has to be asked by SIP. */
+  #wantKeyFrame(endpoint: Endpoint, now: Instant): void {
+    const leg = endpoint.leg;
+    if (leg === null || now < leg.keyFrameWantedAt) return;
+    leg.keyFrameWantedAt = now + KEY_FRAME_BY_SIGNALLING;
+    this.#shell.emit({ type: "key-frame-wanted", endpoint: endpoint.id });
+  }
+
   /** Sends a picture loss indication for each video stream, within the rate limit. */
   askKeyFrames(endpoint: Endpoint, now: Instant): void {
     endpoint.keyFrameDue = Infinity;
@@ -185,6 +271,10 @@ export class Forwarder implements ReportListener {
         continue;
       }
       stream.keyFrameAskedAt = now;
+      if (endpoint.leg !== null) {
+        if (!this.reports.pictureLoss(endpoint, stream.ssrc)) this.#wantKeyFrame(endpoint, now);
+        continue;
+      }
       writePli(this.#arena, this.#scratch, endpoint.ssrc, stream.ssrc);
       const size = endpoint.sender === null
         ? PLI_LENGTH
@@ -195,6 +285,16 @@ export class Forwarder implements ReportListener {
   }
 }
 
-function int32(buffer: Uint8Array, at: number): number {
-  return (buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!;
+/**
+ * Takes the header extension out by moving the header up to the payload (RFC 3550 5.3.1): gives by how
+ * much the packet begins later. The header has been checked.
+ */
+function stripExtension(buffer: Uint8Array, offset: number): number {
+  const first = buffer[offset]!;
+  if ((first & 0x10) === 0) return 0;
+  const fixed = 12 + 4 * (first & 15);
+  const extension = 4 + 4 * ((buffer[offset + fixed + 2]! << 8) | buffer[offset + fixed + 3]!);
+  buffer[offset] = first & 0xef;
+  buffer.copyWithin(offset + extension, offset, offset + fixed);
+  return extension;
 }

@@ -1,3 +1,4 @@
+import type { Instant } from "../../core/clock.ts";
 import type { PayloadKind } from "../contract.ts";
 
 /** What was received of each SSRC: RFC 3550 A.1 (sequence), A.3 (loss) and A.8 (jitter). */
@@ -25,6 +26,14 @@ export class ReceiveStream {
   #jitter = 0;
   /** When a key frame was last asked for. */
   keyFrameAskedAt = -Infinity;
+  /** Of the newest packet: its time stamp, and when it came. */
+  timestamp = 0;
+  at: Instant = 0;
+  /** Middle 32 bits of the last sender report's NTP time stamp, and when it came. */
+  lastReport = 0;
+  lastReportAt: Instant = 0;
+  #expectedAtReport = 0;
+  #receivedAtReport = 0;
 
   constructor(readonly ssrc: number) {}
 
@@ -39,6 +48,10 @@ export class ReceiveStream {
         if (sequence < this.#highest) this.#cycles += 0x10000;
         this.#highest = sequence;
       } else if (ahead <= 0x10000 - MAX_MISORDER) this.#restart(sequence);
+    }
+    if (sequence === this.#highest) {
+      this.timestamp = timestamp;
+      this.at = arrival;
     }
     if (clockRate === 0) return;
     const transit = arrival * clockRate / 1000 - (timestamp >>> 0);
@@ -63,6 +76,31 @@ export class ReceiveStream {
     if (this.#highest < 0) return 0;
     const before = Math.max(0, this.#expectedBefore - this.#receivedBefore);
     return before + Math.max(0, this.#expectedNow() - (this.received - this.#receivedBefore));
+  }
+
+  /** -1 before the first packet. */
+  get highestSequence(): number {
+    return this.#highest;
+  }
+
+  /** With the number of rollovers above it (RFC 3550 6.4.1). */
+  get extendedHighest(): number {
+    return (this.#cycles + this.#highest) >>> 0;
+  }
+
+  /** RFC 3550 A.8, in units of the clock rate. */
+  get jitter(): number {
+    return Math.min(0xffffffff, Math.floor(this.#jitter));
+  }
+
+  /** Loss since the last call, as RFC 3550 A.3 writes it: 0 to 255 of 256. */
+  fractionLost(): number {
+    const expectedAll = this.#expectedBefore + (this.#highest < 0 ? 0 : this.#expectedNow());
+    const expected = expectedAll - this.#expectedAtReport;
+    const lost = expected - (this.received - this.#receivedAtReport);
+    this.#expectedAtReport = expectedAll;
+    this.#receivedAtReport = this.received;
+    return expected <= 0 || lost <= 0 ? 0 : Math.min(255, Math.floor(lost * 256 / expected));
   }
 
   get jitterMs(): number {
@@ -113,6 +151,12 @@ export class ReceiveStatistics {
     this.streams.push(stream);
     this.#last = stream;
     return stream;
+  }
+
+  /** The stream of an SSRC, or null where it was never seen. */
+  find(ssrc: number): ReceiveStream | null {
+    for (const stream of this.streams) if (stream.ssrc === ssrc) return stream;
+    return null;
   }
 
   get lost(): number {

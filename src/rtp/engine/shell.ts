@@ -11,7 +11,18 @@ export interface MediaShell {
   openPlainSocket():
     | { readonly socket: number; readonly local: SocketAddress }
     | { readonly error: string };
+  /**
+   * Two UDP sockets for one section of a SIP leg: RTP on an even port (`local`), RTCP on the next.
+   * @param dscp what to mark packets with, where the shell can (RFC 8837)
+   */
+  openPortPair(address: string, dscp: number):
+    | { readonly rtp: number; readonly rtcp: number; readonly local: SocketAddress }
+    | { readonly error: string };
   closeSocket(socket: number): void;
+  /** The number that this shell has for an address: IPv4 as it stands; -1: not one to send to. */
+  numberOf(address: string): number;
+  /** The text of a number that came with a datagram or from `numberOf`. */
+  textOf(address: number): string;
   emit(event: MediaEvent): void;
 }
 

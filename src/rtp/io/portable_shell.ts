@@ -1,11 +1,13 @@
 import type { MediaCommand, MediaEvent, MediaWorkerStart, SocketAddress } from "../contract.ts";
-import { formatIpv4, parseIpv4 } from "../engine/address_table.ts";
+import { AddressNames } from "../engine/address_names.ts";
 import { MediaEngine, SLOT_MARGIN } from "../engine/engine.ts";
+import { PortPairs } from "../engine/port_pairs.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "../engine/shell.ts";
 import type { SrtpEngine } from "../srtp/cipher.ts";
 
 const SLOT = 2048;
-const MAX_SOCKETS = 512;
+/** A SIP leg with sound and picture has four. */
+const MAX_SOCKETS = 4096;
 /** Sends under way; more are dropped, as the kernel would do with a full buffer. */
 const MAX_SENDS = 1024;
 /** Addresses kept as objects for the runtime's send call. */
@@ -39,6 +41,8 @@ export class PortableShell implements MediaShell {
   readonly #engine: MediaEngine;
   readonly #arena = new Uint8Array(SCRATCH_LENGTH + MAX_SOCKETS * SLOT);
   readonly #sockets: (Socket | null)[] = [];
+  readonly #names = new AddressNames(crypto.getRandomValues(new Int32Array(1))[0]!);
+  readonly #pairs: PortPairs;
   readonly #freeSends: SendBuffer[] = [];
   #sendBuffers = 0;
   #known = new Map<number, Deno.NetAddr>();
@@ -61,7 +65,9 @@ export class PortableShell implements MediaShell {
       arena: this.#arena,
       scratch: 0,
       silentAfterMs: start.silentAfterMs,
+      epochOffset: performance.timeOrigin,
     });
+    this.#pairs = new PortPairs(start.portRange, start.firstPair);
     const connections = bind(start.addresses, start.portRange);
     const addresses = connections.map((connection) => this.#add(connection)!.local);
     emit({ type: "ready", addresses, shell: `portable, ${srtp.name}`, profiles: srtp.profiles });
@@ -111,6 +117,32 @@ export class PortableShell implements MediaShell {
     }
   }
 
+  /** The runtime has no way to mark packets: `dscp` is left unused here. */
+  openPortPair(
+    address: string,
+    _dscp: number,
+  ): { rtp: number; rtcp: number; local: SocketAddress } | { error: string } {
+    const pair = bindPair(address, this.#pairs);
+    if ("error" in pair) return pair;
+    const [rtp, rtcp] = [this.#add(pair.rtp), this.#add(pair.rtcp)];
+    if (rtp !== null && rtcp !== null) {
+      const [first, second] = [this.#sockets.indexOf(rtp), this.#sockets.indexOf(rtcp)];
+      return { rtp: first, rtcp: second, local: rtp.local };
+    }
+    if (rtp !== null) this.closeSocket(this.#sockets.indexOf(rtp));
+    else pair.rtp.close();
+    if (rtcp === null) pair.rtcp.close();
+    return { error: `${MAX_SOCKETS} sockets are open, which is the most of one worker` };
+  }
+
+  numberOf(address: string): number {
+    return this.#names.numberOf(address);
+  }
+
+  textOf(address: number): string {
+    return this.#names.textOf(address);
+  }
+
   closeSocket(socket: number): void {
     this.#sockets[socket]?.connection.close();
     this.#sockets[socket] = null;
@@ -147,7 +179,7 @@ export class PortableShell implements MediaShell {
   }
 
   #datagram(socket: number, from: Deno.NetAddr, offset: number, length: number): void {
-    const address = parseIpv4(from.hostname);
+    const address = this.#names.numberOf(from.hostname);
     if (address < 0) return;
     this.#engine.datagram(socket, address, from.port, offset, length, performance.now());
     if (this.#engine.nextWake < this.#timerAt) this.#arm();
@@ -158,7 +190,7 @@ export class PortableShell implements MediaShell {
     let to = this.#known.get(key);
     if (to === undefined) {
       if (this.#known.size >= MAX_KNOWN_ADDRESSES) this.#known = new Map();
-      to = { transport: "udp", hostname: formatIpv4(address), port };
+      to = { transport: "udp", hostname: this.#names.textOf(address), port };
       this.#known.set(key, to);
     }
     return to;
@@ -222,6 +254,26 @@ function bind(
     `no UDP port from ${first} to ${last} is free on ${addresses.join(" and ")}; ` +
       "widen the range of media ports or end what uses them",
   );
+}
+
+/** The next pair of the range whose ports are both free. */
+function bindPair(
+  hostname: string,
+  pairs: PortPairs,
+): { rtp: Deno.DatagramConn; rtcp: Deno.DatagramConn } | { error: string } {
+  for (let i = 0; i < pairs.count; i++) {
+    const port = pairs.next();
+    let rtp: Deno.DatagramConn | null = null;
+    try {
+      rtp = Deno.listenDatagram({ transport: "udp", hostname, port });
+      return { rtp, rtcp: Deno.listenDatagram({ transport: "udp", hostname, port: port + 1 }) };
+    } catch (error) {
+      rtp?.close();
+      if (error instanceof Deno.errors.AddrInUse) continue;
+      return { error: `UDP port ${port} on ${hostname} could not be opened: ${messageOf(error)}` };
+    }
+  }
+  return { error: `no pair of UDP ports of the media range is free on ${hostname}` };
 }
 
 function messageOf(error: unknown): string {

@@ -5,6 +5,7 @@ import { parseIpv4 } from "../engine/address_table.ts";
 import type { MediaPort, WorkerView } from "../media_port.ts";
 import { MediaPool } from "../pool.ts";
 import type { MediaLog, PoolWorkerEvent } from "../pool_options.ts";
+import type { RtpMediaPort } from "../rtp_media_port.ts";
 import type { KeepWorker } from "../worker_life.ts";
 import { linkedFactory, type MediaWorkerMessage, portableFactory } from "./ffi/link.ts";
 import { workerFactory } from "./worker_port.ts";
@@ -24,6 +25,11 @@ export interface MediaPoolOptions {
   readonly keepWorker: KeepWorker;
   /** `auto`: 127.0.0.1 and the machine's own IPv4 addresses; or a list of IPv4 addresses. */
   readonly addresses: "auto" | readonly string[];
+  /**
+   * Addresses for the ports of SIP legs, IPv4 and IPv6. Absent: `addresses`, and with `auto` the
+   * machine's own IPv6 addresses too.
+   */
+  readonly rtpAddresses?: readonly string[];
   /** Announced beside the others with the same port: the address of the NAT in front of us. */
   readonly publicAddress?: string;
   /** First and last UDP port, both included. */
@@ -38,7 +44,7 @@ export interface MediaPoolOptions {
   readonly allowCrash?: boolean;
 }
 
-export interface RunningMediaPool extends MediaPort {
+export interface RunningMediaPool extends MediaPort, RtpMediaPort {
   workers(): readonly WorkerView[];
   /** What is open; all zero when every call is over. */
   readonly size: {
@@ -59,6 +65,13 @@ export function ownAddresses(): string[] {
     .filter(({ family, address }) => family === "IPv4" && !address.startsWith("127."))
     .map(({ address }) => address);
   return ["127.0.0.1", ...new Set(own)];
+}
+
+/** Loopback and the machine's global IPv6 addresses; none where it has no IPv6. */
+function ownIpv6Addresses(): string[] {
+  return Deno.networkInterfaces()
+    .filter(({ family, address }) => family === "IPv6" && !address.startsWith("fe80"))
+    .map(({ address }) => address);
 }
 
 /**
@@ -92,6 +105,8 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<Runnin
       new URL("./handshake_worker.ts", import.meta.url),
     ),
     addresses,
+    rtpAddresses: options.rtpAddresses ??
+      (options.addresses === "auto" ? [...addresses, ...ownIpv6Addresses()] : addresses),
     ...(options.publicAddress === undefined ? {} : { publicAddress: options.publicAddress }),
     portRange: options.portRange,
     silentAfterMs: options.silentAfterMs ?? SILENT_AFTER_MS,

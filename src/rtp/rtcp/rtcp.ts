@@ -2,6 +2,7 @@
 
 export const RTCP_SENDER_REPORT = 200;
 export const RTCP_RECEIVER_REPORT = 201;
+export const RTCP_TRANSPORT_FEEDBACK = 205;
 export const RTCP_PAYLOAD_FEEDBACK = 206;
 export const PLI_LENGTH = 12;
 

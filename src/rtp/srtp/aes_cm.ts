@@ -1,9 +1,11 @@
-import { AES_CM_128_HMAC_SHA1_80, type SrtpProfile } from "../contract.ts";
+import { AES_CM_128_HMAC_SHA1_32, AES_CM_128_HMAC_SHA1_80, type SrtpProfile } from "../contract.ts";
 import { block, encryptBlock, expandKey, xorKeyStream } from "./aes.ts";
 import type { SrtpCipher, SrtpEngine } from "./cipher.ts";
 import { HmacSha1, resultEquals, writeResult } from "./hmac_sha1.ts";
 
 const TAG = 10;
+/** Of RTP in AES_CM_128_HMAC_SHA1_32. */
+const SHORT_TAG = 4;
 const RTCP_HEADER = 8;
 const INDEX = 4;
 
@@ -70,14 +72,16 @@ class SessionKeys {
   }
 }
 
-/** AES_CM_128_HMAC_SHA1_80 (RFC 3711 4.1.1, 4.2.1) in TypeScript. */
+/** AES_CM_128_HMAC_SHA1_80 and _32 (RFC 3711 4.1.1, 4.2.1; RFC 4568 6.2) in TypeScript. */
 export class AesCmCipher implements SrtpCipher {
-  readonly rtpTagLength = TAG;
+  readonly rtpTagLength: number;
   readonly rtcpTrailerLength = INDEX + TAG;
   readonly #rtp: SessionKeys;
   readonly #rtcp: SessionKeys;
 
-  constructor(masterKey: Uint8Array, masterSalt: Uint8Array) {
+  /** @param rtpTagLength 10, or 4; SRTCP always has 10 */
+  constructor(masterKey: Uint8Array, masterSalt: Uint8Array, rtpTagLength = TAG) {
+    this.rtpTagLength = rtpTagLength;
     this.#rtp = new SessionKeys(masterKey, masterSalt, LABEL.rtpEncryption);
     this.#rtcp = new SessionKeys(masterKey, masterSalt, LABEL.rtcpEncryption);
   }
@@ -91,8 +95,8 @@ export class AesCmCipher implements SrtpCipher {
   ): number {
     this.#xorRtp(buffer, offset, headerLength, length, rolloverCounter);
     this.#rtp.hmac.digest(buffer, offset, length, rolloverCounter, 4);
-    writeResult(buffer, offset + length, TAG);
-    return length + TAG;
+    writeResult(buffer, offset + length, this.rtpTagLength);
+    return length + this.rtpTagLength;
   }
 
   openRtp(
@@ -102,9 +106,9 @@ export class AesCmCipher implements SrtpCipher {
     length: number,
     rolloverCounter: number,
   ): number {
-    const plain = length - TAG;
+    const plain = length - this.rtpTagLength;
     this.#rtp.hmac.digest(buffer, offset, plain, rolloverCounter, 4);
-    if (!resultEquals(buffer, offset + plain, TAG)) return -1;
+    if (!resultEquals(buffer, offset + plain, this.rtpTagLength)) return -1;
     this.#xorRtp(buffer, offset, headerLength, plain, rolloverCounter);
     return plain;
   }
@@ -171,10 +175,11 @@ export const typescriptSrtp: SrtpEngine = {
   name: "typescript",
   profiles: [AES_CM_128_HMAC_SHA1_80],
   cipher(profile: SrtpProfile, masterKey: Uint8Array, masterSalt: Uint8Array): SrtpCipher {
-    if (profile !== AES_CM_128_HMAC_SHA1_80) {
-      throw new Error(`SRTP profile ${profile} is not one of this engine's, expected 1`);
+    if (profile === AES_CM_128_HMAC_SHA1_80) return new AesCmCipher(masterKey, masterSalt);
+    if (profile === AES_CM_128_HMAC_SHA1_32) {
+      return new AesCmCipher(masterKey, masterSalt, SHORT_TAG);
     }
-    return new AesCmCipher(masterKey, masterSalt);
+    throw new Error(`SRTP profile ${profile} is not one of this engine's, expected 1 or 2`);
   },
 };
 

@@ -286,7 +286,7 @@ Deno.test("closing frees everything, and the peer's packets stop", () => {
   assert.deepEqual(a.send(a.rtp({ ssrc: 1, sequence: 1 })), []);
   assert.equal(b.check(), undefined);
   harness.command({ type: "close", endpoint: 1 });
-  assert.deepEqual(harness.engine.size, { endpoints: 0, places: 0 });
+  assert.deepEqual(harness.engine.size, { endpoints: 0, places: 0, drained: 0 });
   assert.equal(harness.engine.deadline(), undefined);
   harness.command({ type: "set-flowing", endpoint: 1, flowing: true });
 });

@@ -1,0 +1,413 @@
+import type { Instant } from "../../core/clock.ts";
+import {
+  RTCP_PAYLOAD_FEEDBACK,
+  RTCP_RECEIVER_REPORT,
+  RTCP_SENDER_REPORT,
+  RTCP_TRANSPORT_FEEDBACK,
+} from "../rtcp/rtcp.ts";
+import { middleOf, ntpOf, RtcpWriter } from "../rtcp/rtcp_writer.ts";
+import { int16, int32, putInt32 } from "./bytes.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Kind, OutStream } from "./out_streams.ts";
+import { isMainCodec, type ReceiveStream } from "./receive_statistics.ts";
+import type { RtpSection } from "./rtp_section.ts";
+import type { MediaShell } from "./shell.ts";
+
+/** A far end hears how its media fares at least this often, ms (RFC 3550 6.2). */
+export const REPORT_INTERVAL = 5000;
+const KINDS: readonly Kind[] = ["audio", "video"];
+const NACK = 1;
+const PLI = 1;
+const TRANSPORT_WIDE = 15;
+const FIR = 4;
+const APPLICATION = 15;
+/** Room for one compound packet and its protection. */
+const ROOM = 1248;
+/** Retransmissions answered from what is kept, of one NACK packet. */
+const MAX_REPEATS = 128;
+
+/** What one kind's report is to say: a sender report's place, and blocks. */
+interface Report {
+  sender: OutStream | null;
+  senderAt: number;
+  senderSsrc: number;
+  isPresent: boolean;
+  readonly blocks: { readonly at: number; readonly stream: OutStream | null }[];
+}
+
+/**
+ * RTCP between endpoints whose streams are not the same on both sides: reports and feedback are written
+ * anew with the SSRCs, sequence numbers and time stamps of the far side, feedback goes only to those
+ * who understand it, and who gets no report from the peer gets one of ours.
+ */
+export class RtcpRelay {
+  readonly #arena: Uint8Array;
+  readonly #scratch: number;
+  readonly #shell: MediaShell;
+  readonly #epochOffset: number;
+  readonly #askKeyFrames: (endpoint: Endpoint, now: Instant) => void;
+  readonly #writer: RtcpWriter;
+  readonly #reports: Readonly<Record<Kind, Report>> = { audio: report(), video: report() };
+  /** Compound packets sent on. */
+  packets = 0;
+
+  /** @param scratch start of two rooms for a compound packet each */
+  constructor(
+    arena: Uint8Array,
+    scratch: number,
+    shell: MediaShell,
+    epochOffset: number,
+    askKeyFrames: (endpoint: Endpoint, now: Instant) => void,
+  ) {
+    this.#arena = arena;
+    this.#scratch = scratch;
+    this.#shell = shell;
+    this.#epochOffset = epochOffset;
+    this.#askKeyFrames = askKeyFrames;
+    this.#writer = new RtcpWriter(arena);
+  }
+
+  /** A whole compound packet of `from`. @param kind of the section it came in on, where there are such */
+  relay(
+    from: Endpoint,
+    kind: Kind | null,
+    offset: number,
+    length: number,
+    now: Instant,
+  ): void {
+    const arena = this.#arena;
+    const to = from.pathOpen ? from.peer : null;
+    for (const each of KINDS) clear(this.#reports[each]);
+    const end = offset + length;
+    for (let at = offset; at < end;) {
+      const size = 4 + 4 * int16(arena, at + 2);
+      const type = arena[at + 1]!;
+      if (type === RTCP_SENDER_REPORT || type === RTCP_RECEIVER_REPORT) {
+        this.#readReport(from, to, kind, at, size, now);
+      } else if (to !== null && size >= 12) {
+        if (type === RTCP_TRANSPORT_FEEDBACK) this.#transportFeedback(from, to, at, size);
+        else if (type === RTCP_PAYLOAD_FEEDBACK) this.#payloadFeedback(from, to, at, size, now);
+      }
+      at += size;
+    }
+    if (to !== null) this.#sendReports(to, now);
+  }
+
+  #readReport(
+    from: Endpoint,
+    to: Endpoint | null,
+    kind: Kind | null,
+    at: number,
+    size: number,
+    now: Instant,
+  ): void {
+    const arena = this.#arena;
+    const isSender = arena[at + 1] === RTCP_SENDER_REPORT;
+    const blocks = at + (isSender ? 28 : 8);
+    if (blocks > at + size) return;
+    from.reportHeardAt = now;
+    const ssrc = int32(arena, at + 4);
+    if (isSender) {
+      const middle = (int16(arena, at + 10) << 16) | int16(arena, at + 12);
+      const stream = from.receive.find(ssrc);
+      if (stream !== null) {
+        stream.lastReport = middle;
+        stream.lastReportAt = now;
+      }
+      const out = to?.out ?? null;
+      const sender = out?.find(from, ssrc) ?? null;
+      const of = sender?.kind ?? stream?.payload?.kind ?? kind;
+      if (to !== null && of !== null && (out === null || sender !== null)) {
+        const target = this.#reports[of];
+        target.isPresent = true;
+        target.sender = sender;
+        target.senderAt = at;
+        target.senderSsrc = sender?.ssrc ?? ssrc;
+        to.roundTrip.sent(target.senderSsrc, middle, now);
+      }
+    }
+    const count = arena[at]! & 31;
+    for (let i = 0, b = blocks; i < count && b + 24 <= at + size; i++, b += 24) {
+      this.#readBlock(from, to, ssrc, b, now);
+    }
+  }
+
+  #readBlock(from: Endpoint, to: Endpoint | null, ssrc: number, at: number, now: Instant): void {
+    const arena = this.#arena;
+    const media = int32(arena, at);
+    from.roundTrip.echoed(media, int32(arena, at + 16), int32(arena, at + 20) >>> 0, now);
+    if (to === null) return;
+    const stream = from.out?.named(media) ?? null;
+    if (from.out !== null && stream?.source !== to) return;
+    const kind = stream?.kind ?? to.receive.find(media)?.payload?.kind ?? null;
+    if (kind === null) return;
+    const target = this.#reports[kind];
+    if (!target.isPresent) target.senderSsrc = to.out?.find(from, ssrc)?.ssrc ?? ssrc;
+    target.isPresent = true;
+    target.blocks.push({ at, stream });
+  }
+
+  /** Writes what was read for the far end of `to`: one packet, or one for each of its sections. */
+  #sendReports(to: Endpoint, now: Instant): void {
+    let at = -1;
+    for (const kind of KINDS) {
+      const report = this.#reports[kind];
+      if (!report.isPresent) continue;
+      if (at < 0) {
+        at = this.#scratch;
+        this.#writer.begin(at);
+      }
+      this.#writeReport(to, kind, report);
+      if (to.leg === null) continue;
+      this.#send(to, kind, at, this.#writer.length, now);
+      at = -1;
+    }
+    if (at >= 0) this.#send(to, "audio", at, this.#writer.length, now);
+  }
+
+  #writeReport(to: Endpoint, kind: Kind, report: Report): void {
+    const [arena, writer] = [this.#arena, this.#writer];
+    const { sender, senderAt } = report;
+    const main = to.out?.main(kind)?.ssrc;
+    const ssrc = senderAt >= 0 ? report.senderSsrc : main ??
+      to.leg?.ownSsrc(kind) ?? report.senderSsrc;
+    if (senderAt >= 0) {
+      const ntp = {
+        seconds: int32(arena, senderAt + 8),
+        fraction: int32(arena, senderAt + 12),
+      };
+      const timestamp = int32(arena, senderAt + 16) + (sender?.timestampOffset ?? 0);
+      const packets = sender?.packets ?? int32(arena, senderAt + 20);
+      const octets = sender?.octets ?? int32(arena, senderAt + 24);
+      writer.senderReport(ssrc, ntp, timestamp, packets, octets);
+      if (sender !== null) sender.reportIsOurs = false;
+    } else writer.receiverReport(ssrc);
+    for (const { at, stream } of report.blocks) {
+      const isOurs = stream?.reportIsOurs ?? false;
+      writer.block({
+        ssrc: stream?.sourceSsrc ?? int32(arena, at),
+        fractionLost: arena[at + 4]!,
+        lost: int32(arena, at + 4) << 8 >> 8,
+        extendedHighest: int32(arena, at + 8) - (stream?.sequenceOffset ?? 0),
+        jitter: int32(arena, at + 12),
+        lastReport: isOurs ? 0 : int32(arena, at + 16),
+        delay: isOurs ? 0 : int32(arena, at + 20),
+      });
+    }
+    writer.sdes(ssrc, cnameOf(to));
+  }
+
+  #transportFeedback(from: Endpoint, to: Endpoint, at: number, size: number): void {
+    const arena = this.#arena;
+    const format = arena[at]! & 31;
+    const stream = from.out?.named(int32(arena, at + 8)) ?? null;
+    if (from.out !== null && stream?.source !== to) return;
+    if (format === NACK) this.#nack(from, to, stream, at, size);
+    else if (format === TRANSPORT_WIDE && to.leg === null) {
+      this.#copy(to, at, size, stream?.sourceSsrc ?? int32(arena, at + 8));
+    }
+  }
+
+  /** Repeats what is kept, and asks the source for the rest. */
+  #nack(
+    from: Endpoint,
+    to: Endpoint,
+    stream: OutStream | null,
+    at: number,
+    size: number,
+  ): void {
+    const arena = this.#arena;
+    const section = to.leg === null ? null : to.leg.section(stream?.kind ?? "video");
+    const isUnderstood = to.leg === null || (section?.hasFeedback ?? false);
+    const items: [number, number][] = [];
+    let repeats = 0;
+    for (let item = at + 12; item + 4 <= at + size; item += 4) {
+      const first = int16(arena, item);
+      const bits = (int16(arena, item + 2) << 1) | 1;
+      let missing = 0;
+      for (let i = 0; i < 17; i++) {
+        if ((bits & (1 << i)) === 0) continue;
+        const sequence = (first + i) & 0xffff;
+        const kept = stream?.cache !== null && stream !== null && repeats < MAX_REPEATS &&
+          this.#repeat(from, stream, sequence);
+        if (kept) repeats++;
+        else missing |= 1 << i;
+      }
+      if (missing === 0) continue;
+      // The first one named must be missing itself: the rest counts from it.
+      const skip = 31 - Math.clz32(missing & -missing);
+      const start = (first + skip - (stream?.sequenceOffset ?? 0)) & 0xffff;
+      items.push([start, (missing >>> (skip + 1)) & 0xffff]);
+    }
+    if (items.length === 0 || !isUnderstood) return;
+    const media = stream?.sourceSsrc ?? int32(arena, at + 8);
+    const ssrc = to.leg?.ownSsrc("video") ?? int32(arena, at + 4);
+    const writer = this.#writer.begin(this.#scratch);
+    if (to.leg !== null) writer.receiverReport(ssrc).sdes(ssrc, cnameOf(to));
+    writer.nack(ssrc, media, items.slice(0, 200));
+    this.#protectAndSend(to, section, this.#scratch, writer.length);
+  }
+
+  #repeat(from: Endpoint, stream: OutStream, sequence: number): boolean {
+    const size = stream.cache!.get(sequence, this.#arena, this.#scratch + ROOM);
+    if (size < 0) return false;
+    const section = from.leg?.section(stream.kind) ?? null;
+    const [socket, address, port] = section === null
+      ? [from.socket, from.address, from.port]
+      : [section.rtpSocket, section.address, section.port];
+    if (port !== 0) this.#shell.send(socket, address, port, this.#scratch + ROOM, size);
+    return true;
+  }
+
+  #payloadFeedback(
+    from: Endpoint,
+    to: Endpoint,
+    at: number,
+    size: number,
+    now: Instant,
+  ): void {
+    const arena = this.#arena;
+    const format = arena[at]! & 31;
+    if (format === PLI || format === FIR) this.#askKeyFrames(to, now);
+    else if (format === APPLICATION && to.leg === null) {
+      this.#copy(to, at, size, int32(arena, at + 8), (copy) => {
+        // REMB names the streams that it is about (draft-alvestrand-rmcat-remb-03 2.2).
+        if (size < 20 || int32(arena, copy + 12) !== 0x52454d42) return;
+        for (let i = 0; i < arena[copy + 16]! && 20 + 4 * i + 4 <= size; i++) {
+          const stream = from.out?.named(int32(arena, copy + 20 + 4 * i));
+          if (stream) putInt32(arena, copy + 20 + 4 * i, stream.sourceSsrc);
+        }
+      });
+    }
+  }
+
+  /** Sends one feedback packet on as it stands, but for the SSRC it is about. */
+  #copy(
+    to: Endpoint,
+    at: number,
+    size: number,
+    media: number,
+    change: (copy: number) => void = () => {},
+  ): void {
+    if (size > ROOM - 24) return;
+    const writer = this.#writer.begin(this.#scratch);
+    const copy = writer.copy(at, size);
+    putInt32(this.#arena, copy + 8, media);
+    change(copy);
+    this.#protectAndSend(to, null, this.#scratch, writer.length);
+  }
+
+  /**
+   * A report of our own for the far end of `to`, where the peer has not sent one for too long: on what
+   * it is sent, and on what was received of it.
+   */
+  originate(to: Endpoint, now: Instant): void {
+    const isWanted = to.leg !== null || (to.peer?.leg ?? null) !== null;
+    if (!isWanted || !to.open || now - to.reportedAt < REPORT_INTERVAL) return;
+    to.reportedAt = now;
+    this.#writer.begin(this.#scratch);
+    for (const kind of KINDS) {
+      if (!this.#writeOwn(to, kind, now) || to.leg === null) continue;
+      this.#send(to, kind, this.#scratch, this.#writer.length, now);
+      this.#writer.begin(this.#scratch);
+    }
+    if (this.#writer.length > 0) this.#send(to, "audio", this.#scratch, this.#writer.length, now);
+  }
+
+  #writeOwn(to: Endpoint, kind: Kind, now: Instant): boolean {
+    const stream = to.out?.main(kind) ?? null;
+    const heard = to.receive.streams.filter(({ payload, at }) =>
+      payload?.kind === kind && isMainCodec(payload) && now - at < 2 * REPORT_INTERVAL
+    );
+    const isSending = stream !== null && stream.packets !== stream.packetsAtReport;
+    const isPhone = to.leg?.section(kind) !== undefined && to.leg?.section(kind) !== null;
+    if (!isSending && heard.length === 0 && !isPhone) return false;
+    const ssrc = stream?.ssrc ?? to.leg?.ownSsrc(kind) ?? to.ssrc;
+    if (isSending) {
+      const ntp = ntpOf(now + this.#epochOffset);
+      const { packets, octets } = stream;
+      this.#writer.senderReport(ssrc, ntp, stream.timestampAt(now), packets, octets);
+      stream.packetsAtReport = packets;
+      stream.reportIsOurs = true;
+      to.roundTrip.sent(ssrc, middleOf(ntp), now);
+    } else this.#writer.receiverReport(ssrc);
+    for (const received of heard) {
+      if (this.#writer.hasRoom(64)) this.#writer.block(blockOf(received, now));
+    }
+    this.#writer.sdes(ssrc, cnameOf(to));
+    return true;
+  }
+
+  /** BYE for what a SIP leg was sent (RFC 3550 6.6): the leg is about to close. */
+  goodbye(endpoint: Endpoint, now: Instant): void {
+    for (const stream of endpoint.out?.streams ?? []) {
+      if (endpoint.leg?.section(stream.kind) === null) continue;
+      const { ssrc, kind } = stream;
+      const writer = this.#writer.begin(this.#scratch).receiverReport(ssrc)
+        .sdes(ssrc, cnameOf(endpoint)).bye(ssrc);
+      this.#send(endpoint, kind, this.#scratch, writer.length, now);
+    }
+  }
+
+  #send(to: Endpoint, kind: Kind, at: number, length: number, now: Instant): void {
+    to.reportedAt = now;
+    const section = to.leg?.section(kind) ?? null;
+    if (to.leg !== null && section === null) return;
+    this.#protectAndSend(to, section, at, length);
+  }
+
+  #protectAndSend(to: Endpoint, section: RtpSection | null, at: number, length: number): void {
+    const sender = section === null ? to.sender : section.sender;
+    const size = sender === null ? length : sender.protectRtcp(this.#arena, at, length);
+    if (size < 0) return;
+    this.packets++;
+    if (section === null) {
+      if (to.socket >= 0) this.#shell.send(to.socket, to.address, to.port, at, size);
+      return;
+    }
+    if (section.rtcpPort === 0) return;
+    const socket = section.isMuxed ? section.rtpSocket : section.rtcpSocket;
+    this.#shell.send(socket, section.rtcpAddress, section.rtcpPort, at, size);
+  }
+
+  /** Asks a SIP leg for a key frame of its video; gives whether it understands that. */
+  pictureLoss(leg: Endpoint, media: number): boolean {
+    const section = leg.leg?.section("video") ?? null;
+    if (section === null || !section.hasFeedback) return false;
+    const ssrc = leg.out?.main("video")?.ssrc ?? leg.leg!.ownSsrc("video");
+    const writer = this.#writer.begin(this.#scratch).receiverReport(ssrc)
+      .sdes(ssrc, cnameOf(leg)).pictureLoss(ssrc, media);
+    this.#protectAndSend(leg, section, this.#scratch, writer.length);
+    return true;
+  }
+}
+
+function report(): Report {
+  return { sender: null, senderAt: -1, senderSsrc: 0, isPresent: false, blocks: [] };
+}
+
+function clear(report: Report): void {
+  report.sender = null;
+  report.senderAt = -1;
+  report.isPresent = false;
+  report.blocks.length = 0;
+}
+
+function blockOf(stream: ReceiveStream, now: Instant) {
+  return {
+    ssrc: stream.ssrc,
+    fractionLost: stream.fractionLost(),
+    lost: stream.lost,
+    extendedHighest: stream.extendedHighest,
+    jitter: stream.jitter,
+    lastReport: stream.lastReport,
+    delay: stream.lastReport === 0
+      ? 0
+      : Math.min(0xffffffff, Math.round((now - stream.lastReportAt) * 65.536)),
+  };
+}
+
+/** One name for all that a far end is sent, whoever sends it: so that sound and picture belong together. */
+function cnameOf(to: Endpoint): string {
+  return `pz${(to.ssrc >>> 0).toString(16)}`;
+}

@@ -1,0 +1,249 @@
+import type { Instant } from "../../core/clock.ts";
+import type { PayloadKind, RtpSectionRemote, SrtpKeys } from "../contract.ts";
+import type { SrtpEngine } from "../srtp/cipher.ts";
+import { SrtpReceiver, SrtpSender } from "../srtp/context.ts";
+import type { Kind } from "./out_streams.ts";
+import { RateLimit } from "./rate_limit.ts";
+
+/** After a description packets are taken from wherever they come first, for this long, ms. */
+export const LATCH_WINDOW = 10_000;
+/** A source that was heard within this time is not left for another, ms. */
+export const RELATCH_SILENCE = 500;
+/** Sequence numbers that are still the same stream, RFC 3550 A.1. */
+const MAX_DROPOUT = 3000;
+
+/** More than any codec sends: ptime 10 ms several times over, and high-definition video. */
+const LIMITS: Readonly<Record<Kind, readonly [packets: number, bytes: number]>> = {
+  audio: [500, 250_000],
+  video: [4000, 4_000_000],
+};
+/** Packets a second from places that are not the far end's, which cost a look each. */
+const STRANGERS: readonly [number, number] = [100, 200_000];
+
+/** What is to be done with a packet, by where it came from. */
+export enum Verdict {
+  refuse,
+  current,
+  latch,
+}
+
+/** One media section of a SIP leg: its sockets, keys, payload types, and where the far end is. */
+export class RtpSection {
+  /** Where packets go: as signalled, or learned. Port 0: nowhere. */
+  address = 0;
+  port = 0;
+  rtcpAddress = 0;
+  rtcpPort = 0;
+  isMuxed = false;
+  receiver: SrtpReceiver | null = null;
+  sender: SrtpSender | null = null;
+  hasFeedback = false;
+  /** Whether the description accepts this section at all. */
+  isAccepted = false;
+
+  /** Wire payload type to the joined endpoint's, and back; -1: not negotiated. */
+  readonly payloadIn = new Int16Array(128).fill(-1);
+  readonly payloadOut = new Int16Array(128).fill(-1);
+  /** By the joined endpoint's payload type. */
+  readonly payloads: (PayloadKind | null)[] = new Array(128).fill(null);
+  /** The first real codec, and its wire payload type; what silence is sent as. */
+  main: PayloadKind | null = null;
+  mainPayloadType = -1;
+  /** Wire payload type of telephone-event by clock rate. */
+  readonly events = new Map<number, number>();
+
+  readonly limit: RateLimit;
+  readonly #strangers = new RateLimit(...STRANGERS);
+  #keys: SrtpKeys | null = null;
+  #signalledAddress = 0;
+  #signalledPort = 0;
+  #signalledRtcpPort = 0;
+  #formerAddress = 0;
+  #formerPort = 0;
+  #latchUntil: Instant = -Infinity;
+  isLatched = false;
+  heardAt: Instant = -Infinity;
+  rtcpHeardAt: Instant = -Infinity;
+  #rtcpLatched = false;
+  #ssrc = 0;
+  #sequence = 0;
+
+  constructor(readonly kind: Kind, readonly rtpSocket: number, readonly rtcpSocket: number) {
+    this.limit = new RateLimit(...LIMITS[kind]);
+  }
+
+  /** @param address number of `remote.rtp.address`; -1: none that can be sent to */
+  setRemote(
+    remote: RtpSectionRemote | null,
+    address: number,
+    srtp: SrtpEngine,
+    now: Instant,
+  ): void {
+    this.isAccepted = remote !== null;
+    if (remote === null) {
+      this.port = this.rtcpPort = 0;
+      this.#signalledPort = 0;
+      return;
+    }
+    this.#setPayloads(remote);
+    this.#setKeys(remote.keys, srtp);
+    this.hasFeedback = remote.hasFeedback;
+    this.isMuxed = remote.rtcpPort === null;
+    this.#latchUntil = now + LATCH_WINDOW;
+    const port = address < 0 ? 0 : remote.rtp?.port ?? 0;
+    if (port === 0) {
+      this.port = this.rtcpPort = this.#signalledPort = 0;
+      return;
+    }
+    const rtcpPort = remote.rtcpPort ?? port;
+    const isSame = (address | 0) === this.#signalledAddress && port === this.#signalledPort;
+    this.#signalledRtcpPort = rtcpPort;
+    if (isSame && this.port !== 0) return;
+    if (this.isLatched) [this.#formerAddress, this.#formerPort] = [this.address, this.port];
+    this.#signalledAddress = this.address = this.rtcpAddress = address | 0;
+    this.#signalledPort = this.port = port;
+    this.rtcpPort = rtcpPort;
+    this.isLatched = this.#rtcpLatched = false;
+  }
+
+  #setPayloads(remote: RtpSectionRemote): void {
+    this.payloadIn.fill(-1);
+    this.payloadOut.fill(-1);
+    this.payloads.fill(null);
+    this.events.clear();
+    this.main = null;
+    this.mainPayloadType = -1;
+    for (const { payloadType, peerPayloadType, codec, clockRate } of remote.payloads) {
+      if (!isPayloadType(payloadType) || !isPayloadType(peerPayloadType)) continue;
+      const payload: PayloadKind = {
+        payloadType: peerPayloadType,
+        kind: this.kind,
+        codec,
+        clockRate,
+      };
+      this.payloadIn[payloadType] = peerPayloadType;
+      if (this.payloadOut[peerPayloadType]! < 0) this.payloadOut[peerPayloadType] = payloadType;
+      this.payloads[peerPayloadType] = payload;
+      const name = codec.toLowerCase();
+      if (name === "telephone-event") this.events.set(clockRate, payloadType);
+      else if (this.main === null && name !== "cn") {
+        this.main = payload;
+        this.mainPayloadType = payloadType;
+      }
+    }
+  }
+
+  /** The same keys again keep rollover counters and replay windows. */
+  #setKeys(keys: SrtpKeys | null, srtp: SrtpEngine): void {
+    const before = this.#keys;
+    this.#keys = keys;
+    if (keys === null) {
+      this.close();
+      return;
+    }
+    const { profile, localKey, localSalt, remoteKey, remoteSalt } = keys;
+    const isSame = before?.profile === profile;
+    if (!isSame || !equal(localKey, before.localKey) || !equal(localSalt, before.localSalt)) {
+      this.sender?.close();
+      this.sender = new SrtpSender(srtp.cipher(profile, localKey, localSalt));
+    }
+    if (!isSame || !equal(remoteKey, before.remoteKey) || !equal(remoteSalt, before.remoteSalt)) {
+      this.receiver?.close();
+      this.receiver = new SrtpReceiver(srtp.cipher(profile, remoteKey, remoteSalt));
+    }
+  }
+
+  /** Gives the ciphers back. */
+  close(): void {
+    this.receiver?.close();
+    this.sender?.close();
+    this.receiver = this.sender = null;
+  }
+
+  /**
+   * Whether a packet from there may be the far end's. What is to be latched has to be valid first, and
+   * authentic where there are keys.
+   */
+  judge(
+    address: number,
+    port: number,
+    ssrc: number,
+    sequence: number,
+    now: Instant,
+  ): Verdict {
+    if (this.isLatched && address === this.address && port === this.port) return Verdict.current;
+    if (!this.isAccepted || !this.#strangers.take(0, now)) return Verdict.refuse;
+    const inWindow = now < this.#latchUntil;
+    const isSignalled = address === this.#signalledAddress && port === this.#signalledPort;
+    if (!this.isLatched) {
+      if (isSignalled) return Verdict.latch;
+      if (address === this.#formerAddress && port === this.#formerPort) return Verdict.refuse;
+      const isLikely = inWindow || address === this.#signalledAddress ||
+        isPrivate(this.#signalledAddress);
+      return isLikely ? Verdict.latch : Verdict.refuse;
+    }
+    // Who is where the description says goes before whoever came first.
+    if (inWindow && isSignalled) return Verdict.latch;
+    if (now - this.heardAt <= RELATCH_SILENCE) return Verdict.refuse;
+    const continues = ssrc === this.#ssrc && ((sequence - this.#sequence) & 0xffff) < MAX_DROPOUT;
+    return inWindow || continues || this.receiver !== null ? Verdict.latch : Verdict.refuse;
+  }
+
+  /** A valid packet came; gives whether its place is new. */
+  heard(
+    verdict: Verdict,
+    address: number,
+    port: number,
+    ssrc: number,
+    sequence: number,
+    now: Instant,
+  ): boolean {
+    this.heardAt = now;
+    this.#ssrc = ssrc;
+    this.#sequence = sequence;
+    if (verdict !== Verdict.latch) return false;
+    const isNew = !this.isLatched || address !== this.address || port !== this.port;
+    this.isLatched = true;
+    this.address = address;
+    this.port = port;
+    this.#formerPort = 0;
+    if (this.isMuxed || !this.#rtcpLatched) {
+      this.rtcpAddress = address;
+      this.rtcpPort = this.isMuxed
+        ? port
+        : port === this.#signalledPort
+        ? this.#signalledRtcpPort
+        : port + 1 & 0xffff;
+    }
+    return isNew;
+  }
+
+  /** Whether RTCP from there may be the far end's: from where its RTP comes, whatever the port. */
+  judgeRtcp(address: number, port: number, now: Instant): boolean {
+    if (address === this.rtcpAddress && port === this.rtcpPort) return true;
+    if (!this.isAccepted || !this.#strangers.take(0, now)) return false;
+    return this.isLatched ? address === this.address : address === this.#signalledAddress;
+  }
+
+  heardRtcp(address: number, port: number, now: Instant): void {
+    this.rtcpHeardAt = now;
+    this.#rtcpLatched = true;
+    this.rtcpAddress = address;
+    this.rtcpPort = port;
+  }
+}
+
+function isPayloadType(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value < 128;
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+/** Addresses behind a NAT (RFC 1918, RFC 6598): packets never come from there as they stand. */
+function isPrivate(address: number): boolean {
+  const [a, b] = [address >>> 24, (address >>> 16) & 255];
+  return a === 10 || (a === 192 && b === 168) || (a === 172 && (b & 0xf0) === 16) ||
+    (a === 100 && (b & 0xc0) === 64);
+}
