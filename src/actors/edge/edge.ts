@@ -202,6 +202,7 @@ export class Edge {
     this.#entries.set(dialog, entry);
     addTo(this.#byFlow, flow.id, dialog);
     this.#unanswered.set(flow.id, (this.#unanswered.get(flow.id) ?? 0) + 1);
+    dialog.start();
     return dialog;
   }
 

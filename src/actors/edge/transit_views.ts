@@ -35,21 +35,26 @@ export function toTransitView(transit: Transit): CallView {
   const [caller, callee] = transit;
   const { answeredAt, media } = caller;
   const statistics = media?.statistics;
-  return {
+  const legs: CallView["legs"] = [toLeg(caller), toLeg(callee)];
+  const view = {
     ...toTransitSummary(transit),
+    sipCallIds: [caller.dialog.callId],
+    dtmf: [],
+    transfer: null,
     hasAudio: true,
     hasVideo: media?.statistics?.videoCodec != null || (media?.codecs.length ?? 0) > 1,
     visibleName: userOf(caller.remoteUri),
     hold: { local: media?.isHeld ?? false, remote: callee.media?.isHeld ?? false },
     answeredAt: answeredAt === null ? null : iso(answeredAt),
     endedAt: null,
-    legs: [toLeg(caller), toLeg(callee)],
+    legs,
     warnings: answeredAt !== null && statistics?.receivePackets === 0
       ? ["No media packet has come from the caller"]
       : [],
     custom: null,
     inviteParameters: null,
   };
+  return view;
 }
 
 /** What is said of a wire side's media beside its dialog. */

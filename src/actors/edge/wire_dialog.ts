@@ -10,7 +10,7 @@ import {
   type SipResponse,
 } from "../../sip/message/mod.ts";
 import * as sdp from "../../sdp/mod.ts";
-import { type AnchorActor, type AnchorHolder, anchorMachine } from "./anchor.ts";
+import { type AnchorActor, type AnchorEvent, type AnchorHolder, anchorMachine } from "./anchor.ts";
 import { asksForKeyFrame, cleaned, sdpOf, withoutBody, withSdp } from "./bodies.ts";
 import {
   type AnchorDialog,
@@ -84,6 +84,7 @@ export class WireDialog implements AnchorHolder {
   readonly #held: Passing[] = [];
   #isOpening = false;
   #isDraining = false;
+  #isClosed = false;
   /** To tag of the first 2xx: other forks are not this anchor's any more. */
   #agreedTag: string | null = null;
   /** The last answer that went to the far end was another wire side's own. */
@@ -114,6 +115,10 @@ export class WireDialog implements AnchorHolder {
         this.#close();
       },
     });
+  }
+
+  /** To be called once the edge can find it: a machine that dies at once closes at once. */
+  start(): void {
     this.actor.start();
   }
 
@@ -131,6 +136,7 @@ export class WireDialog implements AnchorHolder {
 
   /** Takes a message; it goes on at once, or when the endpoint that it needs is open. */
   pass(item: Passing): void {
+    if (this.#isClosed) return this.#giveUp(item, 500);
     if (this.#isOpening && this.#held.some((held) => isSame(held, item))) return;
     if (this.#held.length >= MAX_HELD) return;
     this.#held.push(item);
@@ -139,7 +145,7 @@ export class WireDialog implements AnchorHolder {
 
   /** Ends the anchor, whatever its state; nothing is sent. */
   terminate(): void {
-    this.actor.send({ type: "terminate" });
+    this.#tell({ type: "terminate" });
   }
 
   view(): AnchorView {
@@ -169,12 +175,7 @@ export class WireDialog implements AnchorHolder {
 
   refuse(): void {
     this.#isOpening = false;
-    for (const item of this.#held.splice(0)) {
-      const { message } = item;
-      if (message.kind === "request" && sdpOf(message) !== undefined && message.method !== "ACK") {
-        this.#refuse(item, 503);
-      } else this.#send(item, sdpOf(message) === undefined ? message : withoutBody(message));
-    }
+    for (const item of this.#held.splice(0)) this.#giveUp(item, 503);
   }
 
   trace(state: string): void {
@@ -337,8 +338,8 @@ export class WireDialog implements AnchorHolder {
     this.media = made.value;
     this.#ports.onMoved(this);
     if (made.value.kind !== "direct") this.#isOpening = true;
-    this.actor.send({ type: "open" });
-    if (made.value.kind === "direct") this.actor.send({ type: "media.opened" });
+    this.#tell({ type: "open" });
+    if (made.value.kind === "direct") this.#tell({ type: "media.opened" });
     return true;
   }
 
@@ -367,10 +368,10 @@ export class WireDialog implements AnchorHolder {
     switch (event.type) {
       case "opened":
         this.#ports.onMoved(this);
-        return this.actor.send({ type: "media.opened" });
+        return this.#tell({ type: "media.opened" });
       case "failed":
         this.#ports.log.warn("no endpoint for a SIP leg", { anchor: this.id, text: event.text });
-        return this.actor.send({ type: "media.failed" });
+        return this.#tell({ type: "media.failed" });
       case "lost":
         this.#ports.onEffect({ type: "media-lost", dialog, text: event.text });
         return this.terminate();
@@ -383,10 +384,24 @@ export class WireDialog implements AnchorHolder {
   }
 
   #close(): void {
-    this.#held.length = 0;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#isOpening = false;
     this.media?.close();
     this.#ports.onClosed(this);
+    for (const item of this.#held.splice(0)) this.#giveUp(item, 500);
+  }
+
+  /** Nothing will come of this description; what is about other things goes on. */
+  #giveUp(item: Passing, status: number): void {
+    const { message } = item;
+    if (sdpOf(message) === undefined) this.#send(item, cleaned(message));
+    else if (message.kind === "request" && message.method !== "ACK") this.#refuse(item, status);
+    else this.#send(item, withoutBody(message));
+  }
+
+  #tell(event: AnchorEvent): void {
+    if (!this.#isClosed) this.actor.send(event);
   }
 
   // --- what a message means for the dialog ---
@@ -398,7 +413,7 @@ export class WireDialog implements AnchorHolder {
     const refusal = exchange?.refusal;
     if (!exchange || !refusal) return false;
     if (message.method === "ACK") {
-      if (this.#isInvite(exchange)) this.actor.send({ type: "acknowledged" });
+      if (this.#isInvite(exchange)) this.#tell({ type: "acknowledged" });
       return true;
     }
     if (message.method !== exchange.method) return false;
@@ -425,12 +440,12 @@ export class WireDialog implements AnchorHolder {
         this.flow = flow;
         this.#ports.onMoved(this);
       }
-      if (method === "CANCEL") return this.actor.send({ type: "cancelled" });
+      if (method === "CANCEL") return this.#tell({ type: "cancelled" });
       if (method === "ACK" && this.#isInvite({ requester: side, sequence })) {
-        if (this.#isForThisFork(message)) this.actor.send({ type: "acknowledged" });
+        if (this.#isForThisFork(message)) this.#tell({ type: "acknowledged" });
       } else if (method === "BYE" && this.#isForThisFork(message)) {
         this.#bye = { side, sequence };
-        this.actor.send({ type: "bye" });
+        this.#tell({ type: "bye" });
       }
       return;
     }
@@ -442,7 +457,7 @@ export class WireDialog implements AnchorHolder {
       this.#bye.sequence === sequence;
     if (!isBye || message.status < 200) return;
     const isChallenge = message.status === 401 || message.status === 407;
-    this.actor.send({ type: isChallenge ? "resumed" : "ended" });
+    this.#tell({ type: isChallenge ? "resumed" : "ended" });
   }
 
   #noteAnswer(response: SipResponse): void {
@@ -454,9 +469,9 @@ export class WireDialog implements AnchorHolder {
       if (this.role === "callee") this.#ports.learn(this, from, tag);
       else this.#ports.learn(this, tag, from);
     }
-    if (status < 200) return this.actor.send({ type: "provisional" });
+    if (status < 200) return this.#tell({ type: "provisional" });
     if (status >= 300) {
-      if (!this.isAnswered) this.actor.send({ type: "refused" });
+      if (!this.isAnswered) this.#tell({ type: "refused" });
       return;
     }
     if (this.isAnswered) return;
@@ -465,7 +480,7 @@ export class WireDialog implements AnchorHolder {
     this.#ports.onAnswered(this);
     // A 2xx after a reliable provisional response repeats no answer.
     this.#goDirect();
-    this.actor.send({ type: "accepted" });
+    this.#tell({ type: "accepted" });
   }
 
   #fastUpdate({ flow, message }: Passing): void {
@@ -492,7 +507,7 @@ export class WireDialog implements AnchorHolder {
     const response = createResponse(message, status, undefined, { toTag });
     const exchange = this.#exchanges.of(side, message.cseq.sequence, message.method);
     exchange.refusal = response;
-    if (this.#isInvite(exchange)) this.actor.send({ type: "rejected" });
+    if (this.#isInvite(exchange)) this.#tell({ type: "rejected" });
     this.#answer(side, flow, response);
   }
 
