@@ -316,6 +316,23 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "Opus: libopus and the WebAssembly build understand each other",
+  ignore: opus.ignore,
+  fn: async () => {
+    const [here, there] = (await eachCatalogue()).map(([, { codecs }]) => codecs.get("OPUS")!);
+    const pcm = vowel(16000, 2000);
+    for (const [from, to] of [[here!, there!], [there!, here!]] as const) {
+      const packets = (await lateEncode(from, pcm, false)).map(({ bytes }) => parseRtp(bytes)!);
+      const decoder = to.decoder({ sampleRate: 16000 });
+      await settle();
+      const heard = decodeStream({ ...to, decoder: () => decoder }, packets, 16000);
+      const { likeness, levelDb } = compare(pcm, heard, 16000, 20);
+      assert.ok(likeness > 0.9 && Math.abs(levelDb) < 1, `likeness ${likeness}, ${levelDb} dB`);
+    }
+  },
+});
+
 Deno.test("payload parsing: what an encoder makes is understood", async () => {
   const { codecs } = await openCatalogue();
   for (const codec of codecs.values()) {
