@@ -283,6 +283,7 @@ export class MediaEngine {
       this.#forwarder.refresh(source, now);
     }
     this.#ice.remove(endpoint);
+    this.#legs.close(endpoint, now);
     endpoint.receiver?.close();
     endpoint.sender?.close();
     if (endpoint.kind === "plain") this.#shell.closeSocket(endpoint.socket);
