@@ -4,7 +4,7 @@ import { plainAddress } from "../flow.ts";
 import type { ListenSpec } from "./contract.ts";
 import { closeQuietly } from "./dial.ts";
 import type { TransportLimits } from "./limits.ts";
-import { type SourceCounter, sourceOf } from "./sources.ts";
+import { type SourceCounter, sourceOf } from "../../core/sources.ts";
 
 /** Who came in. */
 export interface Visitor {

@@ -14,7 +14,7 @@ import type {
 } from "./contract.ts";
 import { DEFAULT_TRANSPORT_LIMITS, type TransportLimits } from "./limits.ts";
 import { dial } from "./dial.ts";
-import { SourceCounter } from "./sources.ts";
+import { SourceCounter } from "../../core/sources.ts";
 import { StreamDoor } from "./stream_door.ts";
 import { SipStream, type StreamHost } from "./stream.ts";
 import { UdpSocket } from "./udp.ts";

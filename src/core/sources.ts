@@ -41,3 +41,8 @@ export function sourceOf(address: string): string {
   const groups = [...before, ...Array.from({ length: missing }, () => "0"), ...after];
   return groups.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16)).join(":");
 }
+
+/** Whether an address is one of this machine to itself. */
+export function isLoopback(address: string): boolean {
+  return address === "::1" || /^127(?:\.\d{1,3}){3}$/.test(address);
+}
