@@ -30,14 +30,17 @@ export const TRANSIT_MS = 5;
 
 export class Pair {
   readonly clock = new ManualClock();
-  readonly entropy = new SeededEntropy(7);
+  readonly entropy: SeededEntropy;
   readonly messages: { readonly from: "alice" | "bob"; readonly message: SipMessage }[] = [];
   readonly alice: Side;
   readonly bob: Side;
   /** Says true where a message is lost. */
   lose: (message: SipMessage) => boolean = () => false;
+  /** How long this message is under way, ms. */
+  delay: () => number = () => TRANSIT_MS;
 
-  constructor(hooks: { alice?: AgentHooks; bob?: AgentHooks } = {}) {
+  constructor(hooks: { alice?: AgentHooks; bob?: AgentHooks } = {}, seed = 7) {
+    this.entropy = new SeededEntropy(seed);
     this.alice = this.#side("alice", hooks.alice);
     this.bob = this.#side("bob", hooks.bob);
   }
@@ -49,7 +52,7 @@ export class Pair {
 
   call(
     options: Partial<OutboundInvite>,
-    events: UsageEvent[],
+    events: UsageEvent[] | ((event: UsageEvent) => void),
     callId = `call-${this.messages.length}`,
   ): InviteUsage {
     const { agent } = this.alice;
@@ -63,7 +66,7 @@ export class Pair {
       headers: {},
       credentials: null,
       ...options,
-    }, (event) => events.push(event));
+    }, (event) => typeof events === "function" ? events(event) : events.push(event));
   }
 
   requests(method: string): SipRequest[] {
@@ -96,7 +99,7 @@ export class Pair {
         this.messages.push({ from: name, message });
         if (this.lose(message)) return;
         const to = name === "alice" ? this.bob : this.alice;
-        clock.setTimeout(() => to.element.receive(to.agent.flow, bytes), TRANSIT_MS);
+        clock.setTimeout(() => to.element.receive(to.agent.flow, bytes), this.delay());
       },
     });
     const flow: Flow = { id: `${name}` as FlowId, transport: "UDP", remote: name };

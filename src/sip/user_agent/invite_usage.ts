@@ -1,12 +1,12 @@
 import type { Clock } from "../../core/clock.ts";
 import { Dialog } from "../dialog/dialog.ts";
-import { ALLOW, createInvite } from "../dialog/requests.ts";
+import { createInvite } from "../dialog/requests.ts";
 import { createResponse, NameAddr, type SipRequest, type SipResponse } from "../message/mod.ts";
 import type { ServerTransactionId } from "../stack.ts";
 import { authorize, type Credentials } from "./credentials.ts";
 import { EarlyDialogs } from "./early_dialogs.ts";
+import { allowOf, Extras } from "./extras.ts";
 import { Modification } from "./modification.ts";
-import { IncomingRefer, readReferTo, sipfragStatus } from "./refer.ts";
 import { knows, RELIABLE, ReliableSender } from "./reliable.ts";
 import { SessionTimer, type SessionTimerWish } from "./session_timer.ts";
 import { bodyOf, SDP, sdpBody, type UsageEvent, type UsageHooks } from "./usage_events.ts";
@@ -53,9 +53,9 @@ const TAG_BITS = 64;
 const NO_ANSWER = "No answer from the next hop";
 
 /**
- * One INVITE usage of a user agent core (RFC 3261 13, 14, 15): the mechanics of INVITE, ACK, CANCEL,
- * BYE, PRACK and of changes of the session, without any decision about the call. Every method is
- * safe in every state.
+ * One INVITE usage of a user agent core (RFC 3261 13, 14, 15): the mechanics of INVITE, ACK,
+ * CANCEL, BYE, PRACK and of changes of the session, without any decision about the call. Every
+ * method is safe in every state.
  */
 export class InviteUsage {
   readonly callId: string;
@@ -70,6 +70,7 @@ export class InviteUsage {
   readonly #modification: Modification;
   readonly #early = new EarlyDialogs();
   readonly #reliable: ReliableSender;
+  readonly #extras: Extras;
   #dialog: Dialog | undefined;
   #remoteTag: string | null = null;
   #closeDialog: (() => void) | undefined;
@@ -117,6 +118,12 @@ export class InviteUsage {
       this.#timer,
       !sides.isInbound,
     );
+    this.#extras = new Extras({
+      agent,
+      localUri: this.localUri,
+      dialog: () => this.#ended || this.#dialog?.state !== "confirmed" ? undefined : this.#dialog,
+      respond: (id, request, status, headers) => this.#respond(id, request, status, null, headers),
+    }, this.#hooks);
     this.#reliable = new ReliableSender({
       clock,
       firstSequence: 1 + parseInt(agent.token(24), 16),
@@ -203,8 +210,8 @@ export class InviteUsage {
   }
 
   /**
-   * UAS: 200 with the answer (with the offer, where the INVITE had none); the stack repeats it until
-   * the ACK (RFC 3261 13.3.1.4).
+   * UAS: 200 with the answer (with the offer, where the INVITE had none); the stack repeats it
+   * until the ACK (RFC 3261 13.3.1.4).
    */
   accept(body: string): void {
     if (this.#server === undefined || this.#finallyAnswered) return;
@@ -234,7 +241,7 @@ export class InviteUsage {
 
   /** Ends a confirmed dialog; `usage.closed` follows. */
   bye(): void {
-    this.#modification.dispose();
+    this.#settle();
     if (!this.#dialog || this.#dialog.state !== "confirmed" || this.#ended) {
       this.#ended = true;
       this.#emit({ type: "usage.closed" });
@@ -267,26 +274,16 @@ export class InviteUsage {
 
   /** Sends an INFO; nobody waits for its answer. */
   info(contentType: string, body: string): void {
-    if (this.#dialog?.state !== "confirmed" || this.#ended) return;
-    const bytes = new TextEncoder().encode(body);
-    this.#agent.request(this.#dialog.request("INFO", { body: { contentType, bytes } }), () => {});
+    this.#extras.info(contentType, body);
   }
 
   /**
    * Asks the far side to call `target` itself (RFC 3515); what comes of it goes to
    * `hooks.referProgress`, a refusal too.
-   * @param target name-addr or URI, `Replaces` escaped in its headers part
+   * @param target URI, `Replaces` escaped in its headers part
    */
   refer(target: string): void {
-    if (this.#dialog?.state !== "confirmed" || this.#ended) return;
-    const request = this.#dialog.request("REFER", {
-      contact: `<${this.#agent.contact}>`,
-      headers: [["Refer-To", `<${target}>`], ["Referred-By", `<${this.localUri}>`]],
-    });
-    this.#agent.request(request, (event) => {
-      const status = event.type === "failed" ? 408 : event.response.status;
-      if (status >= 300) this.#hooks.referProgress?.(status);
-    });
+    this.#extras.refer(target);
   }
 
   /**
@@ -306,10 +303,16 @@ export class InviteUsage {
   /** Stops listening and all timers; sends nothing. */
   dispose(): void {
     this.#ended = true;
-    this.#modification.dispose();
+    this.#settle();
     this.#reliable.dispose();
     this.#closeDialog?.();
     this.#closeDialog = undefined;
+  }
+
+  /** No timer, and nobody who still waits for an answer (RFC 3261 15.1.2). */
+  #settle(): void {
+    this.#modification.dispose();
+    this.#extras.settle();
   }
 
   #listen(): void {
@@ -494,7 +497,7 @@ export class InviteUsage {
       case "OPTIONS":
         return this.#respond(id, request, 200, null, this.#agent.capabilities);
       default:
-        this.#onOptional(id, request);
+        this.#extras.receive(id, request);
     }
   }
 
@@ -505,37 +508,11 @@ export class InviteUsage {
     this.#modification.receive(id, request);
   }
 
-  #onOptional(id: ServerTransactionId, request: SipRequest): void {
-    const { info, refer, referProgress } = this.#hooks;
-    const answer = (status: number, headers: Iterable<readonly [string, string]> = []) =>
-      this.#respond(id, request, status, null, headers);
-    if (request.method === "INFO" && info) {
-      const content = { contentType: request.contentType ?? "", body: bodyOf(request) ?? "" };
-      return answer(info(content) ? 200 : 415);
-    }
-    if (request.method === "NOTIFY" && referProgress) {
-      const event = request.headers.get("Event")?.replace(/\s*;.*/s, "").toLowerCase();
-      if (event !== "refer") return answer(489, [["Allow-Events", "refer"]]);
-      answer(200);
-      const status = sipfragStatus(request);
-      return status === undefined ? undefined : referProgress(status);
-    }
-    if (request.method === "REFER" && refer && this.#dialog) {
-      const target = readReferTo(request);
-      if (!target.ok) return answer(400);
-      const [agent, dialog] = [this.#agent, this.#dialog];
-      return refer(
-        new IncomingRefer(target.value, { agent, dialog, refer: request, respond: answer }),
-      );
-    }
-    answer(405, [["Allow", allowOf(this.#hooks).join(", ")]]);
-  }
-
   #onBye(id: ServerTransactionId, request: SipRequest): void {
     this.#respond(id, request, 200, null);
     if (this.#ended) return;
     this.#ended = true;
-    this.#modification.dispose();
+    this.#settle();
     this.#emit({ type: "usage.bye", reason: request.headers.get("Reason") ?? null });
   }
 
@@ -576,16 +553,6 @@ export class InviteUsage {
     for (const [name, value] of headers) response.headers.set(name, value);
     this.#agent.respond(id, response);
   }
-}
-
-/** What this call takes. */
-function allowOf({ info, refer, referProgress }: UsageHooks = {}): string[] {
-  return [
-    ...ALLOW,
-    ...(info ? ["INFO"] : []),
-    ...(refer ? ["REFER"] : []),
-    ...(referProgress ? ["NOTIFY"] : []),
-  ];
 }
 
 function nameAddr(identity: Identity): string {

@@ -151,7 +151,9 @@ export class Modification {
     this.#port.emit({ type: "usage.reoffered", body });
   }
 
+  /** What was asked and has no answer yet gets one (RFC 3261 15.1.2). */
   dispose(): void {
+    this.refuse(487);
     if (this.#offered?.timer !== undefined) this.#port.clock.clearTimeout(this.#offered.timer);
     this.#offered = undefined;
     this.#timer.stop();
