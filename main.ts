@@ -106,6 +106,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
       entropy: systemEntropy,
       log: logs.log("calls"),
       media,
+      rtp: media,
       workers: () => media.workers(),
       wire: sip.wire,
       bindings: store.bindings,
