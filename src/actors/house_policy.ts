@@ -1,7 +1,9 @@
 import type { FlowId } from "../core/ids.ts";
 import type { AccountStore } from "../sip/auth/accounts.ts";
 import { type AccountDigests, accountDigests } from "../sip/auth/mod.ts";
-import type { SipRequest } from "../sip/message/mod.ts";
+import type { Result } from "../core/result.ts";
+import type { SipRequest, SipUri } from "../sip/message/mod.ts";
+import type { Refusal, Route } from "../sip/proxy/proxy_io.ts";
 import type { Account, ProxyPolicy, Verdict } from "../sip/proxy/proxy.ts";
 import type { Flow } from "../sip/stack.ts";
 
@@ -13,16 +15,37 @@ export interface Speaker {
   readonly isGuest: boolean;
 }
 
+/** An account of the configuration. */
+export interface HouseAccount {
+  readonly name: string;
+  readonly password: string;
+  /** What its owner may do, by words that the dial plan uses. */
+  readonly rights?: readonly string[];
+  /** Its number on trunks; "" or absent: none. */
+  readonly number?: string;
+}
+
+/** What the house's trunks say of flows and numbers. */
+export interface TrunkPolicy {
+  route: NonNullable<ProxyPolicy["route"]>;
+  trunkAt(flow: Flow): string | undefined;
+  isForged(request: SipRequest): boolean;
+}
+
 export interface HouseOptions {
   /** The one domain of all AoRs. */
   readonly canonicalDomain: string;
   /** Every host that means us, in lower case, without port. */
   readonly hosts: ReadonlySet<string>;
   /** Of the configuration: they come before stored ones of the same name. */
-  readonly accounts: readonly { readonly name: string; readonly password: string }[];
+  readonly accounts: readonly HouseAccount[];
+  /** Whether one of our listeners has this port; absent: any port of our hosts means us. */
+  readonly isOwnPort?: (port: number) => boolean;
   /** Accounts that operators made. */
   readonly stored?: AccountStore;
 }
+
+const NO_RIGHTS: ReadonlySet<string> = new Set();
 
 /**
  * Who may do what at our registrar and proxy (design section 9). A guest is a right of its own: it
@@ -35,17 +58,58 @@ export class HousePolicy implements ProxyPolicy {
   readonly #passwords = new Map<string, string>();
   readonly #stored: AccountStore | undefined;
   readonly #speakers = new Map<FlowId, Speaker>();
+  readonly #rights = new Map<string, ReadonlySet<string>>();
+  readonly #numbers = new Map<string, string>();
+  readonly #isOwnPort: (port: number) => boolean;
+  #trunks: TrunkPolicy | undefined;
 
   constructor(options: HouseOptions) {
     this.canonicalDomain = options.canonicalDomain;
     this.#hosts = options.hosts;
     this.#stored = options.stored;
-    for (const { name, password } of options.accounts) this.#passwords.set(name, password);
+    this.#isOwnPort = options.isOwnPort ?? (() => true);
+    for (const { name, password, rights = [], number = "" } of options.accounts) {
+      this.#passwords.set(name, password);
+      this.#rights.set(name, new Set(rights));
+      if (number !== "") this.#numbers.set(name, number);
+    }
   }
 
-  isOurs(host: string): boolean {
+  /** Trunks know of accounts, and the policy of trunks; the composition ties the knot. */
+  bindTrunks(trunks: TrunkPolicy): void {
+    this.#trunks = trunks;
+  }
+
+  /**
+   * Another server may stand beside us at the same address with a port of its own; at a name any
+   * port means us, since ports may be mapped on the way.
+   */
+  isOurs(host: string, port?: number): boolean {
     const name = host.toLowerCase();
-    return name === this.canonicalDomain || this.#hosts.has(name);
+    if (name !== this.canonicalDomain && !this.#hosts.has(name)) return false;
+    const isAddress = name === "localhost" || /^[\d.]+$|:/.test(name);
+    return port === undefined || !isAddress || this.#isOwnPort(port);
+  }
+
+  route(
+    request: SipRequest,
+    uri: SipUri,
+    identity: string | null,
+    flow: Flow,
+  ): Result<Route, Refusal> | undefined {
+    return this.#trunks?.route(request, uri, identity, flow);
+  }
+
+  isGuarded(flow: Flow): boolean {
+    return this.#trunks?.trunkAt(flow) !== undefined;
+  }
+
+  rightsOf(user: string): ReadonlySet<string> {
+    return this.#rights.get(user) ?? NO_RIGHTS;
+  }
+
+  numberOf(user: string): string | undefined {
+    return this.#numbers.get(user);
   }
 
   admit(flow: FlowId, speaker: Speaker): void {
@@ -58,11 +122,20 @@ export class HousePolicy implements ProxyPolicy {
 
   authorize(request: SipRequest, flow: Flow, registered: string | null): Verdict {
     const speaker = this.#speakers.get(flow.id);
-    if (!speaker) return this.#authorizeStranger(request);
+    if (!speaker) return this.#authorizeTrunk(request, flow) ?? this.#authorizeStranger(request);
     const { user, isGuest } = speaker;
     const isAccount = this.hasAccount(user);
     if ((isGuest && !isAccount) || registered === user) return { kind: "allow", identity: user };
     return { kind: "challenge", realm: this.canonicalDomain, username: null };
+  }
+
+  /** A trunk calls for whoever it says, but never for an account of ours; it registers nobody. */
+  #authorizeTrunk(request: SipRequest, flow: Flow): Verdict | undefined {
+    const trunks = this.#trunks;
+    if (!trunks || request.method === "REGISTER" || !trunks.trunkAt(flow)) return undefined;
+    return trunks.isForged(request)
+      ? { kind: "forbid", status: 403, text: "Not Your Address" }
+      : { kind: "allow", identity: null };
   }
 
   /** Who comes over the network is nobody until he proves an account, each time anew. */

@@ -77,9 +77,9 @@ export class OutsideAgents {
     return this.#flows.has(flow);
   }
 
-  /** Whether this agent's server is who speaks on a flow. */
-  leadsTo(agent: UserAgent, flow: Flow): boolean {
-    return this.#open.get(agent.flow.id)?.way.leadsTo(flow) ?? false;
+  /** Whether a flow comes from the very place, address and port, of this agent's server. */
+  isAt(agent: UserAgent, flow: Flow): boolean {
+    return this.#open.get(agent.flow.id)?.way.isAt(flow) ?? false;
   }
 
   #use(name: FlowId, flow: Flow): void {

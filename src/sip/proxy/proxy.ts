@@ -1,6 +1,7 @@
 import type { Instant } from "../../core/clock.ts";
 import { type Entropy, randomHex } from "../../core/entropy.ts";
 import type { FlowId } from "../../core/ids.ts";
+import { ok, type Result } from "../../core/result.ts";
 import type { Deadline, SansIo } from "../../core/sans_io.ts";
 import { NonceStore } from "../auth/mod.ts";
 import type { Flow } from "../flow.ts";
@@ -282,19 +283,14 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
       return this.#register(id, request, flow);
     }
     if (request.to.tag !== undefined) return this.#receiveInDialog(id, request, flow, uri);
-    if (!uri.isSip && this.#policy.translate === undefined) {
+    const isTranslated = this.#policy.translate ?? this.#policy.route;
+    if (!uri.isSip && isTranslated === undefined) {
       return this.#refuse(id, request, { status: 416 });
     }
     const sender = this.#admit(id, request, flow);
     if (!sender) return;
     if (isForUs) return this.#refuse(id, request, this.#router.ownAnswer(request));
-    const translated = this.#router.translate(request, uri, sender.identity);
-    if (!translated.ok) return this.#refuse(id, request, translated.error);
-    const groups = this.#router.targets(
-      translated.value,
-      this.#now,
-      () => this.#policy.mayRelay?.(request, translated.value, sender.identity, flow) ?? false,
-    );
+    const groups = this.#groupsFor(request, uri, sender.identity, flow);
     if (!groups.ok) return this.#refuse(id, request, groups.error);
     if (request.method === "INVITE") {
       this.#contacts.learnFrom(request.contacts, flow, sender.identity);
@@ -302,10 +298,30 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     this.#fork(id, request, flow, groups.value);
   }
 
+  /** Where a new request goes: by the dial plan, else by the registrar, else out. */
+  #groupsFor(
+    request: SipRequest,
+    uri: SipUri,
+    identity: string | null,
+    flow: Flow,
+  ): Result<TargetGroups, Refusal> {
+    const routed = this.#policy.route?.(request, uri, identity, flow);
+    if (routed && !routed.ok) return routed;
+    const route = routed?.value;
+    if (route?.kind === "targets") return ok(route.groups);
+    const translated = this.#router.translate(request, route?.uri ?? uri, identity);
+    if (!translated.ok) return translated;
+    return this.#router.targets(
+      translated.value,
+      this.#now,
+      () => this.#policy.mayRelay?.(request, translated.value, identity, flow) ?? false,
+    );
+  }
+
   /**
    * Inside a dialog that was made through us: by its two tags, over the flows that it was made on.
-   * From any other flow its sender proves who he is, as for a new request. 481 tells a sender to end
-   * what we do not know (12.2.1.2).
+   * From any other flow its sender proves who he is, as for a new request. 481 tells a sender to
+   * end what we do not know (12.2.1.2).
    */
   #receiveInDialog(
     id: ServerTransactionId,

@@ -6,6 +6,7 @@ import type { NewBinding } from "../registrar/location.ts";
 import type { RegistrarEvent } from "../registrar/registrar.ts";
 import type { StackInput } from "../stack_io.ts";
 import type { Account } from "./authenticator.ts";
+import type { TargetGroups } from "./target.ts";
 import type { OutsideEffect, OutsideInput } from "./outside.ts";
 
 /** What a policy says of one request. */
@@ -25,6 +26,11 @@ export interface Refusal {
   readonly reason?: string;
   readonly headers?: readonly (readonly [string, string])[];
 }
+
+/** Other targets than those that the registrar knows, or another name to look for. */
+export type Route =
+  | { readonly kind: "targets"; readonly groups: TargetGroups }
+  | { readonly kind: "uri"; readonly uri: SipUri };
 
 /** What the house decides and the proxy carries out. Pure functions; answers are not kept. */
 export interface ProxyPolicy {
@@ -49,6 +55,18 @@ export interface ProxyPolicy {
     uri: SipUri,
     identity: string | null,
   ): Result<SipUri, Refusal> | undefined;
+  /**
+   * Where a request goes that neither registrar nor relay decides about: numbers and trunks. Asked
+   * outside dialogs, once who sends it is known; undefined: the proxy goes its usual way.
+   */
+  route?(
+    request: SipRequest,
+    uri: SipUri,
+    identity: string | null,
+    flow: Flow,
+  ): Result<Route, Refusal> | undefined;
+  /** Whether nobody gets to this flow by a mere Contact: only `route` leads there. */
+  isGuarded?(flow: Flow): boolean;
   /**
    * Whether a request may leave for a place that is neither ours nor known: a trunk, a server of
    * others. Absent: never (RFC 3261 26.3.1.4 warns of open relays).

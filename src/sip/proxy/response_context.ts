@@ -34,6 +34,8 @@ interface Branch {
   /** Timer C ran out: its 487 means that nobody answered. */
   timedOut: boolean;
   cancelled: boolean;
+  /** Nothing has been heard of it yet, and others would stand in for it. */
+  isSilent: boolean;
   /** The stack has nothing more to say of it. */
   terminated: boolean;
 }
@@ -102,15 +104,19 @@ export class ResponseContext {
 
   /** To be called for all branches before the first response arrives. */
   addBranch(id: ClientTransactionId, target: Target, out: ContextEffect[]): void {
+    const { failover, alternates = [] } = target;
+    const isSilent = this.#isInvite && failover !== undefined && alternates.length > 0;
     this.#branches.set(id, {
       id,
       target,
       final: undefined,
       timedOut: false,
       cancelled: false,
+      isSilent,
       terminated: false,
     });
     if (!this.#isInvite) return;
+    if (isSilent) return void out.push({ type: "set-timer-c", branch: id, ms: failover.silentMs });
     const ms = this.#later.length > 0 ? this.#groupRingMs : undefined;
     out.push({ type: "set-timer-c", branch: id, ...(ms === undefined ? {} : { ms }) });
   }
@@ -119,6 +125,10 @@ export class ResponseContext {
     const branch = this.#branches.get(id);
     if (!branch) return;
     const { status } = response;
+    if (branch.isSilent) {
+      branch.isSilent = false;
+      out.push({ type: "set-timer-c", branch: id });
+    }
     if (status < 200) {
       if (status === 100 || branch.final) return;
       // While others wait, ringing does not buy more time.
@@ -145,6 +155,8 @@ export class ResponseContext {
     }
     // 430: this flow of the device is gone, not the device (RFC 5626 11.5).
     if (status === 430 && this.#tryAlternate(branch, out)) return;
+    const isBroken = status === 408 || (status >= 500 && status < 600);
+    if (isBroken && branch.target.failover && this.#tryAlternate(branch, out)) return;
     if (status < 400 && this.#redirections > 0 && !this.#isDone) {
       this.#redirections--;
       out.push({ type: "redirect", response });
@@ -189,6 +201,11 @@ export class ResponseContext {
     if (!branch || branch.final) return;
     branch.timedOut = true;
     this.#cancelBranch(branch, undefined, out);
+    if (!branch.isSilent || this.#cancelled) return;
+    // Whatever it says later: another stands in for it now.
+    branch.isSilent = false;
+    branch.final = this.#own(408);
+    if (!this.#tryAlternate(branch, out)) this.#answerIfAllDone(out);
   }
 
   branchTerminated(id: ClientTransactionId): void {

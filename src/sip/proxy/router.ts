@@ -48,7 +48,8 @@ export class Router {
     now: Instant,
     mayRelay: () => boolean = () => false,
   ): Result<TargetGroups, Refusal> {
-    const known = this.#contacts.find(uri);
+    const behind = this.#contacts.find(uri);
+    const known = behind && this.#policy.isGuarded?.(behind) ? undefined : behind;
     const contact: Target[][] = known ? [[{ uri: uri.toString(), flow: known }]] : [];
     if (!this.#policy.isOurs(uri.host, uri.port)) {
       if (known) return ok(contact);

@@ -10,6 +10,11 @@ export interface Target {
   readonly path?: readonly string[];
   /** Other flows of the same device, tried one after the other where this one is gone (RFC 5626). */
   readonly alternates?: readonly Target[];
+  /**
+   * The alternates stand in for this place too where it fails (5xx, 408) or says nothing for so long;
+   * they are other ways to the same party.
+   */
+  readonly failover?: { readonly silentMs: number };
 }
 
 /** Targets in the order of trial: one group after the other, all of a group at once. */

@@ -42,6 +42,7 @@ export class OutsideWay implements Way {
   readonly #options: OutsideWayOptions;
   /** Addresses that the server's name has led to: whence its requests may come. */
   readonly #addresses = new Set<string>();
+  readonly #places = new Set<string>();
   readonly #avoided = new Set<string>();
   #isClosed = false;
 
@@ -64,6 +65,11 @@ export class OutsideWay implements Way {
 
   leadsTo({ peer }: Flow): boolean {
     return peer !== undefined && this.#addresses.has(peer.address);
+  }
+
+  /** The same, by address and port: a place that the server's name led to. */
+  isAt({ peer }: Flow): boolean {
+    return peer?.port !== undefined && this.#places.has(hostPort(peer.address, peer.port));
   }
 
   avoid(flow: Flow): void {
@@ -94,8 +100,14 @@ export class OutsideWay implements Way {
   }
 
   #keep(targets: readonly Target[]): void {
-    if (this.#addresses.size + targets.length > MAX_ADDRESSES) this.#addresses.clear();
-    for (const { host } of targets) this.#addresses.add(host);
+    if (this.#addresses.size + targets.length > MAX_ADDRESSES) {
+      this.#addresses.clear();
+      this.#places.clear();
+    }
+    for (const { host, port } of targets) {
+      this.#addresses.add(host);
+      this.#places.add(hostPort(host, port));
+    }
   }
 
   #inOrder(targets: readonly Target[]): readonly Target[] {
