@@ -8,6 +8,7 @@ import type {
   SessionHandle,
   SessionProfile,
 } from "../../src/actors/client.ts";
+import type { DtmfMethod } from "../../src/actors/control_plane.ts";
 import { browserSdp } from "../support/browser_sdp.ts";
 import type { SimWorld } from "./world.ts";
 
@@ -119,6 +120,14 @@ export class SimClient implements ClientConnection {
         ? { type: "hold", callId: call.id, forTransfer: false }
         : { type: "unhold", callId: call.id },
     );
+  }
+
+  transfer(call: ClientCallRecord, target: string): void {
+    this.handle?.command({ type: "transfer", callId: call.id, target });
+  }
+
+  dtmf(call: ClientCallRecord, digits: string, method: DtmfMethod = "RFC2833"): void {
+    this.handle?.command({ type: "dtmf", callId: call.id, digits, method });
   }
 
   notify(notice: ClientNotice): void {

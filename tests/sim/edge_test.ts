@@ -238,3 +238,31 @@ Deno.test("edge: a flow that goes takes its anchors along", () => {
   assert.equal(house.rtp.live.size, 0);
   clean(house);
 });
+
+Deno.test("edge: a transit call ends by BYE to both sides: operator, silence, lost worker", () => {
+  for (const how of ["operator", "silence", "lost"]) {
+    const house = world();
+    const caller = phone(house, "1000", 10);
+    const callee = phone(house, "1001", 11, { transport: "TCP" });
+    house.clock.advance(1_000);
+    callee.onIncoming = (call) => callee.answer(call);
+    const call = caller.call("1001");
+    house.clock.advance(1_000);
+    const other = callee.live[0]!;
+    assert.deepEqual([call.state, other.state], ["talking", "talking"]);
+    const [a, b] = [...house.rtp.live.values()];
+    if (how === "operator") {
+      const [transit] = house.plane.control.calls({ limit: 1 }).items;
+      assert(house.plane.control.endCall(transit!.id).ok);
+    } else if (how === "lost") a!.emit({ type: "lost", text: "The worker died" });
+    else {
+      a!.emit({ type: "silent", ms: 60_000 });
+      assert.equal(house.rtp.live.size, 2);
+      b!.emit({ type: "silent", ms: 60_000 });
+    }
+    house.clock.advance(1_000);
+    assert.deepEqual([call.state, other.state], ["ended", "ended"], how);
+    assert.equal(house.rtp.live.size, 0);
+    clean(house);
+  }
+});

@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
 import { SimWorld } from "./world.ts";
 
-/** Everything a call's machines do: rings, answers, holds, is held, hangs up; both sides. */
+/**
+ * Everything a call's machines do: rings, answers, holds, is held, is handed on, hangs up; both sides.
+ */
 function scenario(world: SimWorld): { victims: Set<string> } {
   const { clock } = world;
   const alice = world.client("alice").connect();
   const bob = world.client("bob").connect();
-  bob.onIncoming = (call) => {
-    clock.setTimeout(() => bob.answer(call), 1_000);
-  };
+  const erin = world.client("erin").connect();
+  for (const callee of [bob, erin]) {
+    callee.onIncoming = (call) => {
+      clock.setTimeout(() => callee.answer(call), 1_000);
+    };
+  }
   clock.advance(10);
   const out = alice.call("bob", { video: true });
   clock.advance(3_000);
@@ -19,6 +24,12 @@ function scenario(world: SimWorld): { victims: Set<string> } {
   const incoming = [...bob.calls.values()][0];
   if (incoming) bob.hold(incoming, true);
   clock.advance(1_000);
+  if (incoming) bob.hold(incoming, false);
+  clock.advance(1_000);
+  alice.transfer(out, "nobody");
+  clock.advance(1_000);
+  if (incoming) bob.transfer(incoming, "erin");
+  clock.advance(5_000);
   alice.hangup(out);
   clock.advance(60_000);
   return { victims: new Set([out.id, ...(incoming ? [incoming.id] : [])]) };
@@ -57,7 +68,7 @@ const CALL_MACHINES = new Set(["call", "sip_dialog", "webrtc_leg", "media_sessio
 Deno.test("a throw in any state of any machine of a call ends that call and nothing else", async (t) => {
   const all = machinesAndStates().filter(([machine]) => CALL_MACHINES.has(machine));
   const names = all.map(([machine, state]) => `${machine}.${state}`).sort().join(" ");
-  assert(all.length > 28, `the scenario enters only ${names}`);
+  assert(all.length > 30, `the scenario enters only ${names}`);
   for (const [machine, state, times] of all) {
     for (let nth = 1; nth <= times; nth++) {
       await t.step(`${machine} ${state} ${nth}`, () => throwAt(machine, state, nth));

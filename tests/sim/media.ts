@@ -33,6 +33,7 @@ class SimEndpoint implements EndpointHandle {
     readonly id: EndpointId,
     readonly token: EndpointToken,
     readonly near: EndpointToken | undefined,
+    readonly label: string,
     readonly emit: (event: EndpointEvent) => void,
   ) {}
 
@@ -82,7 +83,8 @@ export class SimMedia implements MediaPort {
   open(options: OpenEndpoint, listener: (event: EndpointEvent) => void): EndpointHandle {
     const id = ++this.#serial;
     const token = randomHex(this.#chance, 128) as EndpointToken;
-    const endpoint = new SimEndpoint(this, id as EndpointId, token, options.near, (event) => {
+    const { near, label } = options;
+    const endpoint = new SimEndpoint(this, id as EndpointId, token, near, label, (event) => {
       if (!endpoint.isClosed) listener(event);
     });
     this.open_.set(token, endpoint);

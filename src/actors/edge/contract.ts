@@ -60,6 +60,8 @@ export interface EdgePorts {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly log: Log;
+  /** `host:port` of our Vias; absent: every wire flow has an address of its own. */
+  readonly sentBy?: string;
   readonly rtp: RtpMediaPort;
   readonly webrtc: MediaPort;
   /** Asked once a dialog, with the INVITE that makes it. */

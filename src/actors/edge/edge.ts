@@ -18,10 +18,16 @@ import {
   type ElementInput,
   MAX_UNANSWERED_PER_FLOW,
 } from "./contract.ts";
+import { Farewells } from "./farewells.ts";
 import { PhoneMedia } from "./phone_media.ts";
 import { type Passing, WireDialog, type WireDialogPorts } from "./wire_dialog.ts";
 import type { Transit } from "./transit_views.ts";
 import type { WireMedia } from "./wire_media.ts";
+
+/** Reason headers of BYEs of our own (RFC 3326). */
+const LOST = 'SIP;cause=500;text="Media worker lost"';
+const SILENT = 'SIP;cause=408;text="No media"';
+const BY_OPERATOR = 'SIP;cause=200;text="Ended by an operator"';
 
 /** Longest way from anchor to anchor that is looked at for a ring of legs. */
 const MAX_RING = 64;
@@ -45,19 +51,26 @@ export class Edge {
   readonly #unanswered = new Map<FlowId, number>();
   readonly #entries = new Map<WireDialog, Entry>();
 
+  readonly #farewells: Farewells;
   #order = 0;
 
   constructor(ports: EdgePorts) {
     this.#ports = ports;
+    this.#farewells = new Farewells(ports, (flow, bytes, message) => {
+      ports.toWire(flow, bytes, message);
+    });
     this.#dialogPorts = {
       ...bound(ports),
       original: (abstract) => this.#original(abstract),
       refuseRemote: (dialog, places) => this.#refuseRemote(dialog, places),
-      learn: (dialog, local, remote) => this.#learn(dialog, local, remote),
+      learn: (dialog, name) => this.#learn(dialog, name),
       keyFrame: (token) => this.#keyFrame(token),
       onMoved: (dialog) => this.#move(dialog),
       onAnswered: (dialog) => this.#answered(dialog),
       onClosed: (dialog) => this.#forget(dialog),
+      farewell: (flow, bye) => this.#farewells.say(flow, bye),
+      onLost: (dialog) => this.#endTransitOf(dialog, LOST),
+      onSilent: (dialog) => this.#onSilent(dialog),
     };
   }
 
@@ -65,6 +78,7 @@ export class Edge {
   get counts(): Readonly<Record<string, number>> {
     return {
       anchors: this.#dialogs.size,
+      anchorFarewells: this.#farewells.count,
       anchorTransactions: this.#byTransaction.size,
       anchorDialogs: this.#byDialog.size,
       anchorIndices: this.#byFlow.size + this.#byToken.size + this.#byPlace.size +
@@ -86,6 +100,7 @@ export class Edge {
     const { flow } = input;
     const message = readable(input);
     if (!message) return this.#ports.toElement(input);
+    if (this.#farewells.takes(flow, message)) return;
     const item: Passing = { side: "wire", flow, message };
     const dialog = this.#find(item) ?? this.#begin(item);
     if (dialog) return dialog.pass(item);
@@ -102,6 +117,13 @@ export class Edge {
   /** Whether a dialog needs this flow: such ones may be quiet for long. */
   isFlowUsed(flow: FlowId): boolean {
     return this.#byFlow.has(flow);
+  }
+
+  /** Telephone-events by the endpoint of this token; false where it is none of a SIP leg's. */
+  sendDtmf(endpoint: EndpointToken, digits: string, durationMs: number): boolean {
+    const media = phoneOf(this.#byToken.get(endpoint)?.media ?? null);
+    media?.sendDtmf(digits, durationMs);
+    return media !== undefined;
   }
 
   /** All anchors, oldest first. */
@@ -128,9 +150,16 @@ export class Edge {
     return caller && this.#transitOf(caller);
   }
 
+  /** An operator ends a call between two wire sides; false where there is none of this id. */
+  endTransit(id: string): boolean {
+    const caller = this.#dialogs.get(id);
+    return caller !== undefined && this.#endTransitOf(caller, BY_OPERATOR);
+  }
+
   /** Closes all anchors; for the end of the process. */
   stop(): void {
     for (const dialog of [...this.#dialogs.values()]) dialog.terminate();
+    this.#farewells.stop();
   }
 
   // --- without an anchor ---
@@ -218,8 +247,8 @@ export class Edge {
     return true;
   }
 
-  #learn(dialog: WireDialog, localTag: string, remoteTag: string): void {
-    const key = dialogKey({ callId: dialog.callId, localTag, remoteTag });
+  #learn(dialog: WireDialog, name: AnchorDialog): void {
+    const key = dialogKey(name);
     addTo(this.#byDialog, key, dialog);
     this.#entries.get(dialog)?.dialogs.add(key);
   }
@@ -266,6 +295,21 @@ export class Edge {
   }
 
   // --- between anchors ---
+
+  #endTransitOf(dialog: WireDialog, reason: string): boolean {
+    const other = dialog.peer === null ? undefined : this.#byToken.get(dialog.peer);
+    if (!other || other === dialog) return false;
+    dialog.hangUp(reason);
+    other.hangUp(reason);
+    return true;
+  }
+
+  /** Both sides have gone without a word: nobody else would ever notice. */
+  #onSilent(dialog: WireDialog): void {
+    const other = dialog.peer === null ? undefined : this.#byToken.get(dialog.peer);
+    const isHeld = dialog.media?.view().isHeld || other?.media?.view().isHeld;
+    if (other?.isSilent && !isHeld) this.#endTransitOf(dialog, SILENT);
+  }
 
   #transitOf(caller: WireDialog): Transit | undefined {
     if (caller.role !== "caller" || caller.peer === null) return undefined;
@@ -357,11 +401,12 @@ function phoneOf(media: WireMedia | null): PhoneMedia | undefined {
 
 /** The ports, bound: what they belong to may be a class. */
 function bound(ports: EdgePorts): EdgePorts {
-  const { clock, entropy, log, rtp, webrtc } = ports;
+  const { clock, entropy, log, sentBy, rtp, webrtc } = ports;
   const base: EdgePorts = {
     clock,
     entropy,
     log,
+    ...(sentBy === undefined ? {} : { sentBy }),
     rtp,
     webrtc,
     settings: (flow, invite) => ports.settings(flow, invite),

@@ -118,6 +118,11 @@ export class PhoneMedia implements WireMedia {
     this.#endpoint.requestKeyFrame();
   }
 
+  /** RFC 4733 events towards the far end, one after the other. */
+  sendDtmf(digits: string, durationMs: number): void {
+    this.#endpoint.sendDtmf(digits, durationMs);
+  }
+
   close(): void {
     this.#endpoint.close();
   }

@@ -12,6 +12,7 @@ import {
 import * as sdp from "../../sdp/mod.ts";
 import { type AnchorActor, type AnchorEvent, type AnchorHolder, anchorMachine } from "./anchor.ts";
 import { asksForKeyFrame, cleaned, sdpOf, withoutBody, withSdp } from "./bodies.ts";
+import { DialogCourse } from "./dialog_course.ts";
 import {
   type AnchorDialog,
   type AnchorView,
@@ -19,15 +20,7 @@ import {
   MAX_HELD,
   type WireSettings,
 } from "./contract.ts";
-import {
-  type Exchange,
-  Exchanges,
-  other,
-  remember,
-  type Role,
-  type Side,
-  type Translated,
-} from "./exchange.ts";
+import { Exchanges, remember, type Role, type Side, type Translated } from "./exchange.ts";
 import { type MediaChoice, openMedia } from "./open_media.ts";
 import type { Described, WireMedia, WireMediaEvent } from "./wire_media.ts";
 
@@ -46,13 +39,19 @@ export interface WireDialogPorts extends EdgePorts {
   /** Why this anchor may not send there, in words. */
   refuseRemote(dialog: WireDialog, places: readonly string[]): string | undefined;
   /** A tag of the other party is known: the dialog can be found by it. */
-  learn(dialog: WireDialog, localTag: string, remoteTag: string): void;
+  learn(dialog: WireDialog, name: AnchorDialog): void;
   /** Asks the owner of this endpoint for a key frame. */
   keyFrame(token: EndpointToken): void;
   /** Flow or endpoint are others than before. */
   onMoved(dialog: WireDialog): void;
   onAnswered(dialog: WireDialog): void;
   onClosed(dialog: WireDialog): void;
+  /** Sends a BYE of the edge's own. */
+  farewell(flow: Flow, bye: SipRequest): void;
+  /** The endpoint of this anchor is gone. */
+  onLost(dialog: WireDialog): void;
+  /** Nothing comes from the far end any more. */
+  onSilent(dialog: WireDialog): void;
 }
 
 /** Descriptions of the far end that are kept for direct media. */
@@ -67,7 +66,6 @@ export class WireDialog implements AnchorHolder {
   /** Counts up with each anchor; the place in listings. */
   readonly order: number;
   readonly callId: string;
-  readonly role: "caller" | "callee";
   readonly settings: WireSettings;
   readonly startedAt: number;
   /** The far end's own words by version of what was said of them inside. */
@@ -79,17 +77,16 @@ export class WireDialog implements AnchorHolder {
   peer: EndpointToken | null = null;
   answeredAt: number | null = null;
   readonly #ports: WireDialogPorts;
-  readonly #invite: SipRequest;
+  readonly #course: DialogCourse;
   readonly #exchanges = new Exchanges();
   readonly #held: Passing[] = [];
+  /** Packets that had come when the far end fell silent. */
+  #silentAt: number | null = null;
   #isOpening = false;
   #isDraining = false;
   #isClosed = false;
-  /** To tag of the first 2xx: other forks are not this anchor's any more. */
-  #agreedTag: string | null = null;
   /** The last answer that went to the far end was another wire side's own. */
   #directText: string | null = null;
-  #bye: { readonly side: Side; readonly sequence: number } | undefined;
 
   constructor(
     ports: WireDialogPorts,
@@ -100,10 +97,9 @@ export class WireDialog implements AnchorHolder {
   ) {
     this.order = order;
     this.#ports = ports;
-    this.#invite = invite;
+    this.#course = new DialogCourse(invite, first.side);
     this.id = id;
     this.callId = invite.callId;
-    this.role = first.side === "wire" ? "caller" : "callee";
     this.flow = first.flow;
     this.settings = ports.settings(first.flow, invite);
     this.startedAt = ports.clock.epoch();
@@ -122,16 +118,25 @@ export class WireDialog implements AnchorHolder {
     this.actor.start();
   }
 
+  get role(): "caller" | "callee" {
+    return this.#course.role;
+  }
+
   get isAnswered(): boolean {
-    return this.#agreedTag !== null;
+    return this.#course.isAnswered;
+  }
+
+  /** Nothing has come from the far end since the time for it was over. */
+  get isSilent(): boolean {
+    return this.#silentAt !== null && this.#silentAt === this.#received;
+  }
+
+  get #received(): number {
+    return this.media?.view().statistics?.receivePackets ?? 0;
   }
 
   get dialog(): AnchorDialog {
-    const from = this.#invite.from.tag ?? "";
-    const to = this.#agreedTag;
-    return this.role === "callee"
-      ? { callId: this.callId, localTag: from, remoteTag: to }
-      : { callId: this.callId, localTag: to ?? "", remoteTag: from };
+    return this.#course.dialog;
   }
 
   /** Takes a message; it goes on at once, or when the endpoint that it needs is open. */
@@ -148,9 +153,14 @@ export class WireDialog implements AnchorHolder {
     this.#tell({ type: "terminate" });
   }
 
+  /** Says BYE to the far end, as the party inside would, and ends the anchor. */
+  hangUp(reason: string): void {
+    const bye = this.#course.bye(reason);
+    if (bye) this.#ports.farewell(this.flow, bye);
+    this.terminate();
+  }
+
   view(): AnchorView {
-    const { from, to } = this.#invite;
-    const [local, remote] = this.role === "callee" ? [from, to] : [to, from];
     return {
       id: this.id,
       flow: this.flow.id,
@@ -158,8 +168,7 @@ export class WireDialog implements AnchorHolder {
       dialog: this.dialog,
       role: this.role,
       state: String(this.actor.getSnapshot().value),
-      localUri: local.uri.toString(),
-      remoteUri: remote.uri.toString(),
+      ...this.#course.uris,
       media: this.media?.view() ?? null,
       startedAt: this.startedAt,
       answeredAt: this.answeredAt,
@@ -239,7 +248,7 @@ export class WireDialog implements AnchorHolder {
       translated = made;
       remember(role.exchange, key, made);
     }
-    if (this.#isForThisFork(message)) {
+    if (this.#course.isForThisFork(message)) {
       translated.agree?.(message.kind === "request" || message.status >= 200);
     }
     this.#note(item);
@@ -374,11 +383,15 @@ export class WireDialog implements AnchorHolder {
         return this.#tell({ type: "media.failed" });
       case "lost":
         this.#ports.onEffect({ type: "media-lost", dialog, text: event.text });
+        this.#ports.onLost(this);
         return this.terminate();
       case "key-frame-wanted":
         return this.#ports.onEffect({ type: "key-frame-wanted", flow: this.flow, dialog });
-      case "dtmf":
       case "silent":
+        this.#silentAt = this.#received;
+        this.#ports.onEffect({ ...event, dialog });
+        return this.#ports.onSilent(this);
+      case "dtmf":
         return this.#ports.onEffect({ ...event, dialog });
     }
   }
@@ -413,7 +426,7 @@ export class WireDialog implements AnchorHolder {
     const refusal = exchange?.refusal;
     if (!exchange || !refusal) return false;
     if (message.method === "ACK") {
-      if (this.#isInvite(exchange)) this.#tell({ type: "acknowledged" });
+      if (this.#course.isInvite(exchange)) this.#tell({ type: "acknowledged" });
       return true;
     }
     if (message.method !== exchange.method) return false;
@@ -421,66 +434,20 @@ export class WireDialog implements AnchorHolder {
     return true;
   }
 
-  #isForThisFork(message: SipMessage): boolean {
-    if (this.#agreedTag === null) return true;
-    const { from, to } = message;
-    return to.tag === this.#agreedTag || from.tag === this.#agreedTag;
-  }
-
-  #isInvite(exchange: Pick<Exchange, "requester" | "sequence">): boolean {
-    const requester = this.role === "caller" ? "wire" : "inner";
-    return exchange.requester === requester &&
-      exchange.sequence === this.#invite.cseq.sequence;
-  }
-
   #note({ side, flow, message }: Passing): void {
-    const { method, sequence } = message.cseq;
-    if (message.kind === "request") {
-      if (side === "inner" && flow.id !== this.flow.id) {
-        this.flow = flow;
-        this.#ports.onMoved(this);
-      }
-      if (method === "CANCEL") return this.#tell({ type: "cancelled" });
-      if (method === "ACK" && this.#isInvite({ requester: side, sequence })) {
-        if (this.#isForThisFork(message)) this.#tell({ type: "acknowledged" });
-      } else if (method === "BYE" && this.#isForThisFork(message)) {
-        this.#bye = { side, sequence };
-        this.#tell({ type: "bye" });
-      }
-      return;
+    if (message.kind === "request" && side === "inner" && flow.id !== this.flow.id) {
+      this.flow = flow;
+      this.#ports.onMoved(this);
     }
-    const requester = other(side);
-    if (method === "INVITE" && this.#isInvite({ requester, sequence })) {
-      return this.#noteAnswer(message);
+    const { learnt, isAgreed, event } = this.#course.take(side, message);
+    if (learnt) this.#ports.learn(this, learnt);
+    if (isAgreed) {
+      this.answeredAt = this.#ports.clock.epoch();
+      this.#ports.onAnswered(this);
+      // A 2xx after a reliable provisional response repeats no answer.
+      this.#goDirect();
     }
-    const isBye = method === "BYE" && this.#bye?.side === requester &&
-      this.#bye.sequence === sequence;
-    if (!isBye || message.status < 200) return;
-    const isChallenge = message.status === 401 || message.status === 407;
-    this.#tell({ type: isChallenge ? "resumed" : "ended" });
-  }
-
-  #noteAnswer(response: SipResponse): void {
-    const { status } = response;
-    if (status === 100) return;
-    const tag = response.to.tag;
-    if (status < 300 && tag !== undefined) {
-      const from = this.#invite.from.tag ?? "";
-      if (this.role === "callee") this.#ports.learn(this, from, tag);
-      else this.#ports.learn(this, tag, from);
-    }
-    if (status < 200) return this.#tell({ type: "provisional" });
-    if (status >= 300) {
-      if (!this.isAnswered) this.#tell({ type: "refused" });
-      return;
-    }
-    if (this.isAnswered) return;
-    this.#agreedTag = tag ?? "";
-    this.answeredAt = this.#ports.clock.epoch();
-    this.#ports.onAnswered(this);
-    // A 2xx after a reliable provisional response repeats no answer.
-    this.#goDirect();
-    this.#tell({ type: "accepted" });
+    if (event) this.#tell(event);
   }
 
   #fastUpdate({ flow, message }: Passing): void {
@@ -507,7 +474,7 @@ export class WireDialog implements AnchorHolder {
     const response = createResponse(message, status, undefined, { toTag });
     const exchange = this.#exchanges.of(side, message.cseq.sequence, message.method);
     exchange.refusal = response;
-    if (this.#isInvite(exchange)) this.#tell({ type: "rejected" });
+    if (this.#course.isInvite(exchange)) this.#tell({ type: "rejected" });
     this.#answer(side, flow, response);
   }
 

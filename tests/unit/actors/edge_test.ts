@@ -63,6 +63,7 @@ class Stage {
       clock: this.clock,
       entropy: this.chance,
       log,
+      sentBy: "198.51.100.1:5060",
       rtp: this.rtp,
       webrtc: this.webrtc,
       settings: (flow) => ({ ...defaultSettings(flow), ...settings }),

@@ -1,0 +1,74 @@
+import { Driver } from "../../core/sans_io.ts";
+import type { Flow } from "../../sip/flow.ts";
+import type { SipMessage, SipRequest } from "../../sip/message/mod.ts";
+import {
+  clientTransactionId,
+  SipStack,
+  type StackInput,
+  type StackOutput,
+} from "../../sip/stack.ts";
+import type { EdgePorts } from "./contract.ts";
+
+/**
+ * BYEs of the edge's own, to both wire sides of a call that has lost its media or that an operator
+ * ends: nobody else inside is a party to it. Their answers go no further.
+ */
+export class Farewells {
+  readonly #stack: SipStack;
+  readonly #driver: Driver<StackInput, StackOutput>;
+  /** Branches under way, by transaction. */
+  readonly #branches = new Map<string, string>();
+  readonly #own = new Set<string>();
+  #serial = 0;
+
+  constructor(
+    ports: Pick<EdgePorts, "clock" | "entropy" | "sentBy">,
+    toWire: (flow: Flow, bytes: Uint8Array, message: SipMessage) => void,
+  ) {
+    this.#stack = new SipStack({
+      entropy: ports.entropy,
+      sentBy: ports.sentBy ?? "localhost",
+    });
+    this.#driver = new Driver(this.#stack, ports.clock, (output) => {
+      if (output.type === "send") {
+        const { branch } = output.message.topVia;
+        if (output.message.kind === "request" && branch !== undefined) this.#keep(branch);
+        toWire(output.flow, output.bytes, output.message);
+      } else if (output.type === "terminated") this.#forget(output.id);
+    });
+  }
+
+  /** Transactions under way. */
+  get count(): number {
+    return this.#branches.size + this.#stack.transactionCount;
+  }
+
+  say(flow: Flow, request: SipRequest): void {
+    const id = clientTransactionId(`farewell${++this.#serial}`);
+    this.#branches.set(id, "");
+    this.#driver.feed({ type: "request", id, request, flow });
+  }
+
+  /** Takes an answer to one of ours; false for all other messages. */
+  takes(flow: Flow, message: SipMessage): boolean {
+    if (this.#own.size === 0 || message.kind === "request") return false;
+    if (!this.#own.has(message.topVia.branch ?? "")) return false;
+    this.#driver.feed({ type: "receive-framed", flow, event: { type: "message", message } });
+    return true;
+  }
+
+  stop(): void {
+    this.#driver.close();
+  }
+
+  #keep(branch: string): void {
+    if (this.#own.has(branch)) return;
+    this.#own.add(branch);
+    for (const [id, known] of this.#branches) if (known === "") this.#branches.set(id, branch);
+  }
+
+  #forget(id: string): void {
+    this.#own.delete(this.#branches.get(id) ?? "");
+    this.#branches.delete(id);
+  }
+}
