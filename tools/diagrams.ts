@@ -97,9 +97,11 @@ class Drawing {
     this.#delays = machine.implementations.delays as Readonly<Record<string, unknown>>;
   }
 
-  level({ initial, states }: StateConfig, indent: string): string[] {
+  level({ initial, states, type }: StateConfig, indent: string): string[] {
     const lines = initial === undefined ? [] : [`${indent}[*] --> ${initial}`];
-    for (const [name, state] of Object.entries(states ?? {})) {
+    for (const [index, [name, state]] of Object.entries(states ?? {}).entries()) {
+      // Regions of a state that are in force at the same time.
+      if (type === "parallel" && index > 0) lines.push(`${indent}--`);
       if (state.states) {
         lines.push(`${indent}state ${name} {`, ...this.level(state, `${indent}  `), `${indent}}`);
       }

@@ -1,25 +1,9 @@
-import { type ActorRefFrom, assign, enqueueActions, setup } from "xstate";
-import { type Termination, termination, terminationOfStatus } from "../core/termination.ts";
-import type { ClientCall } from "./client.ts";
-import type { CallInput } from "./call_ports.ts";
+import type { ActorRefFrom } from "xstate";
+import { termination } from "../core/termination.ts";
 import { initialCallContext } from "./call_context.ts";
-import type { CallContext, CallEvent } from "./call_context.ts";
-import * as plan from "./media_plan.ts";
-import { mediaSessionMachine } from "./media_session.ts";
-import { dialogInput } from "./call_signalling.ts";
-import { sipDialogMachine } from "./sip_dialog.ts";
-import { webrtcLegMachine } from "./webrtc_leg.ts";
+import { callSetup } from "./call_setup.ts";
 
 export type CallActor = ActorRefFrom<typeof callMachine>;
-
-/** Beyond the children's own deadlines; a call never stays in `ending`. */
-const ENDING_LIMIT_MS = 40_000;
-/** The callee's own ring timeout answers first; this is for a callee that says nothing. */
-const RING_MARGIN_MS = 5_000;
-/** Tells a callee that nobody answered from one that can't be reached (RFC 3326). */
-const RING_TIMEOUT_REASON = 'SIP;cause=480;text="Ring timeout"';
-const REOFFER_RETRY_MS = 500;
-const REOFFER_TRIES = 6;
 
 /**
  * One client's call: a browser leg and a SIP leg (design section 2). Outbound, inbound and started by
@@ -51,235 +35,44 @@ const REOFFER_TRIES = 6;
  *   answering --> active : dialog.acknowledged
  *   answering --> ending : [isFaulty]
  *   state active {
- *     [*] --> settled
- *     settled --> settling : client.hold, client.unhold
- *     settling --> reoffering : [wantsChange]
- *     settling --> settled
- *     reoffering --> settling : dialog.reanswered, dialog.reofferRefused
- *     reoffering --> waiting : dialog.reofferRefused [mayRetry]
- *     waiting --> settling : after reofferRetry 500 ms
+ *     state hold {
+ *       [*] --> settled
+ *       settled --> settling : client.hold, client.unhold, call.switched
+ *       settling --> reoffering : [wantsChange]
+ *       settling --> settled
+ *       reoffering --> settling : dialog.reanswered, dialog.reofferRefused, call.switched
+ *       reoffering --> waiting : dialog.reofferRefused [mayRetry]
+ *       waiting --> settling : call.switched, after reofferRetry 500 ms
+ *     }
+ *     --
+ *     state transfer {
+ *       [*] --> idle
+ *       idle --> requesting : client.transfer [isDialable]
+ *       idle --> dialling : dialog.referred [isReferable]
+ *       note right of idle : stays on client.transfer, dialog.referred
+ *       requesting --> idle : dialog.referProgress [isDone], dialog.referProgress [isRefused]
+ *       requesting --> idle : after transferTimeout
+ *       note right of requesting : stays on dialog.referProgress
+ *       dialling --> idle : next.answered [fitsTarget], next.answered, next.refused
+ *       note right of dialling : stays on next.progress, dialog.bye
+ *     }
  *   }
- *   active --> ending : media.silent [isSilent]
+ *   active --> ending : media.silent [isSilent], transfer.completed
  *   note right of active
- *     stays on client.hold, client.unhold, client.unsupported, dialog.reoffered
+ *     stays on client.hold, client.unhold, client.transfer, client.dtmf, dialog.info, dtmf,
+ *     dialog.reoffered, former.due
  *   end note
  *   ending --> ended : [childrenGone], after endingLimit 40 s
+ *   note right of ending : stays on dialog.referred
  *   ended --> [*]
  *   note right of preparing
- *     every state stays on media.transport
+ *     every state stays on media.transport, dialog.referred
  *     every state to ending on client.hangup, media.failed, media.lost, leg.failed, dialog.refused,
  *     dialog.cancelled, dialog.bye, dialog.unacknowledged, fault of a child, terminate
  *   end note
  * ```
  */
-export const callMachine = setup({
-  types: {
-    input: {} as CallInput,
-    context: {} as CallContext,
-    events: {} as CallEvent,
-    output: {} as Termination,
-    children: {} as {
-      dialog: "sipDialog";
-      leg: "webrtcLeg";
-      media: "mediaSession";
-    },
-  },
-  actors: {
-    sipDialog: sipDialogMachine,
-    webrtcLeg: webrtcLegMachine,
-    mediaSession: mediaSessionMachine,
-  },
-  actions: {
-    entered: assign(({ context }, params: { state: string }) => {
-      context.ports.trace?.("call", params.state);
-      return {
-        since: context.ports.clock.epoch(),
-        isRinging: context.isRinging || params.state === "ringing",
-      };
-    }),
-    spawnMedia: assign(({ context, spawn }) => ({
-      leg: spawn("webrtcLeg", { id: "leg", input: { ports: context.ports } }),
-      media: spawn("mediaSession", {
-        id: "media",
-        input: {
-          ports: context.ports,
-          resources: context.resources,
-          near: context.near,
-          label: context.callId,
-        },
-      }),
-    })),
-    takeTransport: assign(({ event }) => {
-      if (event.type !== "media.opened") return {};
-      return { local: event.local, token: event.token };
-    }),
-    startDialog: assign(({ context, spawn }) => ({
-      dialog: spawn("sipDialog", { id: "dialog", input: dialogInput(context) }),
-    })),
-    /** An INVITE that has come is answered by its dialog whatever happens to the rest. */
-    takeInvite: assign(({ context, spawn }) =>
-      context.origin.type === "invite"
-        ? { dialog: spawn("sipDialog", { id: "dialog", input: dialogInput(context) }) }
-        : {}
-    ),
-    toLeg: ({ context, event }) => {
-      if (event.type === "media.transport") {
-        context.leg?.send({ type: "transport", event: event.event });
-      }
-    },
-    publish: ({ context }, params: { type: "call.ringing" | "call.connected" }) =>
-      context.ports.publish(params.type, eventData(context)),
-
-    notifyTrying: ({ context }) =>
-      context.ports.notify({ type: "trying", call: clientCall(context) }),
-    notifyRinging: ({ context }) => {
-      if (context.origin.type === "startup" || context.told === "talking") return;
-      context.ports.notify({ type: "ringing", call: clientCall(context), sipStatus: 180 });
-    },
-    notifyIncoming: ({ context }) => {
-      const { ports, callId, offer } = context;
-      const call = clientCall(context);
-      ports.notify({ type: "remoteDescription", callId, sdp: offer ?? "", isAnswer: false });
-      ports.notify({ type: "incoming", call });
-      ports.notify({ type: "ringing", call, sipStatus: 180 });
-    },
-    notifyTalking: assign(({ context }) => {
-      context.ports.notify({ type: "talking", call: clientCall(context) });
-      return { told: "talking" as const };
-    }),
-    notifyHeld: ({ context }) => context.ports.notify({ type: "held", call: clientCall(context) }),
-    notifyFinished: ({ context }) =>
-      context.ports.notify({
-        type: "finished",
-        call: clientCall(context),
-        termination: context.termination!,
-      }),
-
-    offerToBrowser: assign(({ context }) => plan.offerToBrowser(context)),
-    ringBack: ({ context }) => context.dialog?.send({ type: "ring" }),
-    /** A callee's answer: to the SIP leg, and its endpoint towards the caller's. */
-    answerOffer: assign(({ context, event }) => {
-      if (event.type !== "client.answer") return {};
-      const result = plan.answerFromBrowser(context, event.sdp);
-      if (!result.ok) return { fault: result.error };
-      const { body, remote, peer, change } = result.value;
-      context.media?.send({ type: "setRemote", remote });
-      if (peer) context.media?.send({ type: "connect", peer });
-      context.leg?.send({ type: "negotiated" });
-      context.dialog?.send({ type: "accept", body });
-      return change;
-    }),
-    /** An operator's call: the browser that rang first has answered our own offer. */
-    takeStartupAnswer: assign(({ context, event }) => {
-      if (event.type !== "client.answer") return {};
-      const result = plan.startupAnswer(context, event.sdp);
-      if (!result.ok) return { fault: result.error };
-      const { remote, change } = result.value;
-      context.media?.send({ type: "setRemote", remote });
-      context.leg?.send({ type: "negotiated" });
-      return change;
-    }),
-    /** The offer of a calling browser, before its INVITE. */
-    takeBrowserOffer: assign(({ context }) => {
-      const result = plan.offerFromBrowser(context);
-      if (!result.ok) return { fault: result.error };
-      context.media?.send({ type: "setRemote", remote: result.value.remote });
-      return result.value.change;
-    }),
-    /** The SIP leg's answer: to the browser, and our endpoint towards the callee's. */
-    takeAnswer: assign(({ context, event }) => {
-      if (event.type !== "dialog.answered") return {};
-      const result = plan.answerToBrowser(context, event.body);
-      if (!result.ok) return { fault: result.error };
-      const { browser, peer, change } = result.value;
-      if (peer) context.media?.send({ type: "connect", peer });
-      if (browser !== null) {
-        const { ports, callId } = context;
-        ports.notify({ type: "remoteDescription", callId, sdp: browser, isAnswer: true });
-        context.leg?.send({ type: "negotiated" });
-      }
-      return change;
-    }),
-
-    wantHold: assign(({ event }) => ({ wantsHold: event.type === "client.hold", reofferTries: 0 })),
-    confirmHold: ({ context }) => {
-      const call = clientCall(context);
-      context.ports.notify(context.hold.local ? { type: "held", call } : { type: "talking", call });
-    },
-    sendReoffer: enqueueActions(({ context, enqueue }) => {
-      const { body, change } = plan.holdOffer(context);
-      enqueue.assign({ ...change, reofferTries: context.reofferTries + 1 });
-      enqueue(() => {
-        if (context.wantsHold) context.media?.send({ type: "setFlowing", flowing: false });
-        context.dialog?.send({ type: "reoffer", body });
-      });
-    }),
-    settleHold: assign(({ context }) => {
-      context.ports.publish(context.wantsHold ? "call.held" : "call.unheld", eventData(context));
-      return {
-        hold: { ...context.hold, local: context.wantsHold },
-        since: context.ports.clock.epoch(),
-      };
-    }),
-    giveUpHold: assign(({ context }) => ({ wantsHold: context.hold.local })),
-    applyFlow: ({ context }) => {
-      const flowing = !context.hold.local && !context.hold.remote;
-      context.media?.send({ type: "setFlowing", flowing });
-      if (flowing && context.hasVideo) context.media?.send({ type: "requestKeyFrame" });
-    },
-    answerReoffer: assign(({ context, event }) => {
-      if (event.type !== "dialog.reoffered") return {};
-      const result = plan.answerReoffer(context, event.body);
-      if (!result.ok) {
-        context.dialog?.send({ type: "refuseReoffer", status: 488 });
-        return {};
-      }
-      context.dialog?.send({ type: "reanswer", body: result.value.body });
-      return result.value.change;
-    }),
-
-    end: assign(({ context, event }) => ({
-      termination: context.termination ?? context.fault ?? terminationOf(context, event),
-      endedAt: context.ports.clock.epoch(),
-    })),
-    endAs: assign(({ context }, params: { termination: Termination }) => ({
-      termination: context.termination ?? params.termination,
-      endedAt: context.ports.clock.epoch(),
-    })),
-    keepDialogFacts: assign(({ context }) => plan.dialogFacts(context)),
-    terminateChildren: ({ context }) => {
-      const { sipStatus, reason } = context.termination!;
-      // A callee that is turned away gets a final status that refuses, never the BYE's 200.
-      const status = sipStatus >= 300 ? sipStatus : reason === "shutdown" ? 503 : 480;
-      const why = reason === "ring_timeout" ? { reason: RING_TIMEOUT_REASON } : {};
-      context.dialog?.send({ type: "terminate", sipStatus: status, ...why });
-      context.media?.send({ type: "terminate" });
-      context.leg?.send({ type: "terminate" });
-    },
-  },
-  guards: {
-    isClient: ({ context }) => context.origin.type === "client",
-    isFaulty: ({ context }) => context.fault !== null,
-    isStartup: ({ context }) => context.origin.type === "startup",
-    wantsChange: ({ context }) => context.wantsHold !== context.hold.local,
-    isSilent: ({ context, event }) =>
-      event.type === "media.silent" && !context.hold.local && !context.hold.remote &&
-      event.ms >= context.ports.options.silenceTimeoutMs,
-    mayRetry: ({ context, event }) =>
-      event.type === "dialog.reofferRefused" && (event.status === 491 || event.status === 500) &&
-      context.reofferTries < REOFFER_TRIES,
-    childrenGone: ({ context }) =>
-      [context.dialog, context.leg, context.media].every((child) =>
-        !child || child.getSnapshot().status !== "active"
-      ),
-  },
-  delays: {
-    ringTimeout: ({ context }) => context.ports.options.ringTimeoutMs,
-    ringBackstop: ({ context }) => context.ports.options.ringTimeoutMs + RING_MARGIN_MS,
-    reofferRetry: REOFFER_RETRY_MS,
-    endingLimit: ENDING_LIMIT_MS,
-  },
-}).createMachine({
+export const callMachine = callSetup.createMachine({
   id: "call",
   context: ({ input }) => initialCallContext(input),
   initial: "preparing",
@@ -295,6 +88,7 @@ export const callMachine = setup({
     "dialog.bye": { target: ".ending", actions: "end" },
     "dialog.unacknowledged": { target: ".ending", actions: "end" },
     "xstate.error.actor.*": { target: ".ending", actions: "end" },
+    "dialog.referred": { actions: "refuseRefer" },
     terminate: { target: ".ending", actions: "end" },
   },
   states: {
@@ -393,47 +187,113 @@ export const callMachine = setup({
       on: { "dialog.acknowledged": { target: "active", actions: "notifyTalking" } },
     },
     active: {
+      type: "parallel",
       entry: [
         "keepDialogFacts",
         { type: "entered", params: { state: "active" } },
         { type: "publish", params: { type: "call.connected" } },
       ],
-      initial: "settled",
       on: {
         "client.hold": { actions: "wantHold" },
         "client.unhold": { actions: "wantHold" },
-        "client.unsupported": { actions: "confirmHold" },
+        "client.transfer": { actions: "confirmHold" },
+        "client.dtmf": { actions: "sendDigits" },
+        "dialog.info": { actions: "takeDigit" },
+        dtmf: { actions: "takeDigit" },
         "dialog.reoffered": { actions: ["answerReoffer", "applyFlow"] },
         "media.silent": { guard: "isSilent", target: "ending", actions: "end" },
+        "former.due": { actions: "endFormer" },
+        "transfer.completed": { target: "ending", actions: "end" },
       },
       states: {
-        settled: {
-          entry: { type: "entered", params: { state: "settled" } },
-          on: {
-            "client.hold": { target: "settling", actions: "wantHold" },
-            "client.unhold": { target: "settling", actions: "wantHold" },
+        hold: {
+          initial: "settled",
+          states: {
+            settled: {
+              entry: { type: "entered", params: { state: "settled" } },
+              on: {
+                "client.hold": { target: "settling", actions: "wantHold" },
+                "client.unhold": { target: "settling", actions: "wantHold" },
+                "call.switched": "settling",
+              },
+            },
+            settling: {
+              entry: { type: "entered", params: { state: "settling" } },
+              always: [
+                { guard: "wantsChange", target: "reoffering" },
+                { target: "settled", actions: "confirmHold" },
+              ],
+            },
+            reoffering: {
+              entry: ["sendReoffer", { type: "entered", params: { state: "reoffering" } }],
+              on: {
+                "dialog.reanswered": { target: "settling", actions: ["settleHold", "applyFlow"] },
+                "dialog.reofferRefused": [
+                  { guard: "mayRetry", target: "waiting" },
+                  { target: "settling", actions: ["giveUpHold", "applyFlow"] },
+                ],
+                // What was offered to the side that has left is offered to the new one.
+                "call.switched": "settling",
+              },
+            },
+            waiting: {
+              entry: { type: "entered", params: { state: "waiting" } },
+              on: { "call.switched": "settling" },
+              after: { reofferRetry: "settling" },
+            },
           },
         },
-        settling: {
-          entry: { type: "entered", params: { state: "settling" } },
-          always: [
-            { guard: "wantsChange", target: "reoffering" },
-            { target: "settled", actions: "confirmHold" },
-          ],
-        },
-        reoffering: {
-          entry: ["sendReoffer", { type: "entered", params: { state: "reoffering" } }],
-          on: {
-            "dialog.reanswered": { target: "settling", actions: ["settleHold", "applyFlow"] },
-            "dialog.reofferRefused": [
-              { guard: "mayRetry", target: "waiting" },
-              { target: "settling", actions: ["giveUpHold", "applyFlow"] },
-            ],
+        /** Blind transfer (RFC 5589 6): asked for by this side, or asked of it. */
+        transfer: {
+          initial: "idle",
+          states: {
+            idle: {
+              on: {
+                "client.transfer": [
+                  { guard: "isDialable", target: "requesting", actions: "sendRefer" },
+                  { actions: "confirmHold" },
+                ],
+                "dialog.referred": [
+                  { guard: "isReferable", target: "dialling", actions: "acceptRefer" },
+                  { actions: "refuseRefer" },
+                ],
+              },
+            },
+            requesting: {
+              entry: { type: "traced", params: { state: "requesting" } },
+              on: {
+                "dialog.referProgress": [
+                  { guard: "isDone", target: "idle", actions: ["noteReferProgress", "complete"] },
+                  {
+                    guard: "isRefused",
+                    target: "idle",
+                    actions: ["noteReferProgress", "confirmHold"],
+                  },
+                  { actions: "noteReferProgress" },
+                ],
+              },
+              after: {
+                transferTimeout: { target: "idle", actions: ["giveUpRefer", "confirmHold"] },
+              },
+            },
+            dialling: {
+              entry: ["dialTarget", { type: "traced", params: { state: "dialling" } }],
+              on: {
+                "next.progress": { actions: "noteTargetProgress" },
+                "next.answered": [
+                  {
+                    guard: "fitsTarget",
+                    target: "idle",
+                    actions: ["switchOver", "applyFlow", "leaveFormer", "switched"],
+                  },
+                  { target: "idle", actions: ["noteTargetProgress", "leaveTarget", "endAlone"] },
+                ],
+                "next.refused": { target: "idle", actions: ["noteTargetProgress", "endAlone"] },
+                // Who asked for it may leave before it is done.
+                "dialog.bye": { actions: "noteAlone" },
+              },
+            },
           },
-        },
-        waiting: {
-          entry: { type: "entered", params: { state: "waiting" } },
-          after: { reofferRetry: "settling" },
         },
       },
     },
@@ -457,6 +317,7 @@ export const callMachine = setup({
         "dialog.cancelled": {},
         "dialog.bye": {},
         "dialog.unacknowledged": {},
+        "dialog.referred": { actions: "refuseRefer" },
         terminate: {},
       },
       after: { endingLimit: "ended" },
@@ -467,80 +328,3 @@ export const callMachine = setup({
     },
   },
 });
-
-/** The call as its client is told of it. */
-export function clientCall(context: CallContext): ClientCall {
-  const isStartup = context.origin.type === "startup";
-  return {
-    callId: context.callId,
-    incoming: context.origin.type !== "client",
-    // Who rings at the first side of an operator's call is whom it will be connected to.
-    caller: isStartup ? context.callee : context.caller,
-    callee: isStartup ? context.caller : context.callee,
-    visibleName: context.visibleName,
-    hasAudio: context.hasAudio,
-    hasVideo: context.hasVideo,
-    inviteParameters: context.inviteParameters,
-    custom: context.custom,
-  };
-}
-
-/** What events on the bus say of a call. */
-export function eventData(context: CallContext): Readonly<Record<string, unknown>> {
-  return {
-    id: context.callId,
-    sessionId: context.party.sessionId,
-    direction: context.direction,
-    caller: context.caller,
-    callee: context.callee,
-    sipCallId: context.sipCallId,
-  };
-}
-
-function terminationOf(context: CallContext, event: CallEvent): Termination {
-  switch (event.type) {
-    case "terminate":
-      return event.termination;
-    case "client.hangup":
-      return hangup(context);
-    case "media.failed":
-      return termination("internal_error", { sipStatus: 503, text: event.text });
-    case "media.lost":
-      return termination("worker_lost", { text: event.text });
-    case "leg.failed": {
-      const reason = event.reason === "consent_lost" || event.reason === "closed"
-        ? "media_silent"
-        : "media_timeout";
-      return termination(reason, { text: event.text });
-    }
-    case "media.silent":
-      return termination("media_silent", {
-        text: `No packet came from the browser for ${Math.round(event.ms / 1000)} s`,
-      });
-    case "dialog.refused":
-      if (event.status === 480 && event.why === RING_TIMEOUT_REASON) {
-        return termination("ring_timeout", { sipStatus: 480 });
-      }
-      // Whoever rang was online; it is gone, or can't be reached any more.
-      return event.status === 480 && context.isRinging
-        ? termination("unavailable", { by: "remote", text: "The callee went away while it rang" })
-        : terminationOfStatus(event.status, event.reason);
-    case "dialog.cancelled":
-      return /completed elsewhere/i.test(event.reason ?? "")
-        ? termination("answered_elsewhere")
-        : termination("cancelled", { by: "remote" });
-    case "dialog.bye":
-      return termination("remote_hangup");
-    case "dialog.unacknowledged":
-      return termination("request_timeout", { text: "The caller never confirmed the answer" });
-    default:
-      return termination("internal_error");
-  }
-}
-
-function hangup(context: CallContext): Termination {
-  if (context.answeredAt !== null) return termination("hangup");
-  if (context.origin.type !== "invite") return termination("cancelled");
-  const status = context.ports.options.rejectStatus;
-  return termination(status === 486 ? "busy" : "rejected", { sipStatus: status, by: "local" });
-}

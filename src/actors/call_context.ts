@@ -1,12 +1,13 @@
-import type { ActorRefFrom } from "xstate";
+import type { ActorRefFrom, AnyActorRef } from "xstate";
 import type { EndpointToken } from "../core/ids.ts";
 import { type Termination, termination } from "../core/termination.ts";
 import type { LocalTransport } from "../rtp/media_port.ts";
 import { endpointToken, mediaOf, parseSdp } from "../sdp/mod.ts";
 import type { CallInput } from "./call_ports.ts";
-import type { Direction } from "./control_plane.ts";
+import type { Direction, DtmfMethod, DtmfView } from "./control_plane.ts";
 import type { mediaSessionMachine, MediaSessionNotice } from "./media_session.ts";
-import type { sipDialogMachine, SipDialogNotice } from "./sip_dialog.ts";
+import type { NextDialogNotice, sipDialogMachine, SipDialogNotice } from "./sip_dialog.ts";
+import type { Transfer } from "./transfer.ts";
 import type { webrtcLegMachine, WebrtcLegNotice } from "./webrtc_leg.ts";
 
 export type CallEvent =
@@ -15,10 +16,17 @@ export type CallEvent =
   | { readonly type: "client.hold" }
   | { readonly type: "client.unhold" }
   | { readonly type: "client.attached" }
-  /** What this server can't do for the call (yet): its state is told again, so that no page waits. */
-  | { readonly type: "client.unsupported" }
+  | { readonly type: "client.dtmf"; readonly digits: string; readonly method: DtmfMethod }
+  /** The far party is to be joined with whom `target` names. */
+  | { readonly type: "client.transfer"; readonly target: string }
+  /** A digit that the media of the far side brought. */
+  | { readonly type: "dtmf"; readonly digit: string; readonly method: DtmfMethod }
+  | { readonly type: "transfer.completed" }
+  | { readonly type: "call.switched" }
+  | { readonly type: "former.due" }
   | { readonly type: "terminate"; readonly termination: Termination }
   | SipDialogNotice
+  | NextDialogNotice
   | MediaSessionNotice
   | WebrtcLegNotice;
 
@@ -42,6 +50,12 @@ export interface CallContext extends CallInput {
   readonly hold: { readonly local: boolean; readonly remote: boolean };
   readonly wantsHold: boolean;
   readonly reofferTries: number;
+  /** All Call-IDs, oldest first; `sipCallId` is the last one. */
+  readonly sipCallIds: readonly string[];
+  readonly dtmf: readonly DtmfView[];
+  readonly transfer: Transfer | null;
+  /** The dialog that the last transfer has replaced. */
+  readonly former: ActorRefFrom<typeof sipDialogMachine> | null;
   readonly told: "nothing" | "talking";
   readonly isRinging: boolean;
   readonly localTag: string;
@@ -81,6 +95,10 @@ export function initialCallContext(input: CallInput): CallContext {
     hold: { local: false, remote: false },
     wantsHold: false,
     reofferTries: 0,
+    sipCallIds: [input.sipCallId],
+    dtmf: [],
+    transfer: null,
+    former: null,
     told: "nothing",
     isRinging: false,
     localTag: "",
@@ -105,6 +123,12 @@ export function initialCallContext(input: CallInput): CallContext {
       return ofOffer({ ...base, remoteSdp: body }, body);
     }
   }
+}
+
+/** All machines of a call. */
+export function childrenOf(context: CallContext): readonly (AnyActorRef | null)[] {
+  const { dialog, leg, media, former, transfer } = context;
+  return [dialog, leg, media, former, transfer?.role === "dialling" ? transfer.dialog : null];
 }
 
 /** Reads from an offer what must be known before anything else: its media, and its endpoint. */

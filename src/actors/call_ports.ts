@@ -1,7 +1,8 @@
 import type { Clock } from "../core/clock.ts";
 import type { Entropy } from "../core/entropy.ts";
-import type { CallId, SessionId } from "../core/ids.ts";
+import type { CallId, EndpointToken, SessionId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
+import type { Result } from "../core/result.ts";
 import type { EndpointHandle, MediaPort } from "../rtp/media_port.ts";
 import type { Credentials } from "../sip/user_agent/credentials.ts";
 import type { Identity, InviteUsage } from "../sip/user_agent/invite_usage.ts";
@@ -9,6 +10,7 @@ import type { IncomingInvite, UserAgent } from "../sip/user_agent/user_agents.ts
 import { createResponse } from "../sip/message/mod.ts";
 import type { ClientNotice } from "./client.ts";
 import type { DomainEvent } from "./control_plane.ts";
+import type { Callee } from "./routing.ts";
 
 /** Limits of time and policy for calls; all times in ms. */
 export interface CallOptions {
@@ -30,6 +32,14 @@ export interface CallPorts {
   readonly options: CallOptions;
   /** To the client of the call's session; dropped where none is connected. */
   notify(notice: ClientNotice): void;
+  /** What the user of this session means by `text`. */
+  parseTarget(text: string): Result<Callee, string>;
+  /** Whether whoever this URI names may have somebody else call there. */
+  mayTransfer(transferor: string, target: string): boolean;
+  /** Telephone-events towards the far side of this call, whose endpoint is named. */
+  sendDtmf(peer: EndpointToken, digits: string): void;
+  /** The call has a dialog of another Call-ID now, beside those that it had. */
+  joined(sipCallId: string): void;
   publish(type: DomainEvent["type"], data: DomainEvent["data"]): void;
   /** Told of every state that a machine enters; a test's hook. */
   trace?(machine: string, state: string): void;
@@ -68,41 +78,65 @@ export interface CallInput {
   readonly custom: unknown;
 }
 
+/** One SIP dialog of a call, and what it is to the call. */
+export interface DialogResources {
+  /**
+   * `next`: of a transfer that may come to nothing, `former`: one that a transfer has replaced. The
+   * call hears the current one as its own.
+   */
+  role: "current" | "next" | "former";
+  /** An INVITE that no dialog has taken yet. */
+  unanswered: { readonly agent: UserAgent; readonly invite: IncomingInvite } | null;
+  usage: InviteUsage | null;
+}
+
 /**
  * What a call holds outside its machines. A machine that dies of a fault can't let go of anything, so
  * the supervisor does it by this record: the call's will.
  */
 export interface CallResources {
-  /** An INVITE that no dialog has taken yet. */
-  unanswered: { readonly agent: UserAgent; readonly invite: IncomingInvite } | null;
-  usage: InviteUsage | null;
+  dialog: DialogResources;
+  /** Dialogs that come or go with a transfer. */
+  readonly others: Set<DialogResources>;
   endpoint: EndpointHandle | null;
 }
 
+export function noDialog(role: DialogResources["role"]): DialogResources {
+  return { role, unanswered: null, usage: null };
+}
+
 export function noResources(): CallResources {
-  return { unanswered: null, usage: null, endpoint: null };
+  return { dialog: noDialog("current"), others: new Set(), endpoint: null };
 }
 
 /** Lets go of all that is left, in the order of `docs/closures.md`; never throws. */
 export function releaseResources(resources: CallResources, sipStatus: number, log: Log): void {
-  const { unanswered, usage, endpoint } = resources;
-  resources.unanswered = null;
-  resources.usage = null;
+  const { dialog, others, endpoint } = resources;
+  const dialogs = [dialog, ...others];
+  others.clear();
   resources.endpoint = null;
-  const attempt = (what: string, release: () => void) => {
-    try {
-      release();
-    } catch (error) {
-      log.error(`could not let go of ${what}`, { error });
-    }
-  };
+  for (const each of dialogs) releaseDialog(each, sipStatus, log);
+  if (endpoint) attempt("the media endpoint", log, () => endpoint.close());
+}
+
+function releaseDialog(dialog: DialogResources, sipStatus: number, log: Log): void {
+  const { unanswered, usage } = dialog;
+  dialog.unanswered = null;
+  dialog.usage = null;
   if (unanswered) {
-    attempt("an INVITE", () => {
+    attempt("an INVITE", log, () => {
       const { agent, invite } = unanswered;
       const toTag = agent.token(64);
       agent.respond(invite.id, createResponse(invite.request, sipStatus, undefined, { toTag }));
     });
   }
-  if (usage) attempt("the SIP dialog", () => usage.abandon(sipStatus));
-  if (endpoint) attempt("the media endpoint", () => endpoint.close());
+  if (usage) attempt("the SIP dialog", log, () => usage.abandon(sipStatus));
+}
+
+function attempt(what: string, log: Log, release: () => void): void {
+  try {
+    release();
+  } catch (error) {
+    log.error(`could not let go of ${what}`, { error });
+  }
 }

@@ -1,6 +1,9 @@
 import { InviteUsage } from "../sip/user_agent/invite_usage.ts";
 import type { CallContext } from "./call_context.ts";
-import type { SipDialogInput } from "./sip_dialog.ts";
+import type { UsageHooks } from "../sip/user_agent/usage_events.ts";
+import { digitOfInfo } from "./dtmf.ts";
+import type { DialogEvent, SipDialogInput } from "./sip_dialog.ts";
+import type { Dialling } from "./transfer.ts";
 
 /** How the SIP leg begins: by an INVITE of ours, or by taking the one that has come. */
 export function dialogInput(context: CallContext): SipDialogInput {
@@ -12,16 +15,17 @@ export function dialogInput(context: CallContext): SipDialogInput {
     return {
       role: "uas",
       ports,
-      resources,
-      start: (emit) => InviteUsage.inbound({ agent, clock, invite }, emit),
+      resources: resources.dialog,
+      start: (emit) => InviteUsage.inbound({ agent, clock, invite, hooks: hooksOf(emit) }, emit),
     };
   }
   return {
     role: "uac",
     ports,
-    resources,
+    resources: resources.dialog,
     start: (emit) =>
       InviteUsage.outbound({
+        hooks: hooksOf(emit),
         agent,
         clock,
         local: { ...party.identity, displayName: context.visibleName || null },
@@ -31,5 +35,47 @@ export function dialogInput(context: CallContext): SipDialogInput {
         headers: context.inviteParameters ?? {},
         credentials: party.credentials,
       }, emit),
+  };
+}
+
+/** The dialog with the target of a transfer that was asked of this call. */
+export function nextDialogInput(context: CallContext, transfer: Dialling): SipDialogInput {
+  const { ports, party } = context;
+  const { refer, target, callId, localSdp, resources } = transfer;
+  const headers: Record<string, string> = {
+    "Referred-By": refer.target.referredBy ?? `<${context.remoteUri}>`,
+  };
+  // Of what a Refer-To may bring along, only what attended transfer needs (RFC 3891).
+  const replaces = refer.target.headers.find(([name]) => name.toLowerCase() === "replaces");
+  if (replaces) headers.Replaces = replaces[1];
+  return {
+    role: "uac",
+    ports,
+    resources,
+    start: (emit) =>
+      InviteUsage.outbound({
+        agent: party.agent,
+        clock: ports.clock,
+        hooks: hooksOf(emit),
+        local: party.identity,
+        target,
+        callId,
+        body: localSdp,
+        headers,
+        credentials: party.credentials,
+      }, emit),
+  };
+}
+
+/** What may be asked for inside a dialog of a call. */
+function hooksOf(emit: (event: DialogEvent) => void): UsageHooks {
+  return {
+    info({ contentType, body }) {
+      if (!digitOfInfo(contentType, body)) return false;
+      emit({ type: "usage.info", contentType, body });
+      return true;
+    },
+    refer: (refer) => emit({ type: "usage.referred", refer }),
+    referProgress: (status) => emit({ type: "usage.referProgress", status }),
   };
 }

@@ -3,11 +3,13 @@ import type { Clock } from "../core/clock.ts";
 import { type Entropy, uuid } from "../core/entropy.ts";
 import type { CallId, EndpointToken, SessionId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
+import type { Result } from "../core/result.ts";
 import { type Termination, termination } from "../core/termination.ts";
 import type { MediaPort } from "../rtp/media_port.ts";
 import type { IncomingInvite } from "../sip/user_agent/user_agents.ts";
-import { type CallActor, callMachine, clientCall, eventData } from "./call.ts";
-import { type CallContext, initialCallContext } from "./call_context.ts";
+import { type CallActor, callMachine } from "./call.ts";
+import { type CallContext, childrenOf, initialCallContext } from "./call_context.ts";
+import { clientCall, eventData } from "./call_facts.ts";
 import {
   type CallInput,
   type CallOptions,
@@ -21,6 +23,8 @@ import {
 import type { ClientNotice } from "./client.ts";
 import type { CallView } from "./control_plane.ts";
 import type { EventBus } from "./event_bus.ts";
+import type { Ladder } from "./ladder.ts";
+import type { Callee } from "./routing.ts";
 import { toCallView } from "./views.ts";
 
 /** Ended calls that stay readable. */
@@ -38,6 +42,14 @@ export interface CallsPorts {
   /** To the client of a session. */
   notify(session: SessionId, notice: ClientNotice): void;
   onCallGone(session: SessionId): void;
+  /** What a user of this session means by `text`. */
+  parseTarget(session: SessionId, text: string): Result<Callee, string>;
+  /** Whether whoever this URI names may have somebody else call there. */
+  mayTransfer(transferor: string, target: string): boolean;
+  /** Telephone-events by an endpoint of a SIP leg; false where there is none of that token. */
+  sendDtmf(endpoint: EndpointToken, digits: string): boolean;
+  /** Keeps the messages of calls as long as their views. */
+  readonly ladder?: Ladder;
   trace?(machine: string, state: string): void;
 }
 
@@ -48,7 +60,8 @@ export interface CallRecord {
   readonly actor: CallActor;
   readonly input: CallInput;
   readonly resources: CallResources;
-  readonly sipCallId: string;
+  /** All that it has had, oldest first. */
+  readonly sipCallIds: string[];
   /** Counts up; the cursor of a listing. */
   readonly order: number;
   /** The client has had its `finished`. */
@@ -129,7 +142,7 @@ export class Calls {
     const id = call.callId ?? uuid(this.#ports.entropy) as CallId;
     const resources = noResources();
     if (origin.type === "invite") {
-      resources.unanswered = { agent: party.agent, invite: origin.invite };
+      resources.dialog.unanswered = { agent: party.agent, invite: origin.invite };
     }
     const sipCallId = origin.type === "invite"
       ? origin.invite.request.callId
@@ -151,7 +164,7 @@ export class Calls {
     const actor = createActor(callMachine, { input, clock: this.#ports.clock });
     const record: CallRecord = {
       id,
-      sipCallId,
+      sipCallIds: [sipCallId],
       sessionId: party.sessionId,
       actor,
       input,
@@ -185,18 +198,22 @@ export class Calls {
 
   /** Asks the browser behind this endpoint for a key frame; strangers to us are passed over. */
   requestKeyFrame(endpoint: EndpointToken): void {
-    for (const { resources } of this.#live.values()) {
-      if (resources.endpoint?.token === endpoint) return resources.endpoint.requestKeyFrame();
+    this.#ofEndpoint(endpoint)?.resources.endpoint?.requestKeyFrame();
+  }
+
+  /** The wire side of a dialog has played a digit to the party inside. */
+  hearDigit(sipCallId: string, localTag: string, digit: string): void {
+    for (const { resources, actor } of this.ofSipCall(sipCallId)) {
+      if (resources.dialog.usage?.localTag !== localTag) continue;
+      actor.send({ type: "dtmf", digit, method: "RFC2833" });
     }
   }
 
   /** Refuses an INVITE without making a call of it. */
   refuse(party: CallParty, invite: IncomingInvite, status: number): void {
-    releaseResources(
-      { unanswered: { agent: party.agent, invite }, usage: null, endpoint: null },
-      status,
-      this.#ports.log,
-    );
+    const resources = noResources();
+    resources.dialog.unanswered = { agent: party.agent, invite };
+    releaseResources(resources, status, this.#ports.log);
   }
 
   #callPorts(id: CallId, session: SessionId): CallPorts {
@@ -214,9 +231,38 @@ export class Calls {
         }
         this.#ports.notify(session, notice);
       },
+      parseTarget: (text) => this.#ports.parseTarget(session, text),
+      mayTransfer: (transferor, target) => this.#ports.mayTransfer(transferor, target),
+      sendDtmf: (peer, digits) => this.#sendDtmf(peer, digits),
+      joined: (sipCallId) => this.#join(id, sipCallId),
       publish: (type, data) => bus.publish(type, data),
     };
     return trace ? { ...ports, trace } : ports;
+  }
+
+  /** A call has one more Call-ID: a transfer has joined it with somebody else. */
+  #join(id: CallId, sipCallId: string): void {
+    const record = this.#live.get(id);
+    if (!record || record.sipCallIds.includes(sipCallId)) return;
+    record.sipCallIds.push(sipCallId);
+    addTo(this.#bySipCall, sipCallId, record);
+    this.#ports.ladder?.claim(sipCallId);
+  }
+
+  /** By the SIP leg's endpoint; a browser that is joined plays none, so its call shows them. */
+  #sendDtmf(peer: EndpointToken, digits: string): void {
+    if (this.#ports.sendDtmf(peer, digits)) return;
+    const call = this.#ofEndpoint(peer);
+    for (const digit of call ? digits : "") {
+      call?.actor.send({ type: "dtmf", digit, method: "RFC2833" });
+    }
+  }
+
+  #ofEndpoint(endpoint: EndpointToken): CallRecord | undefined {
+    for (const record of this.#live.values()) {
+      if (record.resources.endpoint?.token === endpoint) return record;
+    }
+    return undefined;
   }
 
   /** At once, before any work (reference, must-do rule 5). */
@@ -228,13 +274,16 @@ export class Calls {
   #add(record: CallRecord): void {
     this.#live.set(record.id, record);
     addTo(this.#bySession, record.sessionId, record);
-    addTo(this.#bySipCall, record.sipCallId, record);
+    for (const sipCallId of record.sipCallIds) {
+      addTo(this.#bySipCall, sipCallId, record);
+      this.#ports.ladder?.claim(sipCallId);
+    }
   }
 
   #finish(record: CallRecord, end: Termination | undefined): void {
     if (!this.#live.delete(record.id)) return;
     removeFrom(this.#bySession, record.sessionId, record);
-    removeFrom(this.#bySipCall, record.sipCallId, record);
+    for (const sipCallId of record.sipCallIds) removeFrom(this.#bySipCall, sipCallId, record);
     const reason = end ?? termination("internal_error");
     releaseResources(record.resources, refusalOf(reason), this.#ports.log);
     const context = this.#contextOf(record);
@@ -259,7 +308,7 @@ export class Calls {
     const reason = termination("internal_error");
     const context = this.#contextOf(record);
     releaseResources(record.resources, reason.sipStatus, this.#ports.log);
-    for (const child of [context.dialog, context.leg, context.media]) {
+    for (const child of childrenOf(context)) {
       // Children of a machine that died of its own fault are orphans: nobody else stops them.
       child?.send({ type: "terminate", sipStatus: 500 });
     }
@@ -285,12 +334,18 @@ export class Calls {
 
   #archive(view: CallView): void {
     // An id may be used again once its call is over; then it names the later one.
-    this.#ended.delete(view.id);
+    this.#forget(view.id);
     this.#ended.set(view.id, { order: ++this.#order, view });
-    if (this.#ended.size > ENDED_CALLS) {
-      const oldest = this.#ended.keys().next();
-      if (!oldest.done) this.#ended.delete(oldest.value);
-    }
+    const oldest = this.#ended.keys().next();
+    if (this.#ended.size > ENDED_CALLS && !oldest.done) this.#forget(oldest.value);
+  }
+
+  /** The view of an ended call goes, and with it its messages. */
+  #forget(id: string): void {
+    const ended = this.#ended.get(id);
+    if (!ended) return;
+    this.#ended.delete(id);
+    for (const sipCallId of ended.view.sipCallIds) this.#ports.ladder?.release(sipCallId);
   }
 }
 

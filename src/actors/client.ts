@@ -1,6 +1,7 @@
 import type { Termination } from "../core/termination.ts";
 import type { Result } from "../core/result.ts";
 import type { CallId, SessionId } from "../core/ids.ts";
+import type { DtmfMethod } from "./control_plane.ts";
 
 /**
  * What passes between a client's connection (any wire protocol) and its session actor. The actors
@@ -51,8 +52,9 @@ export type ClientCommand =
   | {
     readonly type: "dtmf";
     readonly callId: CallId;
+    /** `0-9*#A-D`, at least one. */
     readonly digits: string;
-    readonly method: string;
+    readonly method: DtmfMethod;
   }
   | { readonly type: "transfer"; readonly callId: CallId; readonly target: string };
 

@@ -1,30 +1,136 @@
+import type { Subscription } from "xstate";
+import type { Clock } from "../core/clock.ts";
 import type { CallId } from "../core/ids.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { termination } from "../core/termination.ts";
-import type { Calls } from "./calls.ts";
-import type { CommandRefusal, StartCall } from "./control_plane.ts";
+import type { CallActor } from "./call.ts";
+import type { CallRecord, Calls } from "./calls.ts";
+import type { CommandRefusal, DtmfMethod, Outcome, StartCall } from "./control_plane.ts";
 import type { SessionDirectory } from "./sessions.ts";
 
-type Outcome<T = void> = Result<T, CommandRefusal>;
+type Answer<T = void> = Result<T, CommandRefusal>;
+
+/** A re-INVITE, or the answer to a REFER, is here by then; glares included. */
+const DEADLINE_MS = 12_000;
+
+export interface CommandPorts {
+  readonly clock: Clock;
+  readonly sessions: SessionDirectory;
+  readonly calls: Calls;
+  /** Ends a call between two wire sides; false where there is none of this id. */
+  endTransit(id: string): boolean;
+}
 
 /** What operators can do. A refusal has a stable code and a sentence. */
 export class Commands {
+  readonly #clock: Clock;
   readonly #sessions: SessionDirectory;
   readonly #calls: Calls;
+  readonly #endTransit: (id: string) => boolean;
 
-  constructor(ports: { readonly sessions: SessionDirectory; readonly calls: Calls }) {
+  constructor(ports: CommandPorts) {
+    this.#clock = ports.clock;
+    this.#endTransit = (id) => ports.endTransit(id);
     this.#sessions = ports.sessions;
     this.#calls = ports.calls;
   }
 
-  endCall(id: string): Outcome {
+  endCall(id: string): Answer {
     if (this.#calls.end(id, termination("operator"))) return ok(undefined);
-    return this.#calls.endedCall(id)
-      ? err({ code: "ended", text: `Call ${id} has ended already` })
-      : err({ code: "not_found", text: `There is no call ${id}` });
+    if (this.#endTransit(id)) return ok(undefined);
+    return err(this.#absent(id));
   }
 
-  endSession(id: string): Outcome {
+  sendDtmf(id: string, digits: string, method: DtmfMethod): Answer {
+    const call = this.#active(id);
+    if (!call.ok) return call;
+    call.value.actor.send({ type: "client.dtmf", digits, method });
+    return ok(undefined);
+  }
+
+  setHold(id: string, on: boolean, done: Outcome): void {
+    const call = this.#active(id);
+    if (!call.ok) return this.#clock.defer(() => done(call));
+    const { actor } = call.value;
+    this.#await(actor, done, (snapshot) => {
+      if (!snapshot.matches({ active: { hold: "settled" } })) return undefined;
+      if (snapshot.context.hold.local === on) return ok(undefined);
+      const text = `The other side refused to ${on ? "be held" : "go on"}`;
+      return err({ code: "conflict", text });
+    });
+    actor.send({ type: on ? "client.hold" : "client.unhold" });
+  }
+
+  transferCall(id: string, target: string, done: Outcome): void {
+    const call = this.#active(id);
+    if (!call.ok) return this.#clock.defer(() => done(call));
+    const { actor, input } = call.value;
+    const refuse = (fault: CommandRefusal) => this.#clock.defer(() => done(err(fault)));
+    const found = input.ports.parseTarget(target);
+    if (!found.ok) return refuse({ code: "invalid", text: found.error });
+    if (!actor.getSnapshot().matches({ active: { transfer: "idle" } })) {
+      return refuse({ code: "conflict", text: `Call ${id} is being transferred already` });
+    }
+    actor.send({ type: "client.transfer", target });
+    if (!actor.getSnapshot().matches({ active: { transfer: "requesting" } })) {
+      const text = `Call ${id} may not be transferred to ${found.value.name}`;
+      return refuse({ code: "conflict", text });
+    }
+    this.#await(actor, done, ({ context }) => {
+      const status = context.transfer?.view.sipStatus ?? null;
+      if (status === null) return undefined;
+      if (status < 300) return ok(undefined);
+      return err({ code: "conflict", text: `The other side refused the transfer: ${status}` });
+    });
+  }
+
+  #active(id: string): Result<CallRecord, CommandRefusal> {
+    const record = this.#calls.get(id);
+    if (!record) return err(this.#absent(id));
+    if (record.actor.getSnapshot().matches("active")) return ok(record);
+    return err({ code: "conflict", text: `Call ${id} is not connected` });
+  }
+
+  #absent(id: string): CommandRefusal {
+    return this.#calls.endedCall(id)
+      ? { code: "ended", text: `Call ${id} has ended already` }
+      : { code: "not_found", text: `There is no call ${id}` };
+  }
+
+  /** Asks with every step of the call until there is an answer, its end, or the deadline. */
+  #await(
+    actor: CallActor,
+    done: Outcome,
+    ask: (snapshot: ReturnType<CallActor["getSnapshot"]>) => Answer | undefined,
+  ): void {
+    let isOver = false;
+    const finish = (answer: Answer) => {
+      if (isOver) return;
+      isOver = true;
+      this.#clock.clearTimeout(timer);
+      subscription?.unsubscribe();
+      // Whoever hears it may do anything, but not in the middle of a step.
+      this.#clock.defer(() => done(answer));
+    };
+    const timer = this.#clock.setTimeout(
+      () => finish(err({ code: "conflict", text: "The other side did not answer in time" })),
+      DEADLINE_MS,
+    );
+    const gone = () => finish(err({ code: "ended", text: "The call ended meanwhile" }));
+    // Before there is one, whoever has ended already says so.
+    let subscription: Subscription | undefined = undefined;
+    subscription = actor.subscribe({
+      next: (snapshot) => {
+        const answer = ask(snapshot);
+        if (answer) finish(answer);
+        else if (!snapshot.matches("active")) gone();
+      },
+      error: gone,
+      complete: gone,
+    });
+  }
+
+  endSession(id: string): Answer {
     const record = this.#sessions.get(id);
     if (!record) return err({ code: "not_found", text: `There is no session ${id}` });
     this.#sessions.end(record, termination("operator"), "operator");
@@ -32,7 +138,7 @@ export class Commands {
   }
 
   /** The connected session of `login` rings first; on its answer `callee` is called. */
-  startCall(request: StartCall): Outcome<{ readonly callId: string }> {
+  startCall(request: StartCall): Answer<{ readonly callId: string }> {
     const { callId, login } = request;
     if (callId !== undefined && (this.#calls.get(callId) || this.#calls.endedCall(callId))) {
       return err({ code: "conflict", text: `The call id ${callId} is in use` });

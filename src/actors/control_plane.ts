@@ -67,7 +67,36 @@ export interface SipMediaView {
   readonly statistics: EndpointStatistics | null;
 }
 
+/** A digit that was pressed on either side (RFC 4733 event, or INFO). */
+export interface DtmfView {
+  readonly digit: string;
+  /** ISO 8601. */
+  readonly at: string;
+  /** Who pressed it, as in `caller` and `callee`. */
+  readonly from: string;
+  readonly method: DtmfMethod;
+}
+
+/** The Web SDK's words: telephone-event, `application/dtmf`, `application/dtmf-relay`. */
+export type DtmfMethod = "RFC2833" | "INFO" | "INFO_RELAY";
+
+/** A blind transfer that this call asked for, or that was asked of it. */
+export interface TransferView {
+  /** `requested`: the far party is to call `target`; `dialling`: this call's user is joined with it. */
+  readonly role: "requested" | "dialling";
+  readonly target: string;
+  readonly status: "trying" | "ringing" | "completed" | "failed";
+  /** Of the call to `target`; null before it has one. */
+  readonly sipStatus: number | null;
+}
+
 export interface CallView extends CallSummary {
+  /** All SIP Call-IDs that this call has had, oldest first: one more with each transfer. */
+  readonly sipCallIds: readonly string[];
+  /** What the far side pressed, the last 64. */
+  readonly dtmf: readonly DtmfView[];
+  /** The latest one; null for none. */
+  readonly transfer: TransferView | null;
   readonly hasAudio: boolean;
   readonly hasVideo: boolean;
   readonly visibleName: string;
@@ -103,6 +132,24 @@ export interface RegistrationView {
   readonly transport: string;
   readonly expiresAt: string;
   readonly userAgent: string | null;
+}
+
+/** A way to a carrier or a gateway. */
+export interface TrunkView {
+  readonly name: string;
+  readonly host: string;
+  /** Null: by DNS. */
+  readonly port: number | null;
+  readonly transport: "udp" | "tcp" | "tls";
+  /** Lower is tried first. */
+  readonly priority: number;
+  readonly state: "starting" | "up" | "down";
+  /** Why it is down, in words. */
+  readonly reason: string | null;
+  /** When the present state began, ISO 8601. */
+  readonly since: string;
+  /** It is registered at the carrier. */
+  readonly isRegistered: boolean;
 }
 
 export interface HealthView {
@@ -151,11 +198,60 @@ export interface StartCall {
   readonly custom?: unknown;
 }
 
+/** One column of a call's ladder. */
+export interface LadderPartyView {
+  readonly id: string;
+  readonly kind: "session" | "wire" | "server";
+  readonly name: string;
+  /** Null: the server. */
+  readonly transport: string | null;
+  readonly address: string;
+}
+
+/** One SIP message of a call, on the hop inside the process or on the wire. */
+export interface LadderMessage {
+  /** Counts all messages of the process: the true order. */
+  readonly sequence: number;
+  readonly at: string;
+  /** Since the first message of the call, ms. */
+  readonly offsetMs: number;
+  /** As the server sees it. */
+  readonly direction: "send" | "receive";
+  /** Ids of parties. */
+  readonly from: string;
+  readonly to: string;
+  readonly transport: string;
+  readonly localAddress: string;
+  readonly remoteAddress: string;
+  /** Of a response: what it answers. */
+  readonly method: string;
+  readonly cseq: number | null;
+  /** Null: a request. */
+  readonly status: number | null;
+  /** `INVITE`, or `180 Ringing`. */
+  readonly summary: string;
+  readonly hasSdp: boolean;
+  /** The whole message; secrets are asterisks. */
+  readonly text: string;
+}
+
+export interface LadderView {
+  readonly callId: string;
+  readonly sipCallIds: readonly string[];
+  /** Messages that had to make room. */
+  readonly dropped: number;
+  readonly parties: readonly LadderPartyView[];
+  readonly messages: readonly LadderMessage[];
+}
+
 /** A refused command: a stable code, and a sentence. */
 export interface CommandRefusal {
   readonly code: "not_found" | "conflict" | "invalid" | "ended";
   readonly text: string;
 }
+
+/** Hears the outcome of a command that takes its time; later, once. */
+export type Outcome = (result: Result<void, CommandRefusal>) => void;
 
 /** A fact for the outside, numbered without gaps. */
 export interface DomainEvent {
@@ -171,7 +267,11 @@ export interface DomainEvent {
     | "call.connected"
     | "call.held"
     | "call.unheld"
+    | "call.dtmf"
+    | "call.transfer"
     | "call.ended"
+    | "trunk.up"
+    | "trunk.down"
     | "worker.started"
     | "worker.died";
   readonly data: Readonly<Record<string, unknown>>;
@@ -184,9 +284,22 @@ export interface ControlPlane {
   /** Live calls, then the last 1,000 ended ones. */
   call(id: string): CallView | undefined;
   registrations(query: PageQuery & { readonly user?: string }): Page<RegistrationView>;
+  /** By priority. */
+  trunks(): readonly TrunkView[];
   workers(): readonly WorkerView[];
   endCall(id: string): Result<void, CommandRefusal>;
   startCall(request: StartCall): Result<{ readonly callId: string }, CommandRefusal>;
+  /** SIP messages of a call, as long as there is the call's view. */
+  messages(id: string): LadderView | undefined;
+  /** Presses digits in place of the call's client. */
+  sendDtmf(id: string, digits: string, method: DtmfMethod): Result<void, CommandRefusal>;
+  /** Holds or takes back; `done` hears the outcome once, after the re-INVITE or its deadline. */
+  setHold(id: string, on: boolean, done: Outcome): void;
+  /**
+   * Asks that the far party is joined with `target` and this call ends; `done` hears once whether
+   * that is under way. How it goes on is told by events and the call's view.
+   */
+  transferCall(id: string, target: string, done: Outcome): void;
   /** Ends a session and its calls. */
   endSession(id: string): Result<void, CommandRefusal>;
   /**

@@ -116,6 +116,54 @@ export function answerToBrowser(
   return ok({ browser: browser.value, peer, change });
 }
 
+/** What the target of a transfer is offered: exactly what this browser has negotiated. */
+export function offerToTarget(context: CallContext): Result<string, sdp.SdpFault> {
+  const theirs = sdp.parseSdp(context.remoteSdp ?? "");
+  if (!theirs.ok) return theirs;
+  return sdp.continuingOffer(context.localSdp ?? "", theirs.value);
+}
+
+/** The target of a transfer has answered `offer`: the browser stays as it is. */
+export function joinTarget(
+  context: CallContext,
+  offer: string,
+  body: string,
+): Result<{ peer: EndpointToken | undefined; change: Change }, Termination> {
+  const answer = sdp.parseSdp(body);
+  if (!answer.ok) return err(fault("The target's answer", answer.error));
+  const promised = firstPromised(context, offer);
+  if (promised !== undefined && !sdp.codecsOf(answer.value).audio.includes(promised)) {
+    return err(termination("no_common_codec", {
+      text: `The target can't receive ${promised}, which this side was promised`,
+    }));
+  }
+  const direction = sdp.directionOf(answer.value);
+  return ok({
+    peer: sdp.endpointToken(answer.value),
+    change: {
+      localSdp: offer,
+      remoteSdp: body,
+      ...agreed(body),
+      hold: { local: false, remote: direction === "sendonly" || direction === "inactive" },
+      reofferTries: 0,
+    },
+  });
+}
+
+/** The codec that this browser sends: the first that the first answer left. */
+function firstPromised(context: CallContext, offer: string): string | undefined {
+  const parsed = sdp.parseSdp(offer);
+  const possible = parsed.ok ? sdp.codecsOf(parsed.value).audio : [];
+  const sends = context.codecs[0];
+  return sends !== undefined && possible.includes(sends) ? sends : possible[0];
+}
+
+/** The endpoint that our packets go to. */
+export function peerOf(context: CallContext): EndpointToken | undefined {
+  const parsed = sdp.parseSdp(context.remoteSdp ?? "");
+  return parsed.ok ? sdp.endpointToken(parsed.value) : undefined;
+}
+
 /** The offer that asks for the hold state wanted (RFC 3264 8.4). */
 export function holdOffer(context: CallContext): { body: string; change: Change } {
   const body = sdp.reoffer(
@@ -150,7 +198,7 @@ export function answerReoffer(
 
 /** What the view says of the dialog, also after it is gone. */
 export function dialogFacts(context: CallContext): Change {
-  const { usage } = context.resources;
+  const { usage } = context.resources.dialog;
   if (!usage) return {};
   return {
     localTag: usage.localTag,

@@ -16,7 +16,10 @@ import type { SipRequest } from "../sip/message/mod.ts";
 import type { WirePort } from "../sip/wire.ts";
 import { EventBus } from "./event_bus.ts";
 import { isAllowedHost } from "../core/config/loopback.ts";
-import { HousePolicy } from "./house_policy.ts";
+import { DIGIT_MS } from "./dtmf.ts";
+import { type HouseAccount, HousePolicy } from "./house_policy.ts";
+import { type DialPlanOptions, type TrunkOptions, Trunks } from "./trunks.ts";
+import { Ladder } from "./ladder.ts";
 import { Queries } from "./queries.ts";
 import { defaultSettings, type EdgeEffect, type WireSettings } from "./edge/contract.ts";
 import type { SessionOptions } from "./session.ts";
@@ -34,7 +37,9 @@ export interface PlaneOptions {
     /** Every host that means us. */
     readonly hosts: readonly string[];
     readonly localCalls: boolean;
-    readonly accounts: readonly { readonly name: string; readonly password: string }[];
+    readonly accounts: readonly HouseAccount[];
+    /** Whether one of our listeners has this port; absent: any port of our hosts means us. */
+    readonly isOwnPort?: (port: number) => boolean;
     /** User-Agent and Server header. */
     readonly userAgent: string;
     /** Whether Contacts at servers of others carry an id instead of the login. */
@@ -42,6 +47,8 @@ export interface PlaneOptions {
     /** Hosts of servers of others that clients may name; `*` for any. */
     readonly outsideAllow: readonly string[];
   };
+  readonly trunks?: readonly TrunkOptions[];
+  readonly dialPlan?: DialPlanOptions;
 }
 
 export interface PlanePorts {
@@ -94,9 +101,12 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     canonicalDomain,
     hosts: new Set(hosts.map((host) => host.toLowerCase())),
     accounts,
+    ...(options.sip.isOwnPort ? { isOwnPort: options.sip.isOwnPort } : {}),
     ...(ports.accounts ? { stored: ports.accounts } : {}),
   });
   let onEffect: (effect: EdgeEffect) => void = () => {};
+  let mediaOf: TrunkMedia = () => undefined;
+  const ladder = new Ladder(clock);
   const sip = new SipService({
     clock,
     entropy,
@@ -107,7 +117,8 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     hop: ports.hop ?? memoryHop(clock),
     ...(ports.wire ? { wire: ports.wire } : {}),
     ...(ports.bindings ? { bindings: ports.bindings } : {}),
-    ...edgeOf(ports, (effect) => onEffect(effect)),
+    ...edgeOf(ports, (effect) => onEffect(effect), (flow) => mediaOf(flow)),
+    ladder,
     ...(ports.observe ? { observe: ports.observe } : {}),
   });
   const isOurs = (host: string) => policy.isOurs(host);
@@ -139,33 +150,77 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     options: options.call,
     notify: (session, notice) => sessions.notify(session, notice),
     onCallGone: (session) => sessions.onCallGone(session),
+    parseTarget: (session, text) => sessions.parseTarget(session, text),
+    mayTransfer: () => true,
+    sendDtmf: (endpoint, digits) => sip.edge?.sendDtmf(endpoint, digits, DIGIT_MS) ?? false,
+    ladder,
     ...trace,
   });
   sessions.bind(calls);
+  const trunks = new Trunks(
+    {
+      clock,
+      entropy,
+      log,
+      bus,
+      accounts: policy,
+      domain: canonicalDomain,
+      open: (outside) => sip.openOutside(outside),
+      close: (agent) => sip.close(agent),
+      isAt: (agent, flow) => sip.isServerOf(agent, flow),
+      send: (flow, bytes, message) => sip.sendRaw(flow, bytes, message),
+      ...trace,
+    },
+    options.trunks ?? [],
+    options.dialPlan ?? { outbound: [], inbound: [] },
+  );
+  policy.bindTrunks(trunks);
+  sip.bindTrunks(trunks);
+  mediaOf = (flow) => trunks.mediaOf(flow);
   onEffect = (effect) => {
     if (effect.type === "key-frame-request") calls.requestKeyFrame(effect.endpoint);
-    else log.debug(`edge: ${effect.type}`, { callId: effect.dialog.callId });
+    else if (effect.type === "dtmf") {
+      calls.hearDigit(effect.dialog.callId, effect.dialog.localTag, effect.digit);
+    } else log.debug(`edge: ${effect.type}`, { callId: effect.dialog.callId });
   };
-  return { bus, sip, sessions, calls };
+  return { bus, sip, sessions, calls, trunks, ladder };
 }
 
-function edgeOf(ports: PlanePorts, onEffect: (effect: EdgeEffect) => void) {
-  const { rtp, media: webrtc, wireSettings: settings = defaultSettings, trace } = ports;
+type TrunkMedia = (flow: Flow) => Partial<WireSettings> | undefined;
+
+function edgeOf(
+  ports: PlanePorts,
+  onEffect: (effect: EdgeEffect) => void,
+  ofTrunk: TrunkMedia,
+) {
+  const { rtp, media: webrtc, wireSettings = defaultSettings, trace } = ports;
   if (!rtp) return {};
+  const settings = (flow: Flow, invite: SipRequest): WireSettings => ({
+    ...wireSettings(flow, invite),
+    ...ofTrunk(flow),
+  });
   return { edge: { rtp, webrtc, settings, onEffect, ...(trace ? { trace } : {}) } };
 }
 
 export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
   const { clock, workers } = ports;
-  const { bus, sip, sessions, calls } = build(ports, options);
+  const { bus, sip, sessions, calls, trunks, ladder } = build(ports, options);
   let onGone: (() => void) | undefined;
   bus.subscribe(undefined, (event) => {
     if (event.type === "session.ended" || event.type === "call.ended") {
       clock.defer(() => onGone?.());
     }
   });
-  const queries = new Queries({ clock, sessions, calls, sip, bus, workers }, options);
-  const commands = new Commands({ sessions, calls });
+  const queries = new Queries({ clock, sessions, calls, sip, bus, ladder, workers }, {
+    version: options.version,
+    ownAddress: options.sip.sentBy,
+  });
+  const commands = new Commands({
+    clock,
+    sessions,
+    calls,
+    endTransit: (id) => sip.edge?.endTransit(id) ?? false,
+  });
   return {
     sessions,
     bus,
@@ -177,9 +232,14 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
       calls: (query) => queries.calls(query),
       call: (id) => queries.call(id),
       registrations: (query) => queries.registrations(query),
+      trunks: () => trunks.views(),
       workers: () => workers(),
       endCall: (id) => commands.endCall(id),
       startCall: (request) => commands.startCall(request),
+      messages: (id) => queries.messages(id),
+      sendDtmf: (id, digits, method) => commands.sendDtmf(id, digits, method),
+      setHold: (id, on, done) => commands.setHold(id, on, done),
+      transferCall: (id, target, done) => commands.transferCall(id, target, done),
       endSession: (id) => commands.endSession(id),
       subscribe: (after, listener) => bus.subscribe(after, listener),
     },
@@ -187,12 +247,17 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
       onGone = () => {
         if (sessions.size > 0 || calls.size > 0) return;
         onGone = undefined;
-        done();
+        trunks.stop(done);
       };
       sessions.endAll();
       clock.defer(() => onGone?.());
     },
     close: () => sip.stop(),
-    counts: () => ({ sessions: sessions.size, calls: calls.size, ...sip.counts }),
+    counts: () => ({
+      sessions: sessions.size,
+      calls: calls.size,
+      trunks: trunks.size,
+      ...sip.counts,
+    }),
   };
 }

@@ -6,6 +6,7 @@ import type {
   CallSummary,
   CallView,
   HealthView,
+  LadderView,
   Page,
   PageQuery,
   RegistrationView,
@@ -14,6 +15,8 @@ import type {
 } from "./control_plane.ts";
 import { toSipMedia, toTransitSummary, toTransitView } from "./edge/transit_views.ts";
 import type { EventBus } from "./event_bus.ts";
+import type { Ladder } from "./ladder.ts";
+import { toLadderView } from "./ladder_view.ts";
 import type { SessionDirectory } from "./sessions.ts";
 import type { SipService } from "./sip_service.ts";
 import { iso, toCallState, toCallSummary, toCallView, toSessionView } from "./views.ts";
@@ -24,6 +27,7 @@ export interface QueryPorts {
   readonly calls: Calls;
   readonly sip: SipService;
   readonly bus: EventBus;
+  readonly ladder: Ladder;
   readonly workers: () => readonly WorkerView[];
 }
 
@@ -31,12 +35,18 @@ export interface QueryPorts {
 export class Queries {
   readonly #ports: QueryPorts;
   readonly #version: string;
+  readonly #ownAddress: string;
   readonly #startedAt: number;
   readonly #started: Instant;
 
-  constructor(ports: QueryPorts, options: { readonly version: string }) {
+  /** @param options `ownAddress`: `host:port` of our SIP side, for ladders */
+  constructor(
+    ports: QueryPorts,
+    options: { readonly version: string; readonly ownAddress: string },
+  ) {
     this.#ports = ports;
     this.#version = options.version;
+    this.#ownAddress = options.ownAddress;
     this.#startedAt = ports.clock.epoch();
     this.#started = ports.clock.now();
   }
@@ -89,6 +99,12 @@ export class Queries {
     return this.#withMedia(
       toCallView(context, toCallState(value, context), this.#peerOf(record)),
     );
+  }
+
+  /** SIP messages of a call, as long as it has a view. */
+  messages(id: string): LadderView | undefined {
+    const call = this.call(id);
+    return call && toLadderView(this.#ports.ladder, call, this.#ownAddress);
   }
 
   registrations(query: PageQuery & { readonly user?: string }): Page<RegistrationView> {
@@ -155,11 +171,11 @@ export class Queries {
 
   /** The other client's call of the same dialog: one's remote tag is the other's local tag. */
   #peerOf(record: CallRecord): string | null {
-    const mine = record.resources.usage;
+    const mine = record.resources.dialog.usage;
     if (!mine) return null;
     const peers = this.#ports.calls.ofSipCall(mine.callId);
     for (const other of peers) {
-      const theirs = other.resources.usage;
+      const theirs = other.resources.dialog.usage;
       if (other === record || !theirs) continue;
       if (theirs.localTag === mine.remoteTag || theirs.remoteTag === mine.localTag) return other.id;
     }

@@ -199,6 +199,12 @@ export class SessionDirectory implements Sessions {
     return parseCallee(text, profile.port === 0, home ? { ...options, home } : options);
   }
 
+  /** What the user of a session means by `text`, while there is the session. */
+  parseTarget(id: SessionId, text: string): Result<Callee, string> {
+    const record = this.#live.get(id);
+    return record ? this.parseCallee(record, text) : err("The session is over");
+  }
+
   notify(id: SessionId, notice: ClientNotice): void {
     this.#live.get(id)?.connection?.notify(notice);
   }
@@ -291,8 +297,13 @@ export class SessionDirectory implements Sessions {
       case "unhold":
         return call.actor.send({ type: "client.unhold" });
       case "dtmf":
+        return call.actor.send({
+          type: "client.dtmf",
+          digits: command.digits,
+          method: command.method,
+        });
       case "transfer":
-        return call.actor.send({ type: "client.unsupported" });
+        return call.actor.send({ type: "client.transfer", target: command.target });
     }
   }
 

@@ -1,13 +1,14 @@
-import { sendParent, setup } from "xstate";
+import { enqueueActions, setup } from "xstate";
 import { InviteUsage, type UsageEvent } from "../sip/user_agent/invite_usage.ts";
-import type { CallPorts, CallResources } from "./call_ports.ts";
+import type { IncomingRefer } from "../sip/user_agent/refer.ts";
+import type { CallPorts, DialogResources } from "./call_ports.ts";
 
 export interface SipDialogInput {
   readonly role: "uac" | "uas";
   readonly ports: CallPorts;
-  readonly resources: CallResources;
+  readonly resources: DialogResources;
   /** Sends or takes the INVITE. */
-  readonly start: (emit: (event: UsageEvent) => void) => InviteUsage;
+  readonly start: (emit: (event: DialogEvent) => void) => InviteUsage;
 }
 
 export type SipDialogCommand =
@@ -16,11 +17,24 @@ export type SipDialogCommand =
   | { readonly type: "reoffer"; readonly body: string }
   | { readonly type: "reanswer"; readonly body: string }
   | { readonly type: "refuseReoffer"; readonly status: number }
+  /** One INFO for each body, one after the other. */
+  | { readonly type: "info"; readonly contentType: string; readonly bodies: readonly string[] }
+  /** Asks the far side to call this URI itself (RFC 3515). */
+  | { readonly type: "refer"; readonly target: string }
   /**
    * Accepted in every state: ends the dialog by the message that fits the state. `reason` is the
    * value of its Reason header (RFC 3326).
    */
   | { readonly type: "terminate"; readonly sipStatus: number; readonly reason?: string };
+
+/** What is asked for inside a dialog beside changes of its session. */
+export type DialogRequestEvent =
+  | { readonly type: "usage.info"; readonly contentType: string; readonly body: string }
+  | { readonly type: "usage.referred"; readonly refer: IncomingRefer }
+  /** Status of the call that a REFER of ours asked for, or of its refusal. */
+  | { readonly type: "usage.referProgress"; readonly status: number };
+
+export type DialogEvent = UsageEvent | DialogRequestEvent;
 
 /** What the call hears of its dialog. */
 export type SipDialogNotice =
@@ -39,7 +53,16 @@ export type SipDialogNotice =
   | { readonly type: "dialog.reoffered"; readonly body: string }
   | { readonly type: "dialog.reanswered"; readonly body: string }
   | { readonly type: "dialog.reofferRefused"; readonly status: number }
+  | { readonly type: "dialog.info"; readonly contentType: string; readonly body: string }
+  | { readonly type: "dialog.referred"; readonly refer: IncomingRefer }
+  | { readonly type: "dialog.referProgress"; readonly status: number }
   | { readonly type: "dialog.bye"; readonly reason: string | null };
+
+/** What it hears of the dialog that a transfer is making. */
+export type NextDialogNotice =
+  | { readonly type: "next.progress"; readonly status: number }
+  | { readonly type: "next.answered"; readonly body: string }
+  | { readonly type: "next.refused"; readonly status: number };
 
 /** As if the far side had said it: it is not there any more (RFC 4028 10). */
 const SESSION_EXPIRED = 'SIP;cause=408;text="Session timer expired"';
@@ -80,17 +103,18 @@ const GIVE_UP_MS = 35_000;
  *   confirmed --> terminated : usage.bye
  *   note right of confirmed
  *     stays on reoffer, reanswer, refuseReoffer, usage.reoffered, usage.reanswered,
- *     usage.reofferRefused
+ *     usage.reofferRefused, info, refer, usage.info, usage.referred, usage.referProgress
  *   end note
  *   leaving --> terminated : usage.closed, [isAbandoned], after giveUp 35 s
  *   terminated --> [*]
+ *   note right of starting : every state stays on usage.referred
  * ```
  */
 export const sipDialogMachine = setup({
   types: {
     input: {} as SipDialogInput,
     context: {} as SipDialogInput,
-    events: {} as SipDialogCommand | UsageEvent,
+    events: {} as SipDialogCommand | DialogEvent,
   },
   actions: {
     entered: ({ context }, params: { state: string }) =>
@@ -127,7 +151,28 @@ export const sipDialogMachine = setup({
       context.resources.usage?.dispose();
       context.resources.usage = null;
     },
-    tellParent: sendParent(({ event }) => toNotice(event as UsageEvent)),
+    info: ({ context, event }) => {
+      if (event.type !== "info") return;
+      for (const body of event.bodies) context.resources.usage?.info(event.contentType, body);
+    },
+    refer: ({ context, event }) => {
+      if (event.type === "refer") context.resources.usage?.refer(event.target);
+    },
+    refuseRefer: ({ event }) => {
+      if (event.type === "usage.referred") event.refer.refuse(480);
+    },
+    tellParent: enqueueActions(({ context, event, enqueue }) => {
+      if (event.type === "usage.referred" && context.resources.role !== "current") {
+        return event.refer.refuse(480);
+      }
+      const notice = toNotice(event as DialogEvent);
+      const heard = context.resources.role === "current"
+        ? notice
+        : context.resources.role === "next"
+        ? toNextNotice(notice)
+        : undefined;
+      if (heard) enqueue.sendParent(heard);
+    }),
   },
   guards: {
     isAbandoned: ({ context }) => context.resources.usage === null,
@@ -139,6 +184,7 @@ export const sipDialogMachine = setup({
   context: ({ input }) => input,
   initial: "starting",
   entry: "begin",
+  on: { "usage.referred": { actions: "refuseRefer" } },
   states: {
     starting: {
       always: [{ guard: "isUas", target: "received" }, { target: "calling" }],
@@ -218,6 +264,11 @@ export const sipDialogMachine = setup({
         "usage.reoffered": { actions: "tellParent" },
         "usage.reanswered": { actions: "tellParent" },
         "usage.reofferRefused": { actions: "tellParent" },
+        info: { actions: "info" },
+        refer: { actions: "refer" },
+        "usage.info": { actions: "tellParent" },
+        "usage.referred": { actions: "tellParent" },
+        "usage.referProgress": { actions: "tellParent" },
         "usage.unacknowledged": { target: "leaving", actions: ["tellParent", "bye"] },
         "usage.expired": { target: "leaving", actions: ["tellParent", "bye"] },
         "usage.bye": { target: "terminated", actions: "tellParent" },
@@ -237,8 +288,30 @@ export const sipDialogMachine = setup({
   },
 });
 
-function toNotice(event: UsageEvent): SipDialogNotice {
+/** Before its answer a dialog has nothing else to say, and after it, it is the current one. */
+function toNextNotice(notice: SipDialogNotice): NextDialogNotice | undefined {
+  switch (notice.type) {
+    case "dialog.progress":
+      return { type: "next.progress", status: notice.status };
+    case "dialog.answered":
+      return { type: "next.answered", body: notice.body };
+    case "dialog.refused":
+      return { type: "next.refused", status: notice.status };
+    case "dialog.bye":
+      return { type: "next.refused", status: 480 };
+    default:
+      return undefined;
+  }
+}
+
+function toNotice(event: DialogEvent): SipDialogNotice {
   switch (event.type) {
+    case "usage.info":
+      return { type: "dialog.info", contentType: event.contentType, body: event.body };
+    case "usage.referred":
+      return { type: "dialog.referred", refer: event.refer };
+    case "usage.referProgress":
+      return { type: "dialog.referProgress", status: event.status };
     case "usage.provisional":
       return { type: "dialog.progress", status: event.status, body: event.body };
     case "usage.answered":

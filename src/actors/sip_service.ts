@@ -5,7 +5,7 @@ import type { Log } from "../core/log.ts";
 import { err } from "../core/result.ts";
 import { Driver } from "../core/sans_io.ts";
 import { ProxyCore, type ProxyInput, type ProxyOutput } from "../sip/proxy/proxy.ts";
-import { parseMessage, type SipMessage } from "../sip/message/mod.ts";
+import { parseMessage, serialize, type SipMessage } from "../sip/message/mod.ts";
 import {
   type BindingStore,
   fromRecord,
@@ -21,6 +21,8 @@ import { type IncomingInvite, type UserAgent, UserAgents } from "../sip/user_age
 import type { EdgeEffect, EdgePorts, ElementInput } from "./edge/contract.ts";
 import { Edge } from "./edge/edge.ts";
 import { HousePolicy, type Speaker } from "./house_policy.ts";
+import type { Ladder, Passed } from "./ladder.ts";
+import type { Trunks } from "./trunks.ts";
 import { OutsideAgents, type OutsideOptions } from "./outside_agents.ts";
 
 /**
@@ -59,6 +61,8 @@ export interface SipServiceOptions {
   };
   /** Sees every message as it is sent over the hop or to the wire, in true order. */
   readonly observe?: (sent: HopMessage) => void;
+  /** Records the messages of calls as they are on the hop and on the wire. */
+  readonly ladder?: Ladder;
 }
 
 export interface HopMessage {
@@ -85,7 +89,10 @@ export class SipService {
   readonly #proxy: ProxyCore;
   readonly #proxyDriver: Driver<ProxyInput, ProxyOutput>;
   readonly #open = new Map<FlowId, SessionId>();
+  /** Logins by flow, for ladders. */
+  readonly #names = new Map<FlowId, string>();
   readonly #malformed: RareLog;
+  #trunks: Trunks | undefined;
   readonly #edge: Edge | undefined;
 
   constructor(options: SipServiceOptions) {
@@ -107,6 +114,7 @@ export class SipService {
       send: (flow, bytes, message) => {
         options.observe?.({ flow, sender: "agent", message });
         if (!isHop(flow)) return this.#toWire({ flow, bytes, message });
+        this.#note({ flow, direction: "receive", message, bytes });
         this.#carry(flow, () => this.#proxyDriver.feed({ type: "receive", flow, bytes }));
       },
     });
@@ -129,6 +137,16 @@ export class SipService {
     }
   }
 
+  /** From now on these trunks stand at the wire; they use `openOutside` and `sendRaw`. */
+  bindTrunks(trunks: Trunks): void {
+    this.#trunks = trunks;
+  }
+
+  /** On the wire as it is, past elements and edge. */
+  sendRaw(flow: Flow, bytes: Uint8Array, message: SipMessage): void {
+    this.#put(flow, bytes, message);
+  }
+
   /** A user agent that is a client of another server. */
   openOutside(options: OutsideOptions): UserAgent {
     return this.#outside.open(options);
@@ -148,12 +166,13 @@ export class SipService {
     };
     policy.admit(flow.id, speaker);
     this.#open.set(flow.id, session);
+    this.#names.set(flow.id, speaker.user);
     return this.#agents.open(flow, onInvite);
   }
 
   /** Whether this is the server that an agent of `openOutside` belongs to. */
   isServerOf(agent: UserAgent, flow: Flow): boolean {
-    return this.#outside.leadsTo(agent, flow);
+    return this.#outside.isAt(agent, flow);
   }
 
   /** Ends a session's flow: its bindings go, what is still under way on it fails. */
@@ -164,17 +183,23 @@ export class SipService {
     this.#agents.close(agent);
     this.#proxyDriver.feed({ type: "flow-closed", flow: id });
     this.#options.policy.dismiss(id);
+    this.#names.delete(id);
+    this.#options.ladder?.forgetFlow(id);
   }
 
   /** What came in from the network. */
   receiveWire(input: WireInput): void {
     if (input.type !== "flow-closed") {
-      return this.#edge ? this.#edge.incoming(input) : this.#toElement(input);
+      this.#noteReceived(input);
+      const inner = this.#fromTrunk(input);
+      if (!inner) return;
+      return this.#edge ? this.#edge.incoming(inner) : this.#toElement(inner);
     }
     // What is under way on a flow that is gone still ends in order at the elements.
     this.#proxyDriver.feed(input);
     this.#agents.flowClosed(input.flow);
     this.#edge?.flowClosed(input.flow);
+    this.#options.ladder?.forgetFlow(input.flow);
   }
 
   /** Dialogs that cross a wire; undefined where media is not ours. */
@@ -219,15 +244,16 @@ export class SipService {
   }
 
   #openEdge(): Edge | undefined {
-    const { clock, entropy, log, policy, wire, edge } = this.#options;
+    const { clock, entropy, log, policy, edge, sentBy } = this.#options;
     if (!edge) return undefined;
     return new Edge({
       ...edge,
       clock,
       entropy,
       log,
+      sentBy,
       toElement: (input) => this.#toElement(input),
-      toWire: (flow, bytes) => wire?.send(flow, bytes),
+      toWire: (flow, bytes, message) => this.#send(flow, bytes, message),
       isChallenged: (flow, invite) =>
         !this.#agents.claims(flow, invite) &&
         !invite.headers.has("Proxy-Authorization") && !invite.headers.has("Authorization") &&
@@ -244,7 +270,45 @@ export class SipService {
 
   #toWire({ flow, message, bytes }: Omit<Extract<ProxyOutput, { type: "send" }>, "type">): void {
     if (this.#edge) this.#edge.outgoing(flow, message, bytes);
-    else this.#options.wire?.send(flow, bytes);
+    else this.#send(flow, bytes, message);
+  }
+
+  /** The last step before the wire: towards a trunk calls look as the carrier wants it. */
+  #send(flow: Flow, bytes: Uint8Array, message: SipMessage): void {
+    const outer = this.#trunks?.outgoing(flow, message) ?? message;
+    this.#put(flow, outer === message ? bytes : serialize(outer), outer);
+  }
+
+  /** As it leaves. */
+  #put(flow: Flow, bytes: Uint8Array, message: SipMessage): void {
+    this.#note({ flow, direction: "send", message, bytes });
+    this.#options.wire?.send(flow, bytes);
+  }
+
+  /** What a trunk sent, as elements are to hear it; undefined: they are not. */
+  #fromTrunk(input: ElementInput): ElementInput | undefined {
+    const { flow } = input;
+    const trunks = this.#trunks;
+    const message = trunks?.trunkAt(flow) === undefined ? undefined : messageOf(input);
+    if (!trunks || !message) return input;
+    const inner = trunks.incoming(flow, message);
+    if (inner === message) return input;
+    if (!inner) return undefined;
+    return { type: "receive-framed", flow, event: { type: "message", message: inner } };
+  }
+
+  #note(passed: Passed): void {
+    this.#options.ladder?.record(passed, this.#names.get(passed.flow.id));
+  }
+
+  /** As it came, before anybody reads more of it than what call it belongs to. */
+  #noteReceived(input: ElementInput): void {
+    // Registrations are by far the most of what comes and belong to no call.
+    if (!this.#options.ladder || isRegister(input)) return;
+    const message = messageOf(input);
+    if (!message) return;
+    const bytes = input.type === "receive" ? { bytes: input.bytes } : {};
+    this.#note({ flow: input.flow, direction: "receive", message, ...bytes });
   }
 
   #carry(flow: Flow, deliver: () => void): void {
@@ -273,6 +337,7 @@ export class SipService {
       case "send":
         this.#options.observe?.({ flow: output.flow, sender: "proxy", message: output.message });
         if (!isHop(output.flow)) return this.#toWire(output);
+        this.#note({ ...output, direction: "send" });
         return this.#carry(output.flow, () => this.#agents.receive(output.flow, output.bytes));
       case "resolve":
       case "connect":
@@ -301,6 +366,7 @@ export class SipService {
   }
 }
 
+const REGISTER = new TextEncoder().encode("REGISTER ");
 const NO_NETWORK = err("There is no network");
 
 function noNetwork(clock: Clock): Pick<WirePort, "resolve" | "connect"> {
@@ -308,6 +374,10 @@ function noNetwork(clock: Clock): Pick<WirePort, "resolve" | "connect"> {
     resolve: (_uri, done) => clock.defer(() => done(NO_NETWORK)),
     connect: (_target, done) => clock.defer(() => done(NO_NETWORK)),
   };
+}
+
+function isRegister(input: ElementInput): boolean {
+  return input.type === "receive" && REGISTER.every((byte, index) => input.bytes[index] === byte);
 }
 
 function messageOf(input: ElementInput): SipMessage | undefined {

@@ -69,6 +69,9 @@ export function toCallView(
     hasVideo: context.hasVideo,
     visibleName: context.visibleName,
     hold: context.hold,
+    sipCallIds: context.sipCallIds,
+    dtmf: context.dtmf,
+    transfer: context.transfer?.view ?? null,
     answeredAt: context.answeredAt === null ? null : iso(context.answeredAt),
     endedAt: context.endedAt === null ? null : iso(context.endedAt),
     legs: [toWebrtcLeg(context), toSipLeg(context)],
@@ -93,7 +96,7 @@ function toWebrtcLeg(context: CallContext): WebrtcLegView {
 }
 
 function toSipLeg(context: CallContext): SipLegView {
-  const { usage } = context.resources;
+  const { usage } = context.resources.dialog;
   const parsed = context.remoteSdp === null ? undefined : parseSdp(context.remoteSdp);
   return {
     kind: "sip",

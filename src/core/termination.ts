@@ -10,6 +10,7 @@ export type TerminationResult = "success" | "client" | "server" | "upstream";
 export type TerminationReason =
   | "hangup"
   | "remote_hangup"
+  | "transferred"
   | "cancelled"
   | "rejected"
   | "busy"
@@ -55,6 +56,12 @@ const RULES: Readonly<Record<TerminationReason, Rule>> = {
     sipStatus: 200,
     by: "remote",
     text: "The other side hung up",
+  },
+  transferred: {
+    result: "success",
+    sipStatus: 200,
+    by: "local",
+    text: "The other side was handed on to somebody else",
   },
   cancelled: {
     result: "success",

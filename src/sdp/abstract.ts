@@ -60,6 +60,26 @@ export function abstractOfferOfAnswer(
 }
 
 /**
+ * The offer that the side which wrote `last` makes to somebody new: exactly what it has negotiated
+ * with the side that wrote `theirs`, in all the directions that it could take at first.
+ */
+export function continuingOffer(last: string, theirs: Sdp): Result<string, SdpFault> {
+  const own = parseOwn(last);
+  const matched = matchSections(theirs, own);
+  if (!matched.ok) return matched;
+  const live = matched.value.flatMap((section, index) => {
+    const mine = own.media[index];
+    if (section.rejected || !mine) return [];
+    return [{
+      ...section,
+      direction: mine.ownDirection ?? mine.direction,
+      ownDirection: undefined,
+    }];
+  });
+  return ok(rewrite(own, live));
+}
+
+/**
  * The next offer of the side that wrote `last`: the same media, narrowed to `direction` (`sendonly`
  * to hold, `sendrecv` to go on with whatever that side could do at first), version one higher
  * (RFC 3264 8).

@@ -17,6 +17,7 @@ export {
   abstractOffer,
   abstractOfferOfAnswer,
   answerReoffer,
+  continuingOffer,
   reoffer,
 } from "./abstract.ts";
 export { serverOffer } from "./server_offer.ts";

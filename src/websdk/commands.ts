@@ -1,4 +1,5 @@
 import type { ClientCall, ClientCommand, SessionProfile } from "../actors/client.ts";
+import type { DtmfMethod } from "../actors/control_plane.ts";
 import type { CallId } from "../core/ids.ts";
 import type { Result } from "../core/result.ts";
 import { ok } from "../core/result.ts";
@@ -10,7 +11,7 @@ import type { CallData, ClientData } from "./wire.ts";
 
 /** Client messages turned into what sessions understand. */
 
-const DTMF_METHODS: ReadonlySet<string> = new Set(["RFC2833", "INFO", "INFO_RELAY"]);
+const DTMF_METHODS: readonly DtmfMethod[] = ["RFC2833", "INFO", "INFO_RELAY"];
 const MAX_DTMF = 64;
 const MAX_SHOWN = 256;
 /** Of `custom` as JSON, characters: it is kept with the call. */
@@ -67,7 +68,7 @@ export function toRefusedCall(
 export function toDtmfCommand(data: ClientData<"sendDtmf">): ClientCommand | undefined {
   const digits = data.dtmf.toUpperCase().replace(/[^0-9*#A-D]/g, "").slice(0, MAX_DTMF);
   if (digits === "") return undefined;
-  const method = data.type !== undefined && DTMF_METHODS.has(data.type) ? data.type : "RFC2833";
+  const method = DTMF_METHODS.find((known) => known === data.type) ?? "RFC2833";
   return { type: "dtmf", callId: data.callId as CallId, digits, method };
 }
 

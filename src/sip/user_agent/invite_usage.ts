@@ -6,6 +6,7 @@ import type { ServerTransactionId } from "../stack.ts";
 import { authorize, type Credentials } from "./credentials.ts";
 import { EarlyDialogs } from "./early_dialogs.ts";
 import { allowOf, Extras } from "./extras.ts";
+import { InfoSender } from "./info_sender.ts";
 import { Modification } from "./modification.ts";
 import { knows, RELIABLE, ReliableSender } from "./reliable.ts";
 import { SessionTimer, type SessionTimerWish } from "./session_timer.ts";
@@ -70,6 +71,7 @@ export class InviteUsage {
   readonly #modification: Modification;
   readonly #early = new EarlyDialogs();
   readonly #reliable: ReliableSender;
+  readonly #infos: InfoSender;
   readonly #extras: Extras;
   #dialog: Dialog | undefined;
   #remoteTag: string | null = null;
@@ -124,6 +126,13 @@ export class InviteUsage {
       dialog: () => this.#ended || this.#dialog?.state !== "confirmed" ? undefined : this.#dialog,
       respond: (id, request, status, headers) => this.#respond(id, request, status, null, headers),
     }, this.#hooks);
+    this.#infos = new InfoSender({
+      request: (contentType, bytes) =>
+        this.#dialog?.state === "confirmed" && !this.#ended
+          ? this.#dialog.request("INFO", { body: { contentType, bytes } })
+          : undefined,
+      send: (request, listener) => void agent.request(request, listener),
+    });
     this.#reliable = new ReliableSender({
       clock,
       firstSequence: 1 + parseInt(agent.token(24), 16),
@@ -272,9 +281,9 @@ export class InviteUsage {
     this.#modification.refuse(status);
   }
 
-  /** Sends an INFO; nobody waits for its answer. */
+  /** Sends an INFO, after those that wait for their answers. */
   info(contentType: string, body: string): void {
-    this.#extras.info(contentType, body);
+    this.#infos.send(contentType, body);
   }
 
   /**

@@ -39,7 +39,7 @@ function contextOf({ ice, dtls, statistics, context }: Seen = {}): CallContext {
     codecs: ["opus"],
     hold: { local: false, remote: false },
     isRinging: false,
-    resources: { usage: null },
+    resources: { dialog: { usage: null } },
     localTag: "",
     remoteTag: null,
     localUri: "sip:alice@lab.example",
@@ -168,7 +168,7 @@ Deno.test("views: the SIP leg before, in and after its dialog", () => {
   assert.equal(leg({}).dialogState, "none");
   assert.equal(leg({ localTag: "a", remoteTag: "b" }).dialogState, "terminated");
   const usage = { dialogState: "confirmed", localTag: "x", remoteTag: "y" };
-  const live = leg({ resources: { usage } } as unknown as Partial<CallContext>);
+  const live = leg({ resources: { dialog: { usage } } } as unknown as Partial<CallContext>);
   assert.deepEqual([live.dialogState, live.localTag, live.remoteTag], ["confirmed", "x", "y"]);
 });
 
