@@ -43,8 +43,10 @@ export class Endpoint {
   flowing = true;
 
   peer: Endpoint | null = null;
-  /** Endpoints whose peer this is. */
+  /** Endpoints whose peer this is, the one joined last at the end. */
   readonly sources = new Set<Endpoint>();
+  /** The one of them that is passed on to this endpoint: one at a time. */
+  source: Endpoint | null = null;
   /** Whether packets may go on to the peer now; kept up by the forwarder. */
   pathOpen = false;
   /**

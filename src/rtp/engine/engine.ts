@@ -153,7 +153,7 @@ export class MediaEngine {
         this.#setKeys(endpoint, command.keys, now);
         break;
       case "connect":
-        this.#connect(endpoint, this.#endpoints.get(command.peer) ?? null);
+        this.#connect(endpoint, this.#endpoints.get(command.peer) ?? null, now);
         endpoint.reportedAt = now;
         break;
       case "set-flowing":
@@ -245,26 +245,39 @@ export class MediaEngine {
     endpoint.heardLast = now;
   }
 
-  #connect(endpoint: Endpoint, peer: Endpoint | null): void {
+  #connect(endpoint: Endpoint, peer: Endpoint | null, now: Instant): void {
     const before = endpoint.peer;
-    if (before === peer) return;
-    if (before !== null) {
-      before.sources.delete(endpoint);
-      this.#leave(endpoint, before);
-    }
+    before?.sources.delete(endpoint);
     endpoint.peer = peer;
     endpoint.pathOpen = false;
     peer?.sources.add(endpoint);
-    if (peer !== null && endpoint.kind === "rtp") peer.out ??= new OutStreams(false);
+    if (before !== null) this.#choose(before, now);
+    this.#choose(endpoint, now);
+    if (peer !== null) this.#choose(peer, now);
+  }
+
+  /**
+   * Whom an endpoint hears: the one that it has been joined to itself, else the one that was joined to
+   * it last. A far end that has been changed goes on hearing the same streams.
+   */
+  #choose(endpoint: Endpoint, now: Instant): void {
+    const { peer, sources } = endpoint;
+    const chosen = peer !== null && sources.has(peer) ? peer : [...sources].at(-1) ?? null;
+    const before = endpoint.source;
+    if (chosen === before) return;
+    endpoint.source = chosen;
+    if (before !== null) this.#leave(before, endpoint);
+    if (chosen?.kind === "rtp") endpoint.out ??= new OutStreams(false);
+    this.#forwarder.refresh(endpoint, now);
   }
 
   /** What the far end of `to` has heard of `source` so far is gone on with by the next one. */
   #leave(source: Endpoint, to: Endpoint): void {
-    const wasHeard = source.receive.streams.length > 0;
-    if (to.out === null && !wasHeard) return;
-    const isNew = to.out === null;
-    to.out ??= new OutStreams(false);
-    if (isNew) { for (const stream of source.receive.streams) to.out.adopt(source, stream); }
+    if (to.out === null) {
+      if (source.receive.streams.length === 0) return;
+      to.out = new OutStreams(false);
+      for (const stream of source.receive.streams) to.out.adopt(source, stream);
+    }
     to.out.detach(source);
   }
 
@@ -277,9 +290,9 @@ export class MediaEngine {
 
   #close(endpoint: Endpoint, now: Instant): void {
     this.#endpoints.delete(endpoint.id);
-    this.#connect(endpoint, null);
+    this.#connect(endpoint, null, now);
     for (const source of [...endpoint.sources]) {
-      this.#connect(source, null);
+      this.#connect(source, null, now);
       this.#forwarder.refresh(source, now);
     }
     this.#ice.remove(endpoint);

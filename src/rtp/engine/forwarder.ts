@@ -243,8 +243,8 @@ export class Forwarder implements ReportListener {
 
   #refreshPath(endpoint: Endpoint, now: Instant): void {
     const peer = endpoint.peer;
-    const isOpen = endpoint.open && endpoint.flowing && peer !== null && peer.open &&
-      peer.flowing && peer.iceState === "connected";
+    const isOpen = endpoint.open && endpoint.flowing && peer !== null && peer.source === endpoint &&
+      peer.open && peer.flowing && peer.iceState === "connected";
     if (isOpen === endpoint.pathOpen) return;
     endpoint.pathOpen = isOpen;
     if (isOpen) this.askKeyFrames(endpoint, now);
