@@ -18,6 +18,9 @@ export type Param = readonly [name: string, raw: string | null];
 
 type Kind = "header" | "uri";
 
+/** Up to so many parameters are compared one with another; more by a set. */
+const FEW = 12;
+
 /** Parameters in order; names match in any case. Immutable. */
 export class Params {
   static readonly NONE = new Params("header", []);
@@ -124,9 +127,20 @@ export class Params {
 
   /** A name that stands more than once, against RFC 3261 7.3.1. */
   get repeated(): string | undefined {
-    if (this.#items.length < 2) return undefined;
+    const items = this.#items;
+    if (items.length < 2) return undefined;
+    if (items.length <= FEW && this.#kind === "header") {
+      // Names of different lengths are different: hardly ever is more to be looked at.
+      for (let i = 1; i < items.length; i++) {
+        for (let j = 0; j < i; j++) {
+          if (items[i]![0].length !== items[j]![0].length) continue;
+          if (this.#key(items[i]!) === this.#key(items[j]!)) return this.#key(items[i]!);
+        }
+      }
+      return undefined;
+    }
     const seen = new Set<string>();
-    for (const item of this.#items) {
+    for (const item of items) {
       const key = this.#key(item);
       if (seen.has(key)) return key;
       seen.add(key);

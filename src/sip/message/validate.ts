@@ -22,6 +22,7 @@ export interface Fault {
 
 const MANDATORY = ["via", "from", "to", "call-id", "cseq"] as const;
 const SINGLE = ["from", "to", "call-id", "cseq", "max-forwards", "content-type"] as const;
+type Counted = (typeof MANDATORY | typeof SINGLE)[number];
 const SPELLING = {
   "via": "Via",
   "from": "From",
@@ -43,28 +44,33 @@ export function validate(message: SipMessage): Result<void, Fault> {
 
 function findFault(message: SipMessage): Fault | undefined {
   if (message.version !== SIP_VERSION) return { status: 505, text: "Version Not Supported" };
-  return countFault(message) ?? valueFault(message) ??
-    (message.kind === "request" ? requestFault(message) : undefined);
+  return fieldFault(message) ?? (message.kind === "request" ? requestFault(message) : undefined);
 }
 
 function bad(text: string): Fault {
   return { status: 400, text };
 }
 
-function countFault(message: SipMessage): Fault | undefined {
-  const missing = MANDATORY.filter((key) => !message.headers.has(key));
-  if (missing.length > 0) return bad(`Missing ${missing.map((key) => SPELLING[key]).join(", ")}`);
-  const double = SINGLE.find((key) => message.headers.count(key) > 1);
-  return double === undefined ? undefined : bad(`More than one ${SPELLING[double]}`);
-}
-
-/** One pass over the fields; each is parsed once and for all. */
-function valueFault(message: SipMessage): Fault | undefined {
+/** One pass over the fields: each is counted, and parsed once and for all. */
+function fieldFault(message: SipMessage): Fault | undefined {
+  let seen = 0;
+  let twice = 0;
+  let valueFault: Fault | undefined;
   for (const field of message.headers.entries()) {
-    const fault = CHECKS.get(field.key)?.(field);
-    if (fault !== undefined) return bad(`Bad ${field.name}: ${fault}`);
+    const known = KNOWN.get(field.key);
+    if (known === undefined) continue;
+    twice |= seen & known.bit;
+    seen |= known.bit;
+    const fault = known.check?.(field);
+    if (fault !== undefined) valueFault ??= bad(`Bad ${field.name}: ${fault}`);
   }
-  return undefined;
+  // What is missing or doubled comes first: then the values mean little.
+  if ((seen & MANDATORY_BITS) !== MANDATORY_BITS) {
+    const missing = MANDATORY.filter((key) => (seen & BITS[key]) === 0);
+    return bad(`Missing ${missing.map((key) => SPELLING[key]).join(", ")}`);
+  }
+  const double = twice === 0 ? undefined : SINGLE.find((key) => (twice & BITS[key]) !== 0);
+  return double === undefined ? valueFault : bad(`More than one ${SPELLING[double]}`);
 }
 
 type Check = (field: HeaderField) => string | undefined;
@@ -83,6 +89,19 @@ const CHECKS = new Map<string, Check>([
     (field) => readNumber(field.value, 256) === undefined ? "expected 0 to 255" : undefined,
   ],
 ]);
+
+const BITS = Object.fromEntries(
+  [...new Set<Counted>([...MANDATORY, ...SINGLE])].map((key, i) => [key, 1 << i]),
+) as Readonly<Record<Counted, number>>;
+const MANDATORY_BITS = MANDATORY.reduce((bits, key) => bits | BITS[key], 0);
+
+/** What is known of a header, by its key; `bit` is 0 where it may stand any number of times. */
+const KNOWN = new Map(
+  [...new Set<string>([...Object.keys(BITS), ...CHECKS.keys()])].map((key) => {
+    const bit = Object.hasOwn(BITS, key) ? BITS[key as Counted] : 0;
+    return [key, { bit, check: CHECKS.get(key) }] as const;
+  }),
+);
 
 /** `callid`, roughly: what matters is that it is one word to everybody (RFC 3261 25.1). */
 function isWord(text: string): boolean {
