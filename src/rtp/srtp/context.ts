@@ -3,6 +3,9 @@ import type { SrtpCipher } from "./cipher.ts";
 /**
  * Cryptographic contexts of RFC 3711 3.2: rollover counter, replay window and SRTCP index for each
  * SSRC of one direction. Nothing is remembered of a packet before it has been authenticated.
+ *
+ * A worker has thousands of streams and comes back to each only after all the others: what a packet
+ * costs is the memory it touches. So a stream is 64 words of one array, not an object of objects.
  */
 
 /** Packets that may come this far behind the newest one; a burst of retransmissions fits. */
@@ -12,124 +15,144 @@ const RTCP_WINDOW = 128;
 const MAX_STREAMS = 64;
 const HALF = 0x8000;
 
-/** Which of the last `size` indices were seen; `size` is a power of two, at most 2^16. */
-export class ReplayWindow {
-  readonly #bits: Int32Array;
-  readonly #mask: number;
+/** Words of a stream. The windows have a bit for each of the last indices. */
+const WORDS = 64;
+const SSRC = 0;
+const ROLLOVER_COUNTER = 1;
+/** -1 before the first packet. */
+const HIGHEST_SEQUENCE = 2;
+const HIGHEST_RTCP_INDEX = 3;
+const RTCP_BITS = 8;
+const RTP_BITS = 16;
 
-  constructor(readonly size: number) {
-    this.#bits = new Int32Array(size >> 5);
-    this.#mask = size - 1;
+/** What `guess` found: the rollover counter of the packet, and its distance to the newest. */
+let guessedCounter = 0;
+let guessedDelta = 0;
+
+/** The streams of one context. A stream is named by where its words begin. */
+class Streams {
+  #words = new Int32Array(WORDS);
+  #end = 0;
+  #last = 0;
+
+  constructor() {
+    this.#clear(0);
   }
 
-  has(index: number): boolean {
-    const at = index & this.#mask;
-    return (this.#bits[at >> 5]! & (1 << (at & 31))) !== 0;
-  }
-
-  mark(index: number): void {
-    const at = index & this.#mask;
-    this.#bits[at >> 5]! |= 1 << (at & 31);
-  }
-
-  /** Forgets what falls out when the newest index moves up by `by` to `index`. */
-  advance(index: number, by: number): void {
-    if (by >= this.size) {
-      this.#bits.fill(0);
-      return;
+  /** The stream of an SSRC, or -1. */
+  find(ssrc: number): number {
+    const words = this.#words;
+    const last = this.#last;
+    if (words[last + SSRC] === ssrc && last < this.#end) return last;
+    for (let at = 0; at < this.#end; at += WORDS) {
+      if (words[at + SSRC] !== ssrc) continue;
+      this.#last = at;
+      return at;
     }
-    for (let i = 0; i < by; i++) {
-      const at = (index - i) & this.#mask;
-      this.#bits[at >> 5]! &= ~(1 << (at & 31));
-    }
+    return -1;
   }
-}
 
-/** What is known of one SSRC in one direction. */
-class Stream {
-  rolloverCounter = 0;
-  /** -1 before the first packet. */
-  highestSequence = -1;
-  readonly rtp = new ReplayWindow(RTP_WINDOW);
-  rtcp: ReplayWindow | null = null;
-  highestRtcpIndex = -1;
-  /** Result of `guess`: the rollover counter of the packet, and its distance to the newest. */
-  guessedCounter = 0;
-  guessedDelta = 0;
+  get isFull(): boolean {
+    return this.#end >= MAX_STREAMS * WORDS;
+  }
+
+  /** A stream in waiting: it becomes one by `keep`, so that forged SSRCs cost no memory. */
+  get spare(): number {
+    return this.#end;
+  }
+
+  keep(ssrc: number): void {
+    this.#words[this.#end + SSRC] = ssrc;
+    this.#end += WORDS;
+    if (this.isFull) return;
+    if (this.#end === this.#words.length) {
+      const words = new Int32Array(this.#end * 2);
+      words.set(this.#words);
+      this.#words = words;
+    }
+    this.#clear(this.#end);
+  }
+
+  #clear(at: number): void {
+    this.#words.fill(0, at, at + WORDS);
+    this.#words[at + HIGHEST_SEQUENCE] = -1;
+    this.#words[at + HIGHEST_RTCP_INDEX] = -1;
+  }
 
   /** RFC 3711 3.3.1; false where the index was used or lies before the window. */
-  guess(sequence: number): boolean {
-    const highest = this.highestSequence;
-    let counter = this.rolloverCounter;
+  guess(at: number, sequence: number): boolean {
+    const words = this.#words;
+    const highest = words[at + HIGHEST_SEQUENCE]!;
+    const rolloverCounter = words[at + ROLLOVER_COUNTER]! >>> 0;
+    let counter = rolloverCounter;
     if (highest < 0) {
-      this.guessedCounter = counter;
-      this.guessedDelta = 1;
+      guessedCounter = counter;
+      guessedDelta = 1;
       return true;
     }
     if (highest < HALF) {
       if (sequence - highest > HALF) counter--;
     } else if (highest - HALF > sequence) counter++;
-    const delta = (counter - this.rolloverCounter) * 0x10000 + sequence - highest;
-    this.guessedCounter = counter;
-    this.guessedDelta = delta;
+    const delta = (counter - rolloverCounter) * 0x10000 + sequence - highest;
+    guessedCounter = counter;
+    guessedDelta = delta;
     if (counter < 0) return false;
-    return delta > 0 || (delta > -RTP_WINDOW && !this.rtp.has(sequence));
+    return delta > 0 ||
+      (delta > -RTP_WINDOW && !this.#has(at + RTP_BITS, RTP_WINDOW, sequence));
   }
 
   /** Takes over what `guess` found. */
-  accept(sequence: number): void {
-    const delta = this.guessedDelta;
+  accept(at: number, sequence: number): void {
+    const words = this.#words;
+    const delta = guessedDelta;
     if (delta > 0) {
-      this.rtp.advance(sequence, this.highestSequence < 0 ? RTP_WINDOW : delta);
-      this.highestSequence = sequence;
-      this.rolloverCounter = this.guessedCounter;
+      const isFirst = words[at + HIGHEST_SEQUENCE]! < 0;
+      this.#advance(at + RTP_BITS, RTP_WINDOW, sequence, isFirst ? RTP_WINDOW : delta);
+      words[at + HIGHEST_SEQUENCE] = sequence;
+      words[at + ROLLOVER_COUNTER] = guessedCounter;
     }
-    this.rtp.mark(sequence);
+    this.#mark(at + RTP_BITS, RTP_WINDOW, sequence);
   }
 
-  rtcpIsNew(index: number): boolean {
-    const delta = index - this.highestRtcpIndex;
-    return delta > 0 || (delta > -RTCP_WINDOW && this.rtcp !== null && !this.rtcp.has(index));
+  rtcpIsNew(at: number, index: number): boolean {
+    const delta = index - this.#words[at + HIGHEST_RTCP_INDEX]!;
+    return delta > 0 ||
+      (delta > -RTCP_WINDOW && !this.#has(at + RTCP_BITS, RTCP_WINDOW, index));
   }
 
-  acceptRtcp(index: number): void {
-    const window = this.rtcp ??= new ReplayWindow(RTCP_WINDOW);
-    const delta = index - this.highestRtcpIndex;
+  acceptRtcp(at: number, index: number): void {
+    const highest = this.#words[at + HIGHEST_RTCP_INDEX]!;
+    const delta = index - highest;
     if (delta > 0) {
-      window.advance(index, this.highestRtcpIndex < 0 ? RTCP_WINDOW : delta);
-      this.highestRtcpIndex = index;
+      this.#advance(at + RTCP_BITS, RTCP_WINDOW, index, highest < 0 ? RTCP_WINDOW : delta);
+      this.#words[at + HIGHEST_RTCP_INDEX] = index;
     }
-    window.mark(index);
-  }
-}
-
-/** Streams by SSRC: a handful, nearly always the one of the last packet. */
-class Streams {
-  readonly #ssrcs = new Int32Array(MAX_STREAMS);
-  readonly #streams: Stream[] = [];
-  #last = 0;
-
-  find(ssrc: number): Stream | null {
-    const streams = this.#streams;
-    if (this.#last < streams.length && this.#ssrcs[this.#last] === ssrc) {
-      return streams[this.#last]!;
-    }
-    for (let i = 0; i < streams.length; i++) {
-      if (this.#ssrcs[i] === ssrc) {
-        this.#last = i;
-        return streams[i]!;
-      }
-    }
-    return null;
+    this.#mark(at + RTCP_BITS, RTCP_WINDOW, index);
   }
 
-  get full(): boolean {
-    return this.#streams.length >= MAX_STREAMS;
+  // Windows: `size` is a power of two.
+
+  #has(bits: number, size: number, index: number): boolean {
+    const at = index & (size - 1);
+    return (this.#words[bits + (at >> 5)]! & (1 << (at & 31))) !== 0;
   }
 
-  add(ssrc: number, stream: Stream): void {
-    this.#ssrcs[this.#streams.length] = ssrc;
-    this.#streams.push(stream);
+  #mark(bits: number, size: number, index: number): void {
+    const at = index & (size - 1);
+    this.#words[bits + (at >> 5)]! |= 1 << (at & 31);
+  }
+
+  /** Forgets what falls out when the newest index moves up by `by` to `index`. */
+  #advance(bits: number, size: number, index: number, by: number): void {
+    const words = this.#words;
+    if (by >= size) {
+      words.fill(0, bits, bits + (size >> 5));
+      return;
+    }
+    for (let i = 0; i < by; i++) {
+      const at = (index - i) & (size - 1);
+      words[bits + (at >> 5)]! &= ~(1 << (at & 31));
+    }
   }
 }
 
@@ -153,8 +176,6 @@ function int32(buffer: Uint8Array, at: number): number {
 export class SrtpReceiver {
   readonly #cipher: SrtpCipher;
   readonly #streams = new Streams();
-  /** A stream in waiting, so that forged SSRCs cost no memory. */
-  #spare = new Stream();
 
   constructor(cipher: SrtpCipher) {
     this.#cipher = cipher;
@@ -162,44 +183,43 @@ export class SrtpReceiver {
 
   /** In place; gives the length of the plain packet, or -1: malformed, forged or seen before. */
   unprotectRtp(buffer: Uint8Array, offset: number, length: number): number {
-    const header = rtpHeaderLength(buffer, offset, length - this.#cipher.rtpTagLength);
+    const cipher = this.#cipher;
+    const streams = this.#streams;
+    const header = rtpHeaderLength(buffer, offset, length - cipher.rtpTagLength);
     if (header < 0) return -1;
     const ssrc = int32(buffer, offset + 8);
-    const known = this.#streams.find(ssrc);
-    if (known === null && this.#streams.full) return -1;
-    const stream = known ?? this.#spare;
+    const known = streams.find(ssrc);
+    if (known < 0 && streams.isFull) return -1;
+    const stream = known < 0 ? streams.spare : known;
     const sequence = (buffer[offset + 2]! << 8) | buffer[offset + 3]!;
-    if (!stream.guess(sequence)) return -1;
-    const plain = this.#cipher.openRtp(buffer, offset, header, length, stream.guessedCounter);
+    if (!streams.guess(stream, sequence)) return -1;
+    const plain = cipher.openRtp(buffer, offset, header, length, guessedCounter);
     if (plain < 0) return -1;
-    stream.accept(sequence);
-    if (known === null) this.#keepSpare(ssrc);
+    streams.accept(stream, sequence);
+    if (known < 0) streams.keep(ssrc);
     return plain;
   }
 
   /** In place; gives the length of the plain compound packet, or -1. */
   unprotectRtcp(buffer: Uint8Array, offset: number, length: number): number {
-    if (length < 8 + this.#cipher.rtcpTrailerLength) return -1;
+    const cipher = this.#cipher;
+    const streams = this.#streams;
+    if (length < 8 + cipher.rtcpTrailerLength) return -1;
     const ssrc = int32(buffer, offset + 4);
-    const known = this.#streams.find(ssrc);
-    if (known === null && this.#streams.full) return -1;
-    const stream = known ?? this.#spare;
-    const index = this.#cipher.rtcpIndex(buffer, offset, length);
-    if (!stream.rtcpIsNew(index)) return -1;
-    const plain = this.#cipher.openRtcp(buffer, offset, length);
+    const known = streams.find(ssrc);
+    if (known < 0 && streams.isFull) return -1;
+    const stream = known < 0 ? streams.spare : known;
+    const index = cipher.rtcpIndex(buffer, offset, length);
+    if (!streams.rtcpIsNew(stream, index)) return -1;
+    const plain = cipher.openRtcp(buffer, offset, length);
     if (plain < 0) return -1;
-    stream.acceptRtcp(index);
-    if (known === null) this.#keepSpare(ssrc);
+    streams.acceptRtcp(stream, index);
+    if (known < 0) streams.keep(ssrc);
     return plain;
   }
 
   close(): void {
     this.#cipher.close?.();
-  }
-
-  #keepSpare(ssrc: number): void {
-    this.#streams.add(ssrc, this.#spare);
-    this.#spare = new Stream();
   }
 }
 
@@ -215,19 +235,20 @@ export class SrtpSender {
 
   /** In place; gives the new length, or -1: malformed, or its index was used or is too old. */
   protectRtp(buffer: Uint8Array, offset: number, length: number): number {
+    const streams = this.#streams;
     const header = rtpHeaderLength(buffer, offset, length);
     if (header < 0) return -1;
     const ssrc = int32(buffer, offset + 8);
-    let stream = this.#streams.find(ssrc);
-    if (stream === null) {
-      if (this.#streams.full) return -1;
-      stream = new Stream();
-      this.#streams.add(ssrc, stream);
+    let stream = streams.find(ssrc);
+    if (stream < 0) {
+      if (streams.isFull) return -1;
+      stream = streams.spare;
+      streams.keep(ssrc);
     }
     const sequence = (buffer[offset + 2]! << 8) | buffer[offset + 3]!;
-    if (!stream.guess(sequence)) return -1;
-    stream.accept(sequence);
-    return this.#cipher.sealRtp(buffer, offset, header, length, stream.guessedCounter);
+    if (!streams.guess(stream, sequence)) return -1;
+    streams.accept(stream, sequence);
+    return this.#cipher.sealRtp(buffer, offset, header, length, guessedCounter);
   }
 
   /** In place; gives the new length. One index counts for all SSRCs, which keeps it unique for each. */

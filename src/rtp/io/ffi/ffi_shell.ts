@@ -19,7 +19,7 @@ import {
   SOCKADDR_IN,
 } from "./libc.ts";
 import type { Ring } from "./ring.ts";
-import { bindShared, LEG_BUFFER, openPair, Sockets } from "./sockets.ts";
+import { bindShared, type BoundSocket, LEG_BUFFER, openPair, Sockets } from "./sockets.ts";
 import type { Wire } from "./wire.ts";
 
 const SLOTS = 256;
@@ -53,6 +53,8 @@ export interface FfiShellParts {
   readonly wire: Wire;
   /** Readable when there are commands. */
   readonly eventDescriptor: number;
+  /** Opens the sockets of many calls; absent: one port of the range on each address. */
+  readonly bind?: (sockets: Sockets) => readonly BoundSocket[];
 }
 
 /** Bytes of arena that the shell takes for itself; ciphers need some more. */
@@ -113,11 +115,13 @@ export class FfiShell implements MediaShell {
       arena: arena.bytes,
       scratch,
       silentAfterMs: start.silentAfterMs,
+      epochOffset: performance.timeOrigin,
     });
     this.#sockets = new Sockets(libc, arena, descriptors);
     this.#epoll = this.#sockets.keep(libc.epoll_create1(EPOLL_CLOEXEC), "an epoll set");
     this.#sockets.watch(this.#epoll, parts.eventDescriptor, ORDERS);
-    const shared = bindShared(this.#sockets, start.addresses, start.portRange);
+    const shared = parts.bind?.(this.#sockets) ??
+      bindShared(this.#sockets, start.addresses, start.portRange);
     for (const { descriptor } of shared) this.#add(descriptor);
     this.#sharedCount = shared.length;
     this.#pairs = new PortPairs(start.portRange, start.firstPair);
@@ -128,6 +132,14 @@ export class FfiShell implements MediaShell {
       why,
       profiles: srtp.profiles,
     });
+  }
+
+  protected get engine(): MediaEngine {
+    return this.#engine;
+  }
+
+  protected get arena(): Arena {
+    return this.#parts.arena;
   }
 
   /** Serves until it is told to end, or a fault that is not a packet's or a command's. */
@@ -322,14 +334,22 @@ export class FfiShell implements MediaShell {
   }
 
   openPlainSocket(): { socket: number; local: SocketAddress } | { error: string } {
+    return this.openLegSocket("127.0.0.1", 0);
+  }
+
+  /** A socket of one leg. */
+  protected openLegSocket(
+    address: string,
+    port: number,
+  ): { socket: number; local: SocketAddress } | { error: string } {
     try {
-      const { descriptor, local } = this.#sockets.open("127.0.0.1", 0, LEG_BUFFER);
+      const { descriptor, local } = this.#sockets.open(address, port, LEG_BUFFER);
       const socket = this.#add(descriptor);
       if (socket >= 0) return { socket, local };
       this.#sockets.close(descriptor);
       return { error: `${MAX_SOCKETS} sockets are open, which is the most of one worker` };
     } catch (error) {
-      return { error: `a loopback socket could not be opened: ${textOf(error)}` };
+      return { error: `a socket on ${address} could not be opened: ${textOf(error)}` };
     }
   }
 

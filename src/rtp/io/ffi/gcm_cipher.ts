@@ -1,179 +1,162 @@
-import type { Arena } from "./arena.ts";
-import { EVP_CTRL_AEAD_GET_TAG, EVP_CTRL_AEAD_SET_TAG, type Libcrypto } from "./libcrypto.ts";
-import type { ArenaCipher, CipherMemory } from "./libcrypto_srtp.ts";
-import type { ProfileFacts, SessionKeys } from "./srtp_keys.ts";
+import { EVP_CTRL_AEAD_GET_TAG, EVP_CTRL_AEAD_SET_TAG } from "./libcrypto.ts";
+import { type CipherMemory, indexAt, LibcryptoCipher, swap32 } from "./libcrypto_cipher.ts";
+import type { SessionKeys } from "./srtp_keys.ts";
 
 const TAG = 16;
 const RTCP_HEADER = 8;
 const INDEX = 4;
-
-/** One protocol in one direction. */
-class Half {
-  readonly context: bigint;
-  readonly salt: Uint8Array;
-
-  constructor(library: Libcrypto, arena: Arena, memory: CipherMemory, keys: SessionKeys) {
-    this.salt = keys.salt;
-    this.context = BigInt(library.EVP_CIPHER_CTX_new());
-    if (this.context === 0n) throw new Error("libcrypto has no memory for a cipher");
-    const { length } = keys.encryption;
-    arena.bytes.set(keys.encryption, memory.work);
-    const cipher = BigInt(length === 16 ? library.EVP_aes_128_gcm() : library.EVP_aes_256_gcm());
-    library.EVP_EncryptInit_ex(this.context, cipher, 0n, arena.address(memory.work), 0n);
-    arena.bytes.fill(0, memory.work, memory.work + length);
-  }
-}
+/** Key words of one protocol: the salt, as bytes of the IV and as they lie in memory. */
+const SALT = 0;
+const RTCP_KEYS = 16;
 
 /** AEAD_AES_128_GCM and AEAD_AES_256_GCM (RFC 7714 8, 9) by libcrypto: five calls a packet. */
-export class GcmCipher implements ArenaCipher {
-  readonly rtpTagLength = TAG;
-  readonly rtcpTrailerLength = TAG + INDEX;
-  readonly #library: Libcrypto;
-  readonly #arena: Arena;
-  readonly #bytes: Uint8Array;
-  readonly #rtp: Half;
-  readonly #rtcp: Half;
-  readonly #iv: number;
-  readonly #ivAddress: bigint;
-  readonly #tag: number;
-  readonly #tagAddress: bigint;
-  readonly #written: bigint;
+export class GcmCipher extends LibcryptoCipher {
+  readonly #rtp: bigint;
+  readonly #rtcp: bigint;
 
-  constructor(
-    library: Libcrypto,
-    arena: Arena,
-    memory: CipherMemory,
-    _facts: ProfileFacts,
-    rtp: SessionKeys,
-    rtcp: SessionKeys,
-  ) {
-    this.#library = library;
-    this.#arena = arena;
-    this.#bytes = arena.bytes;
-    this.#iv = memory.iv;
-    this.#ivAddress = arena.address(memory.iv);
-    this.#tag = memory.digest;
-    this.#tagAddress = arena.address(memory.digest);
-    this.#written = arena.address(memory.written);
-    this.#rtp = new Half(library, arena, memory, rtp);
-    this.#rtcp = new Half(library, arena, memory, rtcp);
+  constructor(memory: CipherMemory, rtp: SessionKeys, rtcp: SessionKeys) {
+    super(memory, TAG, TAG + INDEX);
+    this.#rtp = this.#prepare(rtp, this.keysAt);
+    this.#rtcp = this.#prepare(rtcp, this.keysAt + RTCP_KEYS);
   }
 
-  sealRtp(offset: number, header: number, length: number, rolloverCounter: number): number {
-    this.#setRtpIv(offset, rolloverCounter);
-    this.#seal(this.#rtp, offset, header, offset + header, length - header, -1);
-    this.#copyTag(this.#tag, offset + length);
+  #prepare(keys: SessionKeys, at: number): bigint {
+    const { memory } = this;
+    const { library, bytes, words, work } = memory;
+    const { length } = keys.encryption;
+    const context = BigInt(library.EVP_CIPHER_CTX_new());
+    if (context === 0n) throw new Error("libcrypto has no memory for a cipher");
+    bytes.set(keys.encryption, work);
+    const cipher = BigInt(length === 16 ? library.EVP_aes_128_gcm() : library.EVP_aes_256_gcm());
+    library.EVP_EncryptInit_ex(context, cipher, 0n, memory.arena.address(work), 0n);
+    bytes.fill(0, work, work + length);
+    bytes.set(keys.salt, work);
+    for (let i = 0; i < 3; i++) memory.keys[at + SALT + i] = words[(work >> 2) + i]!;
+    bytes.fill(0, work, work + 12);
+    return context;
+  }
+
+  protected seal(offset: number, header: number, length: number, counter: number): number {
+    this.#setIv(this.keysAt, offset + 8, counter, this.#sequence(offset));
+    this.#encrypt(this.#rtp, offset, header, offset + header, length - header, -1);
+    this.#copyTag(this.memory.digest, offset + length);
     return length + TAG;
   }
 
-  openRtp(offset: number, header: number, length: number, rolloverCounter: number): number {
+  protected open(offset: number, header: number, length: number, counter: number): number {
     const plain = length - TAG;
-    this.#setRtpIv(offset, rolloverCounter);
-    this.#copyTag(offset + plain, this.#tag);
-    const isRight = this.#open(this.#rtp, offset, header, offset + header, plain - header, -1);
+    this.#setIv(this.keysAt, offset + 8, counter, this.#sequence(offset));
+    this.#copyTag(offset + plain, this.memory.digest);
+    const isRight = this.#decrypt(this.#rtp, offset, header, offset + header, plain - header, -1);
     return isRight ? plain : -1;
   }
 
   /** The index word, authenticated but not encrypted, comes last (RFC 7714 9.2). */
-  sealRtcp(offset: number, length: number, index: number): number {
-    const bytes = this.#bytes;
+  protected sealControl(offset: number, length: number, index: number): number {
+    const { bytes } = this.memory;
     const at = offset + length + TAG;
     bytes[at] = (index >>> 24) | 0x80;
     bytes[at + 1] = index >>> 16;
     bytes[at + 2] = index >>> 8;
     bytes[at + 3] = index;
-    this.#setRtcpIv(offset, at);
+    this.#setIv(this.keysAt + RTCP_KEYS, offset + 4, index >>> 16, index & 0xffff);
     const body = offset + RTCP_HEADER;
-    this.#seal(this.#rtcp, offset, RTCP_HEADER, body, length - RTCP_HEADER, at);
-    this.#copyTag(this.#tag, offset + length);
+    this.#encrypt(this.#rtcp, offset, RTCP_HEADER, body, length - RTCP_HEADER, at);
+    this.#copyTag(this.memory.digest, offset + length);
     return length + TAG + INDEX;
   }
 
-  openRtcp(offset: number, length: number): number {
+  protected openControl(offset: number, length: number): number {
+    const { bytes, digest } = this.memory;
     const plain = length - TAG - INDEX;
     const at = offset + length - INDEX;
-    this.#setRtcpIv(offset, at);
-    this.#copyTag(offset + plain, this.#tag);
-    const isEncrypted = (this.#bytes[at]! & 0x80) !== 0;
+    const index = indexAt(bytes, at);
+    this.#setIv(this.keysAt + RTCP_KEYS, offset + 4, index >>> 16, index & 0xffff);
+    this.#copyTag(offset + plain, digest);
+    const isEncrypted = (bytes[at]! & 0x80) !== 0;
     const header = isEncrypted ? RTCP_HEADER : plain;
-    const isRight = this.#open(this.#rtcp, offset, header, offset + header, plain - header, at);
-    return isRight ? plain : -1;
+    const body = offset + header;
+    return this.#decrypt(this.#rtcp, offset, header, body, plain - header, at) ? plain : -1;
   }
 
-  close(): void {
-    this.#library.EVP_CIPHER_CTX_free(this.#rtp.context);
-    this.#library.EVP_CIPHER_CTX_free(this.#rtcp.context);
+  rtcpIndex(buffer: Uint8Array, offset: number, length: number): number {
+    return indexAt(buffer, offset + length - INDEX);
   }
 
-  /** RFC 7714 8.1: two zero bytes, SSRC, rollover counter, sequence number; XOR salt. */
-  #setRtpIv(offset: number, roc: number): void {
-    const [bytes, iv, salt] = [this.#bytes, this.#iv, this.#rtp.salt];
-    bytes[iv] = salt[0]!;
-    bytes[iv + 1] = salt[1]!;
-    for (let i = 0; i < 4; i++) bytes[iv + 2 + i] = salt[2 + i]! ^ bytes[offset + 8 + i]!;
-    bytes[iv + 6] = salt[6]! ^ (roc >>> 24);
-    bytes[iv + 7] = salt[7]! ^ (roc >>> 16);
-    bytes[iv + 8] = salt[8]! ^ (roc >>> 8);
-    bytes[iv + 9] = salt[9]! ^ roc;
-    bytes[iv + 10] = salt[10]! ^ bytes[offset + 2]!;
-    bytes[iv + 11] = salt[11]! ^ bytes[offset + 3]!;
+  protected free(): void {
+    this.memory.library.EVP_CIPHER_CTX_free(this.#rtp);
+    this.memory.library.EVP_CIPHER_CTX_free(this.#rtcp);
   }
 
-  /** RFC 7714 9.1: two zero bytes, SSRC, two zero bytes, the index without its flag; XOR salt. */
-  #setRtcpIv(offset: number, index: number): void {
-    const [bytes, iv, salt] = [this.#bytes, this.#iv, this.#rtcp.salt];
-    bytes[iv] = salt[0]!;
-    bytes[iv + 1] = salt[1]!;
-    for (let i = 0; i < 4; i++) bytes[iv + 2 + i] = salt[2 + i]! ^ bytes[offset + 4 + i]!;
-    bytes[iv + 6] = salt[6]!;
-    bytes[iv + 7] = salt[7]!;
-    bytes[iv + 8] = salt[8]! ^ (bytes[index]! & 0x7f);
-    bytes[iv + 9] = salt[9]! ^ bytes[index + 1]!;
-    bytes[iv + 10] = salt[10]! ^ bytes[index + 2]!;
-    bytes[iv + 11] = salt[11]! ^ bytes[index + 3]!;
+  #sequence(offset: number): number {
+    const { bytes } = this.memory;
+    return (bytes[offset + 2]! << 8) | bytes[offset + 3]!;
+  }
+
+  /**
+   * RFC 7714 8.1 and 9.1: two zero bytes, SSRC, and 48 bits of index, XOR salt. The SSRC lies across
+   * the words of the IV.
+   * @param ssrcAt where it lies in the packet
+   * @param high the index's upper 32 bits, `low` its lower 16
+   */
+  #setIv(keysAt: number, ssrcAt: number, high: number, low: number): void {
+    const { words, keys, iv } = this.memory;
+    const ssrc = words[ssrcAt >> 2]!;
+    const swapped = swap32(high);
+    const at = iv >> 2;
+    words[at] = keys[keysAt]! ^ (ssrc << 16);
+    words[at + 1] = keys[keysAt + 1]! ^ (ssrc >>> 16) ^ (swapped << 16);
+    words[at + 2] = keys[keysAt + 2]! ^ (swapped >>> 16) ^ swap32(low);
   }
 
   /** @param index where the RTCP index word lies, associated data behind the header; -1: none */
-  #seal(half: Half, aad: number, aadLength: number, at: number, length: number, index: number) {
-    const [library, context, written] = [this.#library, half.context, this.#written];
-    library.EVP_EncryptInit_ex(context, 0n, 0n, 0n, this.#ivAddress);
-    library.EVP_EncryptUpdate(context, 0n, written, this.#arena.address(aad), aadLength);
+  #encrypt(
+    context: bigint,
+    aad: number,
+    aadLength: number,
+    at: number,
+    length: number,
+    index: number,
+  ): void {
+    const { library, arena, ivAddress, writtenAddress, digestAddress } = this.memory;
+    library.EVP_EncryptInit_ex(context, 0n, 0n, 0n, ivAddress);
+    library.EVP_EncryptUpdate(context, 0n, writtenAddress, arena.address(aad), aadLength);
     if (index >= 0) {
-      library.EVP_EncryptUpdate(context, 0n, written, this.#arena.address(index), INDEX);
+      library.EVP_EncryptUpdate(context, 0n, writtenAddress, arena.address(index), INDEX);
     }
     if (length > 0) {
-      const body = this.#arena.address(at);
-      library.EVP_EncryptUpdate(context, body, written, body, length);
+      const body = arena.address(at);
+      library.EVP_EncryptUpdate(context, body, writtenAddress, body, length);
     }
-    library.EVP_EncryptFinal_ex(context, this.#tagAddress, written);
-    library.EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG, this.#tagAddress);
+    library.EVP_EncryptFinal_ex(context, digestAddress, writtenAddress);
+    library.EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG, digestAddress);
   }
 
-  #open(
-    half: Half,
+  #decrypt(
+    context: bigint,
     aad: number,
     aadLength: number,
     at: number,
     length: number,
     index: number,
   ): boolean {
-    const [library, context, written] = [this.#library, half.context, this.#written];
-    library.EVP_DecryptInit_ex(context, 0n, 0n, 0n, this.#ivAddress);
-    library.EVP_DecryptUpdate(context, 0n, written, this.#arena.address(aad), aadLength);
+    const { library, arena, ivAddress, writtenAddress, digestAddress } = this.memory;
+    library.EVP_DecryptInit_ex(context, 0n, 0n, 0n, ivAddress);
+    library.EVP_DecryptUpdate(context, 0n, writtenAddress, arena.address(aad), aadLength);
     if (index >= 0) {
-      library.EVP_DecryptUpdate(context, 0n, written, this.#arena.address(index), INDEX);
+      library.EVP_DecryptUpdate(context, 0n, writtenAddress, arena.address(index), INDEX);
     }
     if (length > 0) {
-      const body = this.#arena.address(at);
-      library.EVP_DecryptUpdate(context, body, written, body, length);
+      const body = arena.address(at);
+      library.EVP_DecryptUpdate(context, body, writtenAddress, body, length);
     }
-    library.EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG, this.#tagAddress);
+    library.EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG, digestAddress);
     // Nothing is left to be written; a wrong tag gives 0 or less.
-    return library.EVP_DecryptFinal_ex(context, this.#tagAddress, written) > 0;
+    return library.EVP_DecryptFinal_ex(context, digestAddress, writtenAddress) > 0;
   }
 
   #copyTag(from: number, to: number): void {
-    const bytes = this.#bytes;
+    const { bytes } = this.memory;
     for (let i = 0; i < TAG; i++) bytes[to + i] = bytes[from + i]!;
   }
 }

@@ -34,6 +34,11 @@ export const LEG_BUFFER = 256 << 10;
 /** The port is taken; another may do. */
 export class PortInUse extends Error {}
 
+export interface BoundSocket {
+  readonly descriptor: number;
+  readonly local: SocketAddress;
+}
+
 /** Opens UDP sockets and puts them into an epoll set. */
 export class Sockets {
   readonly #libc: Libc;
@@ -53,11 +58,7 @@ export class Sockets {
    * @param port 0: any
    * @throws PortInUse, or Error in words
    */
-  open(
-    address: string,
-    port: number,
-    buffer: number,
-  ): { descriptor: number; local: SocketAddress } {
+  open(address: string, port: number, buffer: number): BoundSocket {
     const { arena, libc, scratch } = this.#parts;
     const length = writeSockaddr(arena, scratch, address, port);
     if (length < 0) throw new Error(`${address} is no IP address`);
@@ -141,9 +142,9 @@ export function bindShared(
   sockets: Sockets,
   addresses: readonly string[],
   [first, last]: readonly [number, number],
-): { descriptor: number; local: SocketAddress }[] {
+): BoundSocket[] {
   for (let port = first; port <= last; port++) {
-    const open: { descriptor: number; local: SocketAddress }[] = [];
+    const open: BoundSocket[] = [];
     try {
       for (const address of addresses) open.push(sockets.open(address, port, SHARED_BUFFER));
       return open;

@@ -1,0 +1,160 @@
+import type { MediaEvent, PayloadKind, SocketAddress } from "../../../src/rtp/contract.ts";
+import { choose } from "../../../src/rtp/io/ffi/choose.ts";
+import { Descriptors } from "../../../src/rtp/io/ffi/descriptors.ts";
+import { FfiShell, type FfiShellParts } from "../../../src/rtp/io/ffi/ffi_shell.ts";
+import type { Attachment } from "../../../src/rtp/io/ffi/link.ts";
+import { Ring } from "../../../src/rtp/io/ffi/ring.ts";
+import { SHARED_BUFFER } from "../../../src/rtp/io/ffi/sockets.ts";
+import { Wire } from "../../../src/rtp/io/ffi/wire.ts";
+import { ATTRIBUTE, BINDING_REQUEST, StunWriter } from "../../../src/rtp/ice/stun.ts";
+import { HmacSha1 } from "../../../src/rtp/srtp/hmac_sha1.ts";
+import { readTable, type TableLeg } from "./table.ts";
+
+/**
+ * A media worker of the product (fast shell, engine, SRTP as chosen at start) on the ports of a call
+ * table. A generator sends no ICE checks, so they are handed to the engine here, as if received.
+ */
+
+const LOOPBACK = 0x7f000001;
+/** Well within consent's 30 s. */
+const CHECK_EVERY = 10_000;
+const PASSWORD = "the-password-of-every-leg";
+const PAYLOADS: readonly PayloadKind[] = [
+  { payloadType: 0, kind: "audio", codec: "PCMU", clockRate: 8000 },
+];
+
+class TableShell extends FfiShell {
+  readonly #legs: readonly TableLeg[];
+  readonly #shared: readonly number[];
+  readonly #key = new HmacSha1(new TextEncoder().encode(PASSWORD));
+  readonly #packet: number;
+  readonly #sockets: number[] = [];
+  #opening = 0;
+  #isMuted = false;
+  #checkAt = Infinity;
+
+  constructor(
+    start: ConstructorParameters<typeof FfiShell>[0],
+    parts: FfiShellParts,
+    why: string,
+    legs: readonly TableLeg[],
+    shared: readonly number[],
+  ) {
+    super(start, parts, why);
+    this.#legs = legs;
+    this.#shared = shared;
+    this.#packet = this.arena.allocate(512);
+    legs.forEach((_, i) => this.#open(i));
+    legs.forEach((_, i) => {
+      this.engine.command({ type: "connect", endpoint: i + 1, peer: (i ^ 1) + 1 }, this.#now());
+    });
+    this.#check();
+  }
+
+  #now(): number {
+    return performance.now();
+  }
+
+  #open(index: number): void {
+    const { keys, peerPort } = this.#legs[index]!;
+    const endpoint = index + 1;
+    const now = this.#now();
+    this.#opening = index;
+    if (keys === null) {
+      this.engine.command({ type: "open", endpoint, kind: "plain" }, now);
+      const remote = { address: "127.0.0.1", port: peerPort };
+      this.engine.command({ type: "set-remote", endpoint, payloads: PAYLOADS, remote }, now);
+      return;
+    }
+    this.#sockets[index] = this.#socketOf(index);
+    const ice = { iceUfrag: `leg${index}`, icePwd: PASSWORD };
+    this.engine.command({ type: "open", endpoint, kind: "webrtc", ...ice }, now);
+    this.engine.command({ type: "set-remote", endpoint, payloads: PAYLOADS }, now);
+    this.engine.command({ type: "keys", endpoint, keys }, now);
+  }
+
+  #socketOf(index: number): number {
+    const { relayPort, isShared } = this.#legs[index]!;
+    if (isShared) return this.#shared.indexOf(relayPort);
+    const opened = this.openLegSocket("127.0.0.1", relayPort);
+    if ("error" in opened) throw new Error(opened.error);
+    return opened.socket;
+  }
+
+  override openPlainSocket(): { socket: number; local: SocketAddress } {
+    const port = this.#legs[this.#opening]!.relayPort;
+    return { socket: this.#socketOf(this.#opening), local: { address: "127.0.0.1", port } };
+  }
+
+  override send(...datagram: Parameters<FfiShell["send"]>): void {
+    if (!this.#isMuted) super.send(...datagram);
+  }
+
+  override emit(event: MediaEvent): void {
+    super.emit(event);
+    // Told once a second, in the engine's turn: as good a time as any.
+    if (event.type === "statistics" && this.#now() >= this.#checkAt) this.#check();
+  }
+
+  #check(): void {
+    const now = this.#now();
+    this.#checkAt = now + CHECK_EVERY;
+    this.#isMuted = true;
+    this.#legs.forEach(({ keys, peerPort }, index) => {
+      if (keys === null) return;
+      const at = this.#packet;
+      const writer = new StunWriter(this.arena.bytes, at, BINDING_REQUEST, new Uint8Array(12), 0);
+      writer.attribute(ATTRIBUTE.username, new TextEncoder().encode(`leg${index}:peer`));
+      writer.attribute(ATTRIBUTE.useCandidate, new Uint8Array(0));
+      const length = writer.seal(this.#key);
+      this.engine.datagram(this.#sockets[index]!, LOOPBACK, peerPort, at, length, now);
+    });
+    this.#isMuted = false;
+  }
+}
+
+/** What the process around it sends first. */
+export interface TableStart {
+  readonly attachment: Attachment;
+  readonly table: string;
+}
+
+function serve({ attachment, table }: TableStart): void {
+  const choice = choose(null);
+  if (choice.shell !== "ffi") throw new Error(choice.why);
+  const legs = readTable(table);
+  const shared = [...new Set(legs.filter((leg) => leg.isShared).map((leg) => leg.relayPort))];
+  const descriptors = new Descriptors(attachment.descriptors);
+  const parts: FfiShellParts = {
+    libc: choice.libc,
+    arena: choice.arena,
+    srtp: choice.srtp,
+    descriptors,
+    commands: new Ring(attachment.commands),
+    events: new Ring(attachment.events),
+    wire: new Wire(),
+    eventDescriptor: attachment.eventDescriptor,
+    bind: (sockets) => shared.map((port) => sockets.open("127.0.0.1", port, SHARED_BUFFER)),
+  };
+  descriptors.begin();
+  try {
+    const start = {
+      type: "start",
+      addresses: [],
+      portRange: [1024, 65535],
+      firstPair: 1024,
+      epochOffset: Date.now() - performance.now(),
+      silentAfterMs: 30_000,
+      allowCrash: false,
+    } as const;
+    new TableShell(start, parts, choice.why, legs, shared).run();
+  } finally {
+    descriptors.closeAll(choice.libc);
+    descriptors.end();
+  }
+}
+
+const scope = globalThis as unknown as {
+  onmessage: ((message: MessageEvent<TableStart>) => void) | null;
+};
+scope.onmessage = ({ data }) => serve(data);
