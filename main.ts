@@ -100,6 +100,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
   }));
   const sip = await openSip(config, certificate, lan, logs);
   const hosts = ["localhost", "127.0.0.1", "::1", ...lan, ...names, ...config.sip.domains];
+  let ownPorts: readonly number[] = [sip.port, sip.network.addresses.tlsPort ?? 0];
   const plane = createPlane(
     {
       clock: systemClock,
@@ -112,7 +113,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
       bindings: store.bindings,
       accounts: store.accounts,
     },
-    planeOptions(config, hosts, hostPort(sip.host, sip.port)),
+    planeOptions(config, hosts, hostPort(sip.host, sip.port), () => ownPorts),
   );
   sip.plug(plane);
   onWorkerEvent = ({ type, worker, text }) => {
@@ -152,6 +153,8 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
   );
   if (!started.ok) refuseToStart([started.error]);
   const listeners = started.value;
+  // SIP over WebSocket comes in on the ports of the web.
+  ownPorts = [...ownPorts, ...listeners.listeners.map(({ port }) => port)];
   superviseLife({ log, shutdown: supervise({ plane, listeners, sip, media, store }, log) });
   const portOf = (name: string) =>
     listeners.listeners.find((listener) => listener.name === name)?.port ?? 0;
@@ -278,10 +281,17 @@ async function openSip(
   };
 }
 
-function planeOptions(config: Config, hosts: readonly string[], sentBy: string): PlaneOptions {
+function planeOptions(
+  config: Config,
+  hosts: readonly string[],
+  sentBy: string,
+  ownPorts: () => readonly number[],
+): PlaneOptions {
   const { sip, session, media } = config;
   return {
     version: VERSION,
+    trunks: config.trunks,
+    dialPlan: config.dialPlan,
     call: {
       ringTimeoutMs: sip.ringTimeoutSeconds * 1000,
       setupTimeoutMs: media.setupTimeoutSeconds * 1000,
@@ -306,6 +316,7 @@ function planeOptions(config: Config, hosts: readonly string[], sentBy: string):
       userAgent: sip.userAgent,
       addContactId: sip.addContactId,
       outsideAllow: outsideAllow(config),
+      isOwnPort: (port) => ownPorts().includes(port),
       accounts: [...sip.accounts, ...(config.lab.accounts ? labAccounts() : [])],
     },
   };

@@ -1,4 +1,4 @@
-import { err, ok, type Result } from "../core/result.ts";
+import { compilePattern } from "../core/number_pattern.ts";
 
 /** Who may dial what, over which trunks, and whom a call from a trunk is for. */
 
@@ -38,40 +38,11 @@ export type Dialled =
   /** The plan knows the number, and this caller may not dial it. */
   | { readonly kind: "forbidden" };
 
-const PATTERN = /^[0-9+*#XNZ]*[.!]?$/;
-const CLASSES: Readonly<Record<string, string>> = {
-  X: "[0-9]",
-  Z: "[1-9]",
-  N: "[2-9]",
-  "+": "\\+",
-  "*": "\\*",
-  ".": ".+",
-  "!": ".*",
-};
 /** What E.164 allows, with the plus (ITU-T E.164 6). */
 const E164 = /^\+[1-9]\d{1,14}$/;
 const NUMBER = /^\+?[0-9*#]{1,32}$/;
 /** What people write between digits (RFC 3966 5.1.1). */
 const SEPARATORS = /[-.()\s]/g;
-
-/**
- * A pattern of numbers: digits, `+`, `*`, `#` for themselves, `X` any digit, `Z` 1 to 9, `N` 2 to 9,
- * at the end `.` for one or more of anything and `!` for any rest; or a regular expression that
- * begins with `^`.
- */
-export function compilePattern(text: string): Result<RegExp, string> {
-  if (text.startsWith("^")) {
-    try {
-      return ok(new RegExp(text.endsWith("$") ? text : `${text}$`));
-    } catch {
-      return err(`${JSON.stringify(text)} is no regular expression`);
-    }
-  }
-  if (text === "" || !PATTERN.test(text)) {
-    return err(`${JSON.stringify(text)} is no pattern of a number`);
-  }
-  return ok(new RegExp(`^${[...text].map((char) => CLASSES[char] ?? char).join("")}$`));
-}
 
 /** The digits of what was dialled; undefined for what is no number. */
 export function numberOf(user: string): string | undefined {

@@ -20,9 +20,9 @@ export interface HouseAccount {
   readonly name: string;
   readonly password: string;
   /** What its owner may do, by words that the dial plan uses. */
-  readonly rights?: readonly string[];
+  readonly rights?: readonly string[] | undefined;
   /** Its number on trunks; "" or absent: none. */
-  readonly number?: string;
+  readonly number?: string | undefined;
 }
 
 /** What the house's trunks say of flows and numbers. */

@@ -174,6 +174,20 @@ export const API_OPERATIONS: readonly Operation[] = [
   ),
   operation({
     ...READ,
+    id: "listTrunks",
+    path: "/api/trunks",
+    tag: "Trunks",
+    summary: "Lists the trunks by priority, with whether they work.",
+    success: {
+      status: 200,
+      description: "All trunks.",
+      schema: schemas.listOf("trunks", schemas.trunk),
+    },
+    problems: [],
+    handle: (_, plane) => list("trunks", { items: plane.trunks(), next: null }),
+  }),
+  operation({
+    ...READ,
     id: "listWorkers",
     path: "/api/workers",
     tag: "Workers",

@@ -45,6 +45,7 @@ const COMPONENTS = {
   CallSummary: schemas.callSummary,
   Call: schemas.call,
   Registration: schemas.registration,
+  Trunk: schemas.trunk,
   Worker: schemas.worker,
   Event: schemas.domainEvent,
   Problem: schemas.problemBody,

@@ -170,6 +170,18 @@ export const registration = z.object({
   userAgent: z.string().nullable(),
 }).meta({ id: "Registration", description: "One binding of the registrar (RFC 3261 10)." });
 
+export const trunk = z.object({
+  name: z.string(),
+  host: z.string(),
+  port: z.int().nullable().meta({ description: "Null: found by DNS." }),
+  transport: z.enum(["udp", "tcp", "tls"]),
+  priority: z.int().meta({ description: "Lower is tried first." }),
+  state: z.enum(["starting", "up", "down"]),
+  reason: z.string().nullable().meta({ description: "Why it is down, in words." }),
+  since: time(),
+  isRegistered: z.boolean(),
+}).meta({ id: "Trunk", description: "A way to a carrier or a gateway." });
+
 export const worker = z.object({
   id: z.int().min(0),
   state: z.enum(["starting", "running", "restarting", "stopped"]),
@@ -192,6 +204,8 @@ export const eventType = z.enum([
   "call.held",
   "call.unheld",
   "call.ended",
+  "trunk.up",
+  "trunk.down",
   "worker.started",
   "worker.died",
 ]);
@@ -231,6 +245,7 @@ const agreement: readonly true[] = [
   true satisfies Agrees<CallSummary, z.infer<typeof callSummary>>,
   true satisfies Agrees<CallView, z.infer<typeof call>>,
   true satisfies Agrees<RegistrationView, z.infer<typeof registration>>,
+  true satisfies Agrees<ReturnType<ControlPlane["trunks"]>[number], z.infer<typeof trunk>>,
   true satisfies Agrees<ReturnType<ControlPlane["workers"]>[number], z.infer<typeof worker>>,
   true satisfies Agrees<DomainEvent, z.infer<typeof domainEvent>>,
 ];

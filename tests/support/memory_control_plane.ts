@@ -12,6 +12,7 @@ import type {
   SessionQuery,
   SessionView,
   StartCall,
+  TrunkView,
 } from "../../src/actors/control_plane.ts";
 import type { WorkerId } from "../../src/core/ids.ts";
 import { err, ok, type Result } from "../../src/core/result.ts";
@@ -119,6 +120,20 @@ export class MemoryControlPlane implements ControlPlane {
       userAgent: null,
     }));
     return page(bindings, query);
+  }
+
+  trunks(): readonly TrunkView[] {
+    return [{
+      name: "carrier",
+      host: "sip.carrier.example",
+      port: 5060,
+      transport: "udp",
+      priority: 10,
+      state: "up",
+      reason: null,
+      since: EPOCH,
+      isRegistered: false,
+    }];
   }
 
   workers(): readonly WorkerView[] {

@@ -7,7 +7,17 @@ const MASK = "***";
 function masked(value: unknown): unknown {
   if (typeof value === "string") return value === "" ? "" : MASK;
   if (!Array.isArray(value)) return MASK;
-  return value.map((element) => ({ ...element, password: MASK }));
+  return value.map(withoutPasswords);
+}
+
+function withoutPasswords(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [
+      name,
+      name === "password" ? MASK : withoutPasswords(member),
+    ]),
+  );
 }
 
 /**

@@ -140,6 +140,12 @@ export function valueOfText(kind: LeafKind, text: string): unknown {
       return items(trimmed);
     case "listOrWord":
       return trimmed === "auto" ? trimmed : items(trimmed);
+    case "json":
+      try {
+        return JSON.parse(trimmed);
+      } catch {
+        return trimmed;
+      }
     case "accounts":
       return items(trimmed).map((item) => {
         const colon = item.indexOf(":");

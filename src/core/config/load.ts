@@ -144,6 +144,18 @@ function checkTogether(config: Config, settings: Layer): ConfigFault[] {
       fault(path, `is ${number}: expected another port than that of ${other}`);
     } else users.set(number, path);
   }
+  const trunks = new Set<string>();
+  for (const { name } of config.trunks) {
+    if (trunks.has(name)) fault("trunks", `holds "${name}" twice: expected each name once`);
+    trunks.add(name);
+  }
+  const { outbound, inbound } = config.dialPlan;
+  for (const [path, rules] of [["outbound", outbound], ["inbound", inbound]] as const) {
+    for (const name of rules.flatMap((rule) => rule.trunks)) {
+      if (trunks.has(name)) continue;
+      fault(`dialPlan.${path}`, `names the trunk "${name}": expected one of trunks`);
+    }
+  }
   const names = new Set<string>();
   for (const { name } of config.sip.accounts) {
     if (names.has(name)) fault("sip.accounts", `holds "${name}" twice: expected each name once`);

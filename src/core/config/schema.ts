@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { compilePattern } from "../number_pattern.ts";
 
 /**
  * What a configuration may say. Shapes and limits stand here, defaults in `config/default.jsonc`
@@ -6,7 +7,14 @@ import { z } from "zod";
  */
 
 /** How a key's value is written in an environment variable. */
-export type LeafKind = "string" | "integer" | "boolean" | "list" | "listOrWord" | "accounts";
+export type LeafKind =
+  | "string"
+  | "integer"
+  | "boolean"
+  | "list"
+  | "listOrWord"
+  | "accounts"
+  | "json";
 
 /** What is known of one key besides its shape. */
 export interface Leaf {
@@ -64,10 +72,49 @@ function isOrigin(text: string): boolean {
   }
 }
 
+const RIGHT = /^[A-Za-z0-9_-]{1,32}$/;
+const phoneNumber = z.string().regex(/^\+?[0-9]{1,15}$/);
+const pattern = z.string().max(200).refine((text) => compilePattern(text).ok);
+
 const account = z.strictObject({
   // RFC 3261 25.1 `user`, without escapes.
   name: z.string().regex(/^[A-Za-z0-9\-_.!~*'()&=+$,;?/]{1,64}$/),
   password: z.string().min(1).max(128),
+  rights: z.array(z.string().regex(RIGHT)).optional(),
+  number: z.union([z.literal(""), phoneNumber]).optional(),
+});
+
+const trunk = z.strictObject({
+  name: z.string().regex(RIGHT),
+  host,
+  port: z.int().min(0).max(65535).default(0),
+  transport: z.enum(["udp", "tcp", "tls"]).default("udp"),
+  register: z.strictObject({
+    user: z.string().regex(/^[A-Za-z0-9\-_.!~*'()&=+$,;?/]{1,64}$/),
+    password: z.string().min(1).max(128),
+  }).nullable().default(null),
+  priority: z.int().min(0).max(1000).default(10),
+  callerId: z.enum(["from", "pai"]).default("from"),
+  number: z.union([z.literal(""), phoneNumber]).default(""),
+  optionsSeconds: z.int().min(0).max(3600).default(30),
+  srtp: z.boolean().default(false),
+  media: z.enum(["relay", "direct"]).default("relay"),
+  allow: z.array(ipAddress).default([]),
+});
+
+const outboundRule = z.strictObject({
+  match: pattern,
+  strip: z.int().min(0).max(32).default(0),
+  prefix: z.string().regex(/^\+?[0-9*#]{0,32}$/).default(""),
+  e164: z.string().regex(/^([1-9][0-9]{0,2})?$/).default(""),
+  trunks: z.array(z.string().regex(RIGHT)).min(1),
+  allow: z.array(z.string().min(1).max(64)).min(1),
+});
+
+const inboundRule = z.strictObject({
+  match: pattern,
+  to: account.shape.name,
+  trunks: z.array(z.string().regex(RIGHT)).default([]),
 });
 
 export const configSchema = z.strictObject({
@@ -117,7 +164,8 @@ export const configSchema = z.strictObject({
     accounts: leaf(
       z.array(account),
       "accounts",
-      'a list of { "name", "password" } with a SIP user name and a password that is not empty',
+      'a list of { "name", "password" } with a SIP user name and a password that is not empty, ' +
+        'and, where wanted, "rights" (a list of words) and "number"',
       true,
     ),
     localCalls: boolean(),
@@ -137,6 +185,24 @@ export const configSchema = z.strictObject({
       idleSeconds: seconds(1, 86_400),
       messageSeconds: seconds(1, 600),
     }),
+  }),
+  trunks: leaf(
+    z.array(trunk),
+    "json",
+    'a list of { "name", "host" } and what else a trunk has, as in default.jsonc',
+    true,
+  ),
+  dialPlan: z.strictObject({
+    outbound: leaf(
+      z.array(outboundRule),
+      "json",
+      'a list of { "match", "trunks", "allow" } and, where wanted, "strip", "prefix", "e164"',
+    ),
+    inbound: leaf(
+      z.array(inboundRule),
+      "json",
+      'a list of { "match", "to" } and, where wanted, "trunks"',
+    ),
   }),
   lab: z.strictObject({ accounts: boolean() }),
   session: z.strictObject({
