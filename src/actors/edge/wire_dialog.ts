@@ -11,6 +11,7 @@ import {
 } from "../../sip/message/mod.ts";
 import * as sdp from "../../sdp/mod.ts";
 import { type AnchorActor, type AnchorEvent, type AnchorHolder, anchorMachine } from "./anchor.ts";
+import { AnchorMedia } from "./anchor_media.ts";
 import { asksForKeyFrame, cleaned, sdpOf, withoutBody, withSdp } from "./bodies.ts";
 import { DialogCourse } from "./dialog_course.ts";
 import {
@@ -20,9 +21,8 @@ import {
   MAX_HELD,
   type WireSettings,
 } from "./contract.ts";
-import { Exchanges, remember, type Role, type Side, type Translated } from "./exchange.ts";
-import { type MediaChoice, openMedia } from "./open_media.ts";
-import type { Described, WireMedia, WireMediaEvent } from "./wire_media.ts";
+import { Exchanges, remember, type Role, type Side } from "./exchange.ts";
+import type { WireMedia, WireMediaEvent } from "./wire_media.ts";
 
 /** A message on its way over the edge. `bytes`: as it stands, where that is known. */
 export interface Passing {
@@ -54,9 +54,6 @@ export interface WireDialogPorts extends EdgePorts {
   onSilent(dialog: WireDialog): void;
 }
 
-/** Descriptions of the far end that are kept for direct media. */
-const MAX_TEXTS = 8;
-
 /**
  * One INVITE dialog where it crosses a wire: takes its messages in order, puts descriptions over,
  * and holds the endpoint and the anchor's actor.
@@ -68,16 +65,12 @@ export class WireDialog implements AnchorHolder {
   readonly callId: string;
   readonly settings: WireSettings;
   readonly startedAt: number;
-  /** The far end's own words by version of what was said of them inside. */
-  readonly texts = new Map<number, string>();
   readonly actor: AnchorActor;
   flow: Flow;
-  media: WireMedia | null = null;
-  /** Whose packets go to the far end. */
-  peer: EndpointToken | null = null;
   answeredAt: number | null = null;
   readonly #ports: WireDialogPorts;
   readonly #course: DialogCourse;
+  readonly #media: AnchorMedia;
   readonly #exchanges = new Exchanges();
   readonly #held: Passing[] = [];
   /** Packets that had come when the far end fell silent. */
@@ -85,8 +78,6 @@ export class WireDialog implements AnchorHolder {
   #isOpening = false;
   #isDraining = false;
   #isClosed = false;
-  /** The last answer that went to the far end was another wire side's own. */
-  #directText: string | null = null;
 
   constructor(
     ports: WireDialogPorts,
@@ -103,6 +94,16 @@ export class WireDialog implements AnchorHolder {
     this.flow = first.flow;
     this.settings = ports.settings(first.flow, invite);
     this.startedAt = ports.clock.epoch();
+    this.#media = new AnchorMedia({
+      ports,
+      settings: this.settings,
+      flow: first.flow,
+      label: `sip ${invite.callId}`,
+      original: (abstract) => ports.original(abstract),
+      refuseRemote: (places) => ports.refuseRemote(this, places),
+      onEvent: (event) => this.#onMedia(event),
+      onMoved: () => ports.onMoved(this),
+    });
     this.actor = createActor(anchorMachine, { input: { holder: this }, clock: ports.clock });
     this.actor.subscribe({
       complete: () => this.#close(),
@@ -116,6 +117,20 @@ export class WireDialog implements AnchorHolder {
   /** To be called once the edge can find it: a machine that dies at once closes at once. */
   start(): void {
     this.actor.start();
+  }
+
+  get media(): WireMedia | null {
+    return this.#media.wire;
+  }
+
+  /** Whose packets go to the far end. */
+  get peer(): EndpointToken | null {
+    return this.#media.peer;
+  }
+
+  /** The far end's own words by version of what was said of them inside. */
+  get texts(): ReadonlyMap<number, string> {
+    return this.#media.texts;
   }
 
   get role(): "caller" | "callee" {
@@ -243,7 +258,7 @@ export class WireDialog implements AnchorHolder {
     const key = `${side} ${role.kind}\n${text}`;
     let translated = role.exchange.translated.get(key);
     if (!translated) {
-      const made = this.#translate(side, role, text);
+      const made = this.#media.translate(side, role, text);
       if ("reason" in made) return this.#refuseOffer(item, made);
       translated = made;
       remember(role.exchange, key, made);
@@ -253,79 +268,6 @@ export class WireDialog implements AnchorHolder {
     }
     this.#note(item);
     this.#send(item, withSdp(message, translated.body));
-  }
-
-  #translate(side: Side, role: Role, text: string): Translated | sdp.SdpFault {
-    const media = this.media!;
-    const { exchange, kind } = role;
-    if (side === "wire") {
-      const clean = sdp.stripEndpointTokens(text);
-      if (kind === "answer") {
-        const answer = media.answerIn(clean);
-        return this.#toAnswer(answer, () => exchange.innerToken);
-      }
-      const offer = media.offerIn(clean);
-      return offer.ok ? { body: offer.value } : offer.error;
-    }
-    const abstract = sdp.parseSdp(text);
-    if (!abstract.ok) return abstract.error;
-    const token = sdp.endpointToken(abstract.value);
-    if (kind === "answer") {
-      const direct = this.#directAnswer(abstract.value);
-      const answer = direct ?? media.answerOut(abstract.value);
-      return this.#toAnswer(answer, () => token, direct !== undefined);
-    }
-    exchange.innerToken = token;
-    const offer = media.offerOut(abstract.value);
-    return offer.ok ? { body: offer.value } : offer.error;
-  }
-
-  #toAnswer(
-    answer: Described,
-    peer: () => EndpointToken | undefined,
-    isDirect = false,
-  ): Translated {
-    if (answer.fault) {
-      const { text } = answer.fault;
-      this.#ports.log.warn("an answer can't be used", { anchor: this.id, text });
-    }
-    return {
-      body: answer.text,
-      agree: (isFinal) => {
-        this.#directText = isDirect ? answer.text : null;
-        if (isDirect && isFinal) return this.#goDirect();
-        answer.commit();
-        const token = peer();
-        if (answer.fault || token === undefined) return;
-        if (this.peer === token) return;
-        this.peer = token;
-        this.media?.connect(token);
-      },
-    };
-  }
-
-  /** The other wire side's own words, where both allow it and an endpoint stands here so far. */
-  #directAnswer(abstract: sdp.Sdp): Described | undefined {
-    if (this.settings.media !== "direct" || this.media?.kind !== "rtp") return undefined;
-    const text = this.#ports.original(abstract);
-    if (text === undefined) return undefined;
-    this.peer = sdp.endpointToken(abstract) ?? null;
-    return { text, commit: () => {} };
-  }
-
-  #goDirect(): void {
-    const { media } = this;
-    const text = this.#directText;
-    if (media?.kind !== "rtp" || text === null) return;
-    media.close();
-    const direct = openMedia.direct(
-      this.#choice(),
-      media.token,
-      Math.max(0, ...this.texts.keys()),
-    );
-    direct.note(text);
-    this.media = direct;
-    this.#ports.onMoved(this);
   }
 
   // --- endpoint ---
@@ -339,37 +281,15 @@ export class WireDialog implements AnchorHolder {
       else this.#send(item, cleaned(item.message));
       return false;
     }
-    const made = openMedia.forOffer(this.#choice(), item.side, text);
+    const made = this.#media.open(item.side, text);
     if (!made.ok) {
       this.#refuseOffer(item, made.error);
       return false;
     }
-    this.media = made.value;
-    this.#ports.onMoved(this);
     if (made.value.kind !== "direct") this.#isOpening = true;
     this.#tell({ type: "open" });
     if (made.value.kind === "direct") this.#tell({ type: "media.opened" });
     return true;
-  }
-
-  #choice(): MediaChoice {
-    return {
-      ports: this.#ports,
-      settings: this.settings,
-      flow: this.flow,
-      label: `sip ${this.callId}`,
-      keep: (version, text) => this.#keep(version, text),
-      original: (abstract) => this.#ports.original(abstract),
-      refuseRemote: (places) => this.#ports.refuseRemote(this, places),
-      onEvent: (event) => this.#onMedia(event),
-    };
-  }
-
-  #keep(version: number, text: string): void {
-    if (this.settings.media !== "direct") return;
-    this.texts.set(version, text);
-    const oldest = this.texts.keys().next();
-    if (this.texts.size > MAX_TEXTS && !oldest.done) this.texts.delete(oldest.value);
   }
 
   #onMedia(event: WireMediaEvent): void {
@@ -445,7 +365,7 @@ export class WireDialog implements AnchorHolder {
       this.answeredAt = this.#ports.clock.epoch();
       this.#ports.onAnswered(this);
       // A 2xx after a reliable provisional response repeats no answer.
-      this.#goDirect();
+      this.#media.goDirect();
     }
     if (event) this.#tell(event);
   }
