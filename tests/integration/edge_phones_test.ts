@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { createResponse, type SipMessage, type SipRequest } from "../../src/sip/message/mod.ts";
+import { Lab } from "../support/lab.ts";
+import { SipPeer } from "../support/sip_peer.ts";
+
+/** Two phones at the real server: their packets go through its workers, both ways. */
+
+const HOST = "127.0.0.1";
+const PACKETS = 25;
+const ROUNDS = 400;
+
+class RtpSocket implements Disposable {
+  readonly socket = Deno.listenDatagram({ transport: "udp", hostname: HOST, port: 0 });
+  readonly heard: Uint8Array[] = [];
+  readonly #ssrc = crypto.getRandomValues(new Uint32Array(1))[0]!;
+  #sequence = 0;
+
+  constructor() {
+    void this.#read();
+  }
+
+  get sdp(): string {
+    const { port } = this.socket.addr as Deno.NetAddr;
+    return `v=0\r\no=- 1 1 IN IP4 ${HOST}\r\ns=-\r\nc=IN IP4 ${HOST}\r\nt=0 0\r\n` +
+      `m=audio ${port} RTP/AVP 0\r\na=sendrecv\r\n`;
+  }
+
+  /** One packet of PCMU whose every byte is `mark`. */
+  async send(port: number, mark: number): Promise<void> {
+    const packet = new Uint8Array(172).fill(mark);
+    const view = new DataView(packet.buffer);
+    view.setUint8(0, 0x80);
+    view.setUint8(1, 0);
+    view.setUint16(2, this.#sequence);
+    view.setUint32(4, 160 * this.#sequence++);
+    view.setUint32(8, this.#ssrc);
+    await this.socket.send(packet, { transport: "udp", hostname: HOST, port });
+  }
+
+  hears(mark: number): boolean {
+    return this.heard.filter((packet) => packet.length === 172 && packet.at(-1) === mark).length >=
+      PACKETS;
+  }
+
+  [Symbol.dispose](): void {
+    this.socket.close();
+  }
+
+  async #read(): Promise<void> {
+    for await (const [packet] of this.socket) this.heard.push(packet);
+  }
+}
+
+function withSdp<M extends SipMessage>(message: M, sdp: string): M {
+  message.headers.set("Content-Type", "application/sdp");
+  message.body = new TextEncoder().encode(sdp);
+  return message;
+}
+
+function portOf(message: SipMessage): number {
+  return Number(/^m=audio (\d+) /m.exec(new TextDecoder().decode(message.body))?.[1]);
+}
+
+/** 200 with a description, as a phone that has just rung. */
+async function accept(phone: SipPeer, invite: SipRequest, sdp: string): Promise<void> {
+  const response = createResponse(invite, 200, undefined, { toTag: "callee", recordRoute: true });
+  response.headers.set("Contact", `<${phone.contact}>`);
+  await phone.send(withSdp(response, sdp));
+}
+
+Deno.test("two phones talk through the workers, and an operator ends their call", async () => {
+  await using lab = await Lab.start();
+  const target = { transport: "UDP" as const, host: HOST, port: lab.sipPort };
+  await using caller = await SipPeer.open("1000", target);
+  await using callee = await SipPeer.open("1001", target);
+  for (const phone of [caller, callee]) assert.equal((await phone.register()).status, 200);
+  using mine = new RtpSocket();
+  using theirs = new RtpSocket();
+  const invite = withSdp(caller.request("INVITE", "sip:1001@localhost"), mine.sdp);
+  const answered = caller.ask(invite);
+  const received = await callee.hearRequest("INVITE");
+  const said = new TextDecoder().decode(received.body);
+  assert.doesNotMatch(said, /x-pz/);
+  assert.notEqual(portOf(received), portOf(invite));
+  await accept(callee, received, theirs.sdp);
+  const response = await answered;
+  assert.equal(response.status, 200);
+  await caller.ack(invite, response);
+  await callee.hearRequest("ACK");
+  for (let round = 0; round < ROUNDS && !(mine.hears(0x22) && theirs.hears(0x11)); round++) {
+    await mine.send(portOf(response), 0x11);
+    await theirs.send(portOf(received), 0x22);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert(theirs.hears(0x11), "the callee hears the caller");
+  assert(mine.hears(0x22), "the caller hears the callee");
+  const { calls } = await lab.get<{ calls: { id: string; direction: string; state: string }[] }>(
+    "/api/calls",
+  );
+  assert.deepEqual(calls.map(({ direction, state }) => [direction, state]), [[
+    "transit",
+    "active",
+  ]]);
+  const ended = await fetch(`${lab.origin}/api/calls/${calls[0]!.id}`, {
+    method: "DELETE",
+    headers: { "content-type": "application/json" },
+  });
+  await ended.body?.cancel();
+  assert(ended.ok, String(ended.status));
+  for (const phone of [caller, callee]) await phone.answer(await phone.hearRequest("BYE"), 200);
+  await lab.until(
+    "no call is left",
+    () => lab.get<{ calls: unknown[] }>("/api/calls"),
+    (found) => found.calls.length === 0,
+  );
+});
