@@ -314,6 +314,11 @@ function toNotice(event: DialogEvent): SipDialogNotice {
       return { type: "dialog.referProgress", status: event.status };
     case "usage.provisional":
       return { type: "dialog.progress", status: event.status, body: event.body };
+    // Sessions offer in their INVITEs and answer in their 2xx: these are other users' matters.
+    case "usage.offered":
+      return { type: "dialog.progress", status: 183, body: event.body };
+    case "usage.pracked":
+      return { type: "dialog.acknowledged" };
     case "usage.answered":
       return { type: "dialog.answered", body: event.body };
     case "usage.refused":

@@ -1,7 +1,6 @@
-import type { Clock } from "../../core/clock.ts";
 import { Dialog } from "../dialog/dialog.ts";
 import { createInvite } from "../dialog/requests.ts";
-import { createResponse, NameAddr, type SipRequest, type SipResponse } from "../message/mod.ts";
+import { createResponse, type SipRequest, type SipResponse } from "../message/mod.ts";
 import type { ServerTransactionId } from "../stack.ts";
 import { authorize, type Credentials } from "./credentials.ts";
 import { EarlyDialogs } from "./early_dialogs.ts";
@@ -9,46 +8,24 @@ import { allowOf, Extras } from "./extras.ts";
 import { InfoSender } from "./info_sender.ts";
 import { Modification } from "./modification.ts";
 import { knows, RELIABLE, ReliableSender } from "./reliable.ts";
-import { SessionTimer, type SessionTimerWish } from "./session_timer.ts";
+import { SessionTimer } from "./session_timer.ts";
 import { bodyOf, SDP, sdpBody, type UsageEvent, type UsageHooks } from "./usage_events.ts";
+import {
+  type InboundInvite,
+  nameAddr,
+  type OutboundInvite,
+  type UsageOptions,
+} from "./usage_options.ts";
 import {
   type ClientEvent,
   type ClientTransaction,
   type DialogRequest,
-  type IncomingInvite,
   type UserAgent,
   UserAgents,
 } from "./user_agents.ts";
 
 export type { UsageEvent, UsageHooks } from "./usage_events.ts";
-
-export interface Identity {
-  /** AoR as a URI, `sip:alice@portzero.local`. */
-  readonly uri: string;
-  readonly displayName: string | null;
-}
-
-interface UsageOptions {
-  readonly agent: UserAgent;
-  readonly clock: Clock;
-  readonly hooks?: UsageHooks;
-  /** Absent: no session timer of our own accord (RFC 4028). */
-  readonly sessionTimer?: SessionTimerWish;
-}
-
-export interface OutboundInvite extends UsageOptions {
-  readonly local: Identity;
-  readonly target: string;
-  readonly callId: string;
-  /** The offer; null: the callee offers, and `acknowledge` brings our answer. */
-  readonly body: string | null;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly credentials: Credentials | null;
-}
-
-export interface InboundInvite extends UsageOptions {
-  readonly invite: IncomingInvite;
-}
+export type { Identity, InboundInvite, OutboundInvite } from "./usage_options.ts";
 
 const TAG_BITS = 64;
 const NO_ANSWER = "No answer from the next hop";
@@ -86,6 +63,10 @@ export class InviteUsage {
   #finallyAnswered = false;
   /** `accept` was called, and may still wait for a PRACK. */
   #isAccepting = false;
+  /** INVITE without an offer: what a reliable provisional and its PRACK settled (RFC 3262 5). */
+  #earlyOffer: { readonly offer: string; answer: string | null } | undefined;
+  /** UAC: sends the PRACK that waits for our answer. */
+  #sendAnswer: ((body: string) => void) | undefined;
 
   private constructor(
     options: UsageOptions & { credentials: Credentials | null },
@@ -211,6 +192,9 @@ export class InviteUsage {
     const lacksOffer = this.#invite.body.length === 0 && body === null;
     const isReliable = !lacksOffer && (reliable === "demands" || reliable === "knows" && body);
     if (isReliable) {
+      if (this.#invite.body.length === 0 && body !== null) {
+        this.#earlyOffer ??= { offer: body, answer: null };
+      }
       this.#ensureDialog();
       this.#reliable.send(response, body !== null);
     } else if (reliable !== "demands") {
@@ -236,8 +220,14 @@ export class InviteUsage {
     this.#respond(this.#server, this.#invite, status, null, Object.entries(headers));
   }
 
-  /** UAC: our answer to `usage.answered` with an offer. */
+  /** UAC: our answer to `usage.answered` with an offer, or to `usage.offered`. */
   acknowledge(body: string): void {
+    if (this.#sendAnswer) {
+      if (this.#earlyOffer) this.#earlyOffer.answer = body;
+      this.#sendAnswer(body);
+      this.#sendAnswer = undefined;
+      return;
+    }
     if (!this.#dialog || this.#ackBody !== undefined || this.#server !== undefined) return;
     this.#ackBody = body;
     this.#ack(this.#dialog);
@@ -352,13 +342,14 @@ export class InviteUsage {
     if (this.#server === undefined || this.#finallyAnswered) return;
     this.#finallyAnswered = true;
     this.#reliable.dispose();
-    const response = this.#response(this.#invite, 200, body);
+    const early = this.#earlyOffer;
+    const response = this.#response(this.#invite, 200, early ? null : body);
     for (const [name, value] of this.#timer.accept(this.#invite)) {
       response.headers.append(name, value);
     }
     this.#ensureDialog();
     this.#dialog?.confirm();
-    this.#modification.settled(body, bodyOf(this.#invite));
+    this.#modification.settled(early?.offer ?? body, early?.answer ?? bodyOf(this.#invite));
     this.#modification.expectAck(this.#invite.cseq.sequence);
     this.#agent.respond(this.#server, response);
   }
@@ -396,15 +387,26 @@ export class InviteUsage {
     if (rack === undefined) return;
     this.#remoteTag = response.to.tag ?? this.#remoteTag;
     const body = bodyOf(response);
-    if (branch && rack !== null) this.#sendPrack(branch.dialog, rack);
+    if (branch && rack !== null) {
+      const isOffer = this.#invite.body.length === 0 && body !== null && !this.#earlyOffer;
+      if (isOffer) return this.#onEarlyOffer(branch.dialog, rack, body);
+      this.#sendPrack(branch.dialog, rack, null);
+    }
     // A browser takes one description: while several may answer it only rings (design, section 5).
     const counts = this.#early.size <= 1 && this.#invite.body.length > 0;
     const event = { type: "usage.provisional", status: response.status } as const;
     this.#emit({ ...event, body: counts ? body : null });
   }
 
-  #sendPrack(dialog: Dialog, rack: string): void {
-    this.#agent.request(dialog.request("PRACK", { headers: [["RAck", rack]] }), () => {});
+  #onEarlyOffer(dialog: Dialog, rack: string, offer: string): void {
+    this.#earlyOffer = { offer, answer: null };
+    this.#sendAnswer = (body) => this.#sendPrack(dialog, rack, body);
+    this.#emit({ type: "usage.offered", body: offer });
+  }
+
+  #sendPrack(dialog: Dialog, rack: string, answer: string | null): void {
+    const body = answer === null ? {} : { body: sdpBody(answer) };
+    this.#agent.request(dialog.request("PRACK", { headers: [["RAck", rack]], ...body }), () => {});
   }
 
   #onAnswer(response: SipResponse): void {
@@ -425,10 +427,12 @@ export class InviteUsage {
     if (this.#ended) return UserAgents.refuseLateAnswer(this.#agent, this.#invite, response);
     this.#dialog = dialog;
     this.#remoteTag = tag;
+    this.#sendAnswer = undefined;
     this.#timer.answered(response);
     this.#modification.learn(response);
-    const body = bodyOf(response) ?? "";
-    const offer = bodyOf(this.#invite);
+    const settled = this.#earlyOffer?.answer ?? null;
+    const body = bodyOf(response) ?? (settled === null ? "" : this.#earlyOffer!.offer);
+    const offer = bodyOf(this.#invite) ?? settled;
     if (offer === null) {
       return this.#emit({ type: "usage.answered", body, remoteTag: tag, isOffer: true });
     }
@@ -499,15 +503,24 @@ export class InviteUsage {
         return this.#modification.receive(id, request);
       case "UPDATE":
         return this.#onUpdate(id, request);
-      case "PRACK": {
-        const status = this.#reliable.acknowledge(request) ? 200 : 481;
-        return this.#respond(id, request, status, null);
-      }
+      case "PRACK":
+        return this.#onPrack(id, request);
       case "OPTIONS":
         return this.#respond(id, request, 200, null, this.#agent.capabilities);
       default:
         this.#extras.receive(id, request);
     }
+  }
+
+  /** A PRACK's description is the answer to our offer; an offer of its own nobody could answer yet. */
+  #onPrack(id: ServerTransactionId, request: SipRequest): void {
+    const body = bodyOf(request);
+    const early = this.#earlyOffer;
+    const isAnswer = body !== null && early?.answer === null;
+    if (isAnswer) early.answer = body;
+    const isKnown = this.#reliable.acknowledge(request);
+    this.#respond(id, request, !isKnown ? 481 : body === null || isAnswer ? 200 : 488, null);
+    if (isAnswer && isKnown) this.#emit({ type: "usage.pracked", body });
   }
 
   /** Before the call stands its session is not to be changed: nobody could say yes (RFC 3311 5.2). */
@@ -562,12 +575,4 @@ export class InviteUsage {
     for (const [name, value] of headers) response.headers.set(name, value);
     this.#agent.respond(id, response);
   }
-}
-
-function nameAddr(identity: Identity): string {
-  const { uri, displayName } = identity;
-  const parsed = NameAddr.parse(`<${uri}>`);
-  return displayName === null || !parsed.ok
-    ? `<${uri}>`
-    : NameAddr.of({ displayName, uri: parsed.value.uri }).toString();
 }

@@ -15,6 +15,10 @@ export type UsageEvent =
     /** Our INVITE had no offer, so this is one: `acknowledge` is owed. */
     readonly isOffer?: true;
   }
+  /** UAC: a reliable provisional has the offer that our INVITE lacked: `acknowledge` is owed. */
+  | { readonly type: "usage.offered"; readonly body: string }
+  /** UAS: the answer to the offer of our reliable provisional. */
+  | { readonly type: "usage.pracked"; readonly body: string }
   | {
     readonly type: "usage.refused";
     readonly status: number;

@@ -164,6 +164,42 @@ Deno.test("an INVITE without an offer: the callee offers, the ACK answers", () =
   assertClean(made);
 });
 
+Deno.test("an offer in a reliable 183, its answer in the PRACK (RFC 3262 5)", () => {
+  const made = ringing({ body: null });
+  const { pair, caller, callee, heard } = made;
+  callee.ring(183, "early offer");
+  pair.clock.advance(60);
+  assert.deepEqual(heard.alice.at(-1), { type: "usage.offered", body: "early offer" });
+  assert.equal(pair.requests("PRACK").length, 0, "it waits for the answer");
+  callee.accept("early offer");
+  caller.acknowledge("early answer");
+  pair.clock.advance(60);
+  assert.equal(new TextDecoder().decode(pair.requests("PRACK")[0]?.body), "early answer");
+  assert.deepEqual(heard.bob[0], { type: "usage.pracked", body: "early answer" });
+  const [ok] = pair.responses("INVITE").filter((r) => r.status === 200);
+  assert.equal(ok?.body.length, 0, "all is settled");
+  const answered = heard.alice.at(-1);
+  assert.ok(answered?.type === "usage.answered" && !answered.isOffer);
+  assert.equal(answered.body, "early offer");
+  assert.equal(pair.requests("ACK")[0]?.body.length, 0);
+  assertClean(made);
+});
+
+Deno.test("a new offer in a PRACK is 488: nobody could answer it before the call stands", () => {
+  const made = ringing();
+  const { pair } = made;
+  pair.lose = (m) => m.kind === "request" && m.method === "PRACK";
+  made.callee.ring(183, "early");
+  pair.clock.advance(60);
+  const prack = pair.requests("PRACK")[0]!.clone();
+  prack.headers.set("Content-Type", "application/sdp");
+  prack.body = bytes("new offer");
+  pair.toBob(serialize(prack));
+  assert.equal(pair.responses("PRACK").at(-1)?.status, 488);
+  pair.lose = () => false;
+  assertClean(made);
+});
+
 Deno.test("who hangs up before answering an offer still sends the ACK first", () => {
   const made = ringing({ body: null });
   made.callee.accept("their offer");
