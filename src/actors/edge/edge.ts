@@ -308,7 +308,9 @@ export class Edge {
   #onSilent(dialog: WireDialog): void {
     const other = dialog.peer === null ? undefined : this.#byToken.get(dialog.peer);
     const isHeld = dialog.media?.view().isHeld || other?.media?.view().isHeld;
-    if (other?.isSilent && !isHeld) this.#endTransitOf(dialog, SILENT);
+    // While it rings nobody owes media.
+    const isDue = dialog.isAnswered && dialog.isSilent && other?.isSilent && !isHeld;
+    if (isDue) this.#endTransitOf(dialog, SILENT);
   }
 
   #transitOf(caller: WireDialog): Transit | undefined {
