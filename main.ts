@@ -13,6 +13,7 @@ import {
   isWildcardHost,
 } from "./src/core/config/loopback.ts";
 import type { Config } from "./src/core/config/schema.ts";
+import type { ProtectionOptions } from "./src/actors/protection.ts";
 import { Supervisor } from "./src/actors/supervisor.ts";
 import { ensureCertificate, type ServerCertificate } from "./src/core/io/certificate.ts";
 import { ensureDataDirectory, ensureOperatorToken } from "./src/core/io/files.ts";
@@ -55,6 +56,10 @@ const CLIENT_TRANSPORTS: readonly ClientTransport[] = ["UDP", "TCP", "TLS"];
 
 /** Validity of a session's binding at our registrar, refreshed at half of it. */
 const REGISTRATION_SECONDS = 3_600;
+/** What a source may do a second, it may do this many seconds' worth of at once. */
+const BURST_SECONDS = 10;
+/** `sip.limits.failures` are within this time. */
+const FAILURES_SECONDS = 600;
 /** The lab's own accounts, on loopback only: 1000 to 1019 and 3000 to 3019. */
 const LAB_NUMBERS = [1000, 3000].flatMap((first) =>
   Array.from({ length: 20 }, (_, index) => first + index)
@@ -130,6 +135,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
     allowedOrigins: config.http.allowedOrigins,
     version: VERSION,
     subProtocols: [SIP_SUB_PROTOCOL],
+    limits: { socketsPerAddress: config.session.maxPerAddress },
     onSocket: (socket, { protocol, isSecure }) =>
       protocol === SIP_SUB_PROTOCOL
         ? sip.transports.attachWebSocket(
@@ -290,6 +296,7 @@ function planeOptions(
   const { sip, session, media } = config;
   return {
     version: VERSION,
+    protection: protectionOptions(config),
     trunks: config.trunks,
     dialPlan: config.dialPlan,
     call: {
@@ -319,6 +326,23 @@ function planeOptions(
       isOwnPort: (port) => ownPorts().includes(port),
       accounts: [...sip.accounts, ...(config.lab.accounts ? labAccounts() : [])],
     },
+  };
+}
+
+function protectionOptions({ sip: { limits } }: Config): ProtectionOptions {
+  const size = (perSecond: number) => ({ perSecond, burst: perSecond * BURST_SECONDS });
+  return {
+    limits: {
+      registrations: size(limits.registrationsPerSecond),
+      requests: size(limits.requestsPerSecond),
+      failures: { burst: limits.failures, perSecond: limits.failures / FAILURES_SECONDS },
+      blockMs: limits.blockSeconds * 1000,
+      calls: limits.calls,
+      callsPerSource: limits.callsPerAddress,
+    },
+    overload: { lagMs: limits.lagMs, transactions: limits.transactions },
+    limitsLoopback: limits.loopback,
+    exempt: limits.exempt,
   };
 }
 

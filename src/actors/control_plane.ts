@@ -154,12 +154,62 @@ export interface TrunkView {
 
 export interface HealthView {
   readonly status: "ok" | "degraded";
+  /** Why it is degraded, in sentences; empty where it is not. */
+  readonly reasons: readonly string[];
   readonly version: string;
   readonly startedAt: string;
   readonly uptimeSeconds: number;
   readonly sessions: number;
   readonly calls: number;
   readonly workers: { readonly running: number; readonly total: number };
+}
+
+/** A source that was held back: an IPv4 address or an IPv6 /64. */
+export interface ProtectedSourceView {
+  readonly source: string;
+  /** `limited`: held back within the last minute; `free`: it was before. */
+  readonly state: "limited" | "blocked" | "free";
+  /** What it did, in words, and how often. */
+  readonly reasons: readonly { readonly reason: string; readonly count: number }[];
+  /** First and last time that it was held back, ISO 8601. */
+  readonly since: string;
+  readonly last: string;
+  /** End of the block; null: none. */
+  readonly until: string | null;
+  readonly calls: number;
+  /** Answered by 503. */
+  readonly refused: number;
+  /** Not answered. */
+  readonly dropped: number;
+  /** A source without points is blocked; they come back with time. */
+  readonly failurePointsLeft: number;
+}
+
+/** What protects the server on SIP's wires, and whom it holds back. */
+export interface ProtectionView {
+  readonly overload: {
+    readonly active: boolean;
+    /** Sentences; empty where all is well. */
+    readonly reasons: readonly string[];
+    /** How late the event loop was when last looked at. */
+    readonly lagMs: number;
+    readonly transactions: number;
+  };
+  readonly limits: {
+    readonly registrationsPerSecond: number;
+    readonly requestsPerSecond: number;
+    /** Points that a source may lose by failures. */
+    readonly failures: number;
+    readonly blockSeconds: number;
+    readonly calls: number;
+    readonly callsPerSource: number;
+    readonly transactions: number;
+    readonly lagMs: number;
+  };
+  /** Calls that came over wires. */
+  readonly calls: number;
+  readonly sources: readonly ProtectedSourceView[];
+  readonly next: string | null;
 }
 
 export interface Page<T> {
@@ -285,6 +335,10 @@ export interface ControlPlane {
   call(id: string): CallView | undefined;
   registrations(query: PageQuery & { readonly user?: string }): Page<RegistrationView>;
   /** By priority. */
+  /** Whom the server holds back on SIP's wires, the latest first. */
+  protection(query: PageQuery): ProtectionView;
+  /** Forgives a source. */
+  liftProtection(source: string): Result<void, CommandRefusal>;
   trunks(): readonly TrunkView[];
   workers(): readonly WorkerView[];
   endCall(id: string): Result<void, CommandRefusal>;

@@ -45,6 +45,7 @@ export interface HouseOptions {
   readonly stored?: AccountStore;
 }
 
+const OVERLOADED: Verdict = { kind: "forbid", status: 503, text: "Server Overloaded" };
 const NO_RIGHTS: ReadonlySet<string> = new Set();
 
 /**
@@ -62,6 +63,7 @@ export class HousePolicy implements ProxyPolicy {
   readonly #numbers = new Map<string, string>();
   readonly #isOwnPort: (port: number) => boolean;
   #trunks: TrunkPolicy | undefined;
+  #load: { readonly isOverloaded: boolean } | undefined;
 
   constructor(options: HouseOptions) {
     this.canonicalDomain = options.canonicalDomain;
@@ -78,6 +80,11 @@ export class HousePolicy implements ProxyPolicy {
   /** Trunks know of accounts, and the policy of trunks; the composition ties the knot. */
   bindTrunks(trunks: TrunkPolicy): void {
     this.#trunks = trunks;
+  }
+
+  /** What says whether new calls of our own clients are welcome; those of wires it stops itself. */
+  bindLoad(load: { readonly isOverloaded: boolean }): void {
+    this.#load = load;
   }
 
   /**
@@ -123,6 +130,7 @@ export class HousePolicy implements ProxyPolicy {
   authorize(request: SipRequest, flow: Flow, registered: string | null): Verdict {
     const speaker = this.#speakers.get(flow.id);
     if (!speaker) return this.#authorizeTrunk(request, flow) ?? this.#authorizeStranger(request);
+    if (request.method === "INVITE" && this.#load?.isOverloaded) return OVERLOADED;
     const { user, isGuest } = speaker;
     const isAccount = this.hasAccount(user);
     if ((isGuest && !isAccount) || registered === user) return { kind: "allow", identity: user };

@@ -20,6 +20,7 @@ import { DIGIT_MS } from "./dtmf.ts";
 import { type HouseAccount, HousePolicy } from "./house_policy.ts";
 import { type DialPlanOptions, type TrunkOptions, Trunks } from "./trunks.ts";
 import { Ladder } from "./ladder.ts";
+import { Protection, type ProtectionOptions } from "./protection.ts";
 import { Queries } from "./queries.ts";
 import { defaultSettings, type EdgeEffect, type WireSettings } from "./edge/contract.ts";
 import type { SessionOptions } from "./session.ts";
@@ -28,6 +29,8 @@ import { type Hop, type HopMessage, memoryHop, SipService } from "./sip_service.
 
 export interface PlaneOptions {
   readonly version: string;
+  /** What wires may do; absent: loopback anything, others the defaults. */
+  readonly protection?: ProtectionOptions;
   readonly call: CallOptions;
   readonly session: SessionOptions;
   readonly sip: {
@@ -106,6 +109,8 @@ function build(ports: PlanePorts, options: PlaneOptions) {
   });
   let onEffect: (effect: EdgeEffect) => void = () => {};
   let mediaOf: TrunkMedia = () => undefined;
+  const protection = protect(ports, options, () => sip, (flow) => policy.isGuarded(flow));
+  policy.bindLoad(protection);
   const ladder = new Ladder(clock);
   const sip = new SipService({
     clock,
@@ -115,7 +120,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     sentBy,
     product: options.sip.userAgent,
     hop: ports.hop ?? memoryHop(clock),
-    ...(ports.wire ? { wire: ports.wire } : {}),
+    ...(ports.wire ? { wire: guarded(ports.wire, protection) } : {}),
     ...(ports.bindings ? { bindings: ports.bindings } : {}),
     ...edgeOf(ports, (effect) => onEffect(effect), (flow) => mediaOf(flow)),
     ladder,
@@ -183,7 +188,44 @@ function build(ports: PlanePorts, options: PlaneOptions) {
       calls.hearDigit(effect.dialog.callId, effect.dialog.localTag, effect.digit);
     } else log.debug(`edge: ${effect.type}`, { callId: effect.dialog.callId });
   };
-  return { bus, sip, sessions, calls, trunks, ladder };
+  return { bus, sip, sessions, calls, trunks, ladder, protection };
+}
+
+/** Where nothing is said of them. */
+const DEFAULT_PROTECTION: ProtectionOptions = {
+  overload: { lagMs: 500, transactions: 190_000 },
+  limitsLoopback: false,
+  exempt: [],
+};
+
+function protect(
+  { clock, entropy, log, wire }: PlanePorts,
+  options: PlaneOptions,
+  sip: () => SipService,
+  isTrusted: (flow: Flow) => boolean,
+): Protection {
+  const ports = {
+    clock,
+    entropy,
+    log,
+    isTrusted,
+    pass: (input: WireInput) => sip().receiveWire(input),
+    send: (flow: Flow, bytes: Uint8Array) => wire?.send(flow, bytes),
+    isFlowUsed: (flow: FlowId) => sip().isFlowUsed(flow),
+    transactions: () => sip().proxyTransactions,
+  };
+  return new Protection(ports, options.protection ?? DEFAULT_PROTECTION);
+}
+
+/** The network, with what the guard does not let out. */
+function guarded(wire: WirePort, protection: Protection): WirePort {
+  return {
+    send: (flow, bytes) => {
+      if (protection.maySend(flow, bytes)) wire.send(flow, bytes);
+    },
+    resolve: (uri, done) => wire.resolve(uri, done),
+    connect: (target, done) => wire.connect(target, done),
+  };
 }
 
 type TrunkMedia = (flow: Flow) => Partial<WireSettings> | undefined;
@@ -204,14 +246,15 @@ function edgeOf(
 
 export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
   const { clock, workers } = ports;
-  const { bus, sip, sessions, calls, trunks, ladder } = build(ports, options);
+  const { bus, sip, sessions, calls, trunks, ladder, protection } = build(ports, options);
+  if (options.protection) protection.start();
   let onGone: (() => void) | undefined;
   bus.subscribe(undefined, (event) => {
     if (event.type === "session.ended" || event.type === "call.ended") {
       clock.defer(() => onGone?.());
     }
   });
-  const queries = new Queries({ clock, sessions, calls, sip, bus, ladder, workers }, {
+  const queries = new Queries({ clock, sessions, calls, sip, bus, ladder, workers, protection }, {
     version: options.version,
     ownAddress: options.sip.sentBy,
   });
@@ -224,7 +267,7 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
   return {
     sessions,
     bus,
-    receiveWire: (input) => sip.receiveWire(input),
+    receiveWire: (input) => protection.receive(input),
     isFlowUsed: (flow) => sip.isFlowUsed(flow),
     control: {
       health: () => queries.health(),
@@ -232,6 +275,8 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
       calls: (query) => queries.calls(query),
       call: (id) => queries.call(id),
       registrations: (query) => queries.registrations(query),
+      protection: (query) => protection.view(query),
+      liftProtection: (source) => protection.lift(source),
       trunks: () => trunks.views(),
       workers: () => workers(),
       endCall: (id) => commands.endCall(id),
@@ -252,7 +297,10 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
       sessions.endAll();
       clock.defer(() => onGone?.());
     },
-    close: () => sip.stop(),
+    close() {
+      protection.stop();
+      sip.stop();
+    },
     counts: () => ({
       sessions: sessions.size,
       calls: calls.size,

@@ -29,6 +29,7 @@ export interface QueryPorts {
   readonly bus: EventBus;
   readonly ladder: Ladder;
   readonly workers: () => readonly WorkerView[];
+  readonly protection: { readonly overloadReasons: readonly string[] };
 }
 
 /** What operators read: from live snapshots and the archive, paged, changing nothing. */
@@ -55,8 +56,14 @@ export class Queries {
     const { clock, sessions, calls } = this.#ports;
     const workers = this.#ports.workers();
     const running = workers.filter((worker) => worker.state === "running").length;
+    const lost = workers.length - running;
+    const reasons = [
+      ...lost > 0 ? [`${lost} of ${workers.length} media workers do not run`] : [],
+      ...this.#ports.protection.overloadReasons,
+    ];
     return {
-      status: running === workers.length ? "ok" : "degraded",
+      status: reasons.length === 0 ? "ok" : "degraded",
+      reasons,
       version: this.#version,
       startedAt: iso(this.#startedAt),
       uptimeSeconds: Math.floor((clock.now() - this.#started) / 1000),

@@ -213,6 +213,11 @@ export class SipService {
       this.#edge?.isFlowUsed(flow) === true;
   }
 
+  /** Live transactions of the proxy, lingering ones included. */
+  get proxyTransactions(): number {
+    return this.#proxy.transactionCount;
+  }
+
   get location(): Location {
     return this.#proxy.location;
   }

@@ -44,6 +44,7 @@ const callQuery = z.object({
   ),
   user,
 });
+const protectionQuery = z.object(paging);
 const registrationQuery = z.object({ ...paging, user });
 
 /** What was given, with the default limit, without keys that are undefined. */
@@ -173,6 +174,28 @@ export const API_OPERATIONS: readonly Operation[] = [
     (plane, query) => plane.registrations(pageQuery(query)),
   ),
   operation({
+  operation({
+    ...READ,
+    id: "getProtection",
+    path: "/api/protection",
+    tag: "Protection",
+    summary: "Shows the limits on SIP's wires, and the sources that they hold back.",
+    query: protectionQuery,
+    success: { status: 200, description: "A page of sources.", schema: schemas.protection },
+    problems: ["bad-request"],
+    handle: ({ query }, plane) => ok(plane.protection(pageQuery(query))),
+  }),
+  operation({
+    ...END,
+    id: "liftProtection",
+    path: "/api/protection/{source}",
+    tag: "Protection",
+    summary: "Forgives a source: its block and its counters go.",
+    parameters: { source: "The source as the list names it, or one of its addresses." },
+    success: { status: 204, description: "The source starts anew." },
+    problems: ["not-found"],
+    handle: ({ parameters }, plane) => done(plane.liftProtection(parameters.source!)),
+  }),
     ...READ,
     id: "listTrunks",
     path: "/api/trunks",

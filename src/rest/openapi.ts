@@ -47,6 +47,8 @@ const COMPONENTS = {
   Registration: schemas.registration,
   Trunk: schemas.trunk,
   Worker: schemas.worker,
+  Protection: schemas.protection,
+  ProtectedSource: schemas.protectedSource,
   Event: schemas.domainEvent,
   Problem: schemas.problemBody,
 } as const;

@@ -5,6 +5,8 @@ import type {
   ControlPlane,
   DomainEvent,
   HealthView,
+  LadderView,
+  ProtectionView,
   RegistrationView,
   SessionView,
 } from "../actors/control_plane.ts";
@@ -20,6 +22,7 @@ const count = () => z.int().min(0);
 
 export const health = z.object({
   status: z.enum(["ok", "degraded"]),
+  reasons: z.array(z.string()).readonly().meta({ description: "Why it is degraded." }),
   version: z.string(),
   startedAt: time(),
   uptimeSeconds: z.number().min(0),
@@ -250,3 +253,41 @@ const agreement: readonly true[] = [
   true satisfies Agrees<DomainEvent, z.infer<typeof domainEvent>>,
 ];
 void agreement;
+export const protectedSource = z.object({
+  source: z.string().meta({ description: "An IPv4 address or an IPv6 /64." }),
+  state: z.enum(["limited", "blocked", "free"]).meta({
+    description: "`limited`: held back within the last minute; `free`: it was before.",
+  }),
+  reasons: z.array(z.object({ reason: z.string(), count: count() })).readonly(),
+  since: time(),
+  last: time(),
+  until: time().nullable().meta({ description: "End of the block; null: there is none." }),
+  calls: count(),
+  refused: count().meta({ description: "Requests answered by 503." }),
+  dropped: count().meta({ description: "Messages that got no answer." }),
+  failurePointsLeft: z.int().min(0),
+}).meta({ id: "ProtectedSource", description: "A SIP source that was held back." });
+
+export const protection = z.object({
+  overload: z.object({
+    active: z.boolean(),
+    reasons: z.array(z.string()).readonly(),
+    lagMs: z.number().min(0).meta({ description: "How late the event loop was, ms." }),
+    transactions: count(),
+  }),
+  limits: z.object({
+    registrationsPerSecond: z.number(),
+    requestsPerSecond: z.number(),
+    failures: z.number().meta({ description: "Points that a source may lose by failures." }),
+    blockSeconds: z.number(),
+    calls: count(),
+    callsPerSource: count(),
+    transactions: count(),
+    lagMs: z.number(),
+  }),
+  calls: count().meta({ description: "Calls that came over wires." }),
+  sources: z.array(protectedSource).readonly().meta({ description: "The latest first." }),
+  next: z.string().nullable(),
+}).meta({ id: "Protection", description: "Limits on SIP's wires, and whom they hold back." });
+
+  true satisfies Agrees<ProtectionView, z.infer<typeof protection>>,

@@ -1,4 +1,5 @@
 import type { Log } from "../core/log.ts";
+import { SourceCounter, sourceOf } from "../core/sources.ts";
 import { type Problem, problem } from "./problem.ts";
 import type { OnSocket, ServerSocket, SocketHandler, SocketRequest, WebLimits } from "./types.ts";
 
@@ -18,6 +19,7 @@ export class Sockets {
   readonly #limits: WebLimits;
   readonly #log: Log;
   readonly #open = new Set<WebSocket>();
+  readonly #sources: SourceCounter;
   readonly #subProtocols: readonly string[];
 
   constructor(
@@ -28,6 +30,7 @@ export class Sockets {
   ) {
     this.#onSocket = onSocket;
     this.#limits = limits;
+    this.#sources = new SourceCounter(limits.socketsPerAddress);
     this.#log = log;
     this.#subProtocols = subProtocols;
   }
@@ -43,10 +46,16 @@ export class Sockets {
     }
     const protocol = offered(request).find((one) => this.#subProtocols.includes(one));
     const agreed = protocol === undefined ? {} : { protocol };
+    const source = sourceOf(remoteAddress);
+    if (!this.#sources.take(source)) {
+      const most = this.#limits.socketsPerAddress;
+      return problem("too-many", `${most} WebSockets of ${source} are open, expected fewer`);
+    }
     let upgraded: Deno.WebSocketUpgrade;
     try {
       upgraded = Deno.upgradeWebSocket(request, { idleTimeout: IDLE_SECONDS, ...agreed });
     } catch (error) {
+      this.#sources.release(source);
       const why = error instanceof Error ? error.message : String(error);
       return problem("upgrade-required", `The WebSocket upgrade is not valid: ${why}`);
     }
@@ -92,6 +101,7 @@ export class Sockets {
     };
     socket.onclose = () => {
       if (!this.#open.delete(socket)) return;
+      this.#sources.release(sourceOf(remoteAddress));
       this.#guard(socket, () => handler?.closed());
     };
     // `close` follows and does the work.

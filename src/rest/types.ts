@@ -87,6 +87,8 @@ export interface WebLimits {
   readonly eventBacklog: number;
   /** WebSockets open at the same time. */
   readonly sockets: number;
+  /** The same, from one address (IPv6: one /64). */
+  readonly socketsPerAddress: number;
   /** Event streams open at the same time. */
   readonly eventStreams: number;
   /** Comment line on a quiet event stream, ms. */
@@ -98,6 +100,7 @@ export const DEFAULT_LIMITS: WebLimits = {
   bodyBytes: 1024 * 1024,
   eventBacklog: 2048,
   sockets: 10_000,
+  socketsPerAddress: 200,
   eventStreams: 100,
   heartbeatMs: 15_000,
 };

@@ -15,6 +15,7 @@ import type {
   TrunkView,
 } from "../../src/actors/control_plane.ts";
 import type { WorkerId } from "../../src/core/ids.ts";
+  ProtectionView,
 import { err, ok, type Result } from "../../src/core/result.ts";
 import type { WorkerView } from "../../src/rtp/media_port.ts";
 
@@ -74,6 +75,7 @@ export class MemoryControlPlane implements ControlPlane {
       version: "0.0.0",
       startedAt: EPOCH,
       uptimeSeconds: 1,
+      reasons: [],
       sessions: this.#sessions.size,
       calls: this.#liveCalls().length,
       workers: { running: 1, total: 1 },
@@ -125,6 +127,41 @@ export class MemoryControlPlane implements ControlPlane {
   trunks(): readonly TrunkView[] {
     return [{
       name: "carrier",
+  protection(): ProtectionView {
+    return {
+      overload: { active: false, reasons: [], lagMs: 0, transactions: 0 },
+      limits: {
+        registrationsPerSecond: 50,
+        requestsPerSecond: 50,
+        failures: 20,
+        blockSeconds: 300,
+        calls: 20_000,
+        callsPerSource: 1_000,
+        transactions: 190_000,
+        lagMs: 500,
+      },
+      calls: 0,
+      sources: [{
+        source: "192.0.2.66",
+        state: "blocked",
+        reasons: [{ reason: "wrong credentials, or speaking for others", count: 20 }],
+        since: EPOCH,
+        last: EPOCH,
+        until: EPOCH,
+        calls: 0,
+        refused: 0,
+        dropped: 12,
+        failurePointsLeft: 0,
+      }],
+      next: null,
+    };
+  }
+
+  liftProtection(source: string): Result<void, CommandRefusal> {
+    if (source === "192.0.2.66") return ok(undefined);
+    return err({ code: "not_found", text: `Nothing is held against ${source}` });
+  }
+
       host: "sip.carrier.example",
       port: 5060,
       transport: "udp",
