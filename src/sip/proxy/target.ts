@@ -8,13 +8,21 @@ export interface Target {
   readonly flow: Flow | null;
   /** Route values in front of those of the request: the binding's Path (RFC 3327). */
   readonly path?: readonly string[];
-  /** Other flows of the same device, tried one after the other where this one is gone (RFC 5626). */
+  /** Other flows of the same device, tried in turn where this one is gone (RFC 5626). */
   readonly alternates?: readonly Target[];
   /**
-   * The alternates stand in for this place too where it fails (5xx, 408) or says nothing for so long;
-   * they are other ways to the same party.
+   * The alternates stand in for this place too where it fails (5xx, 408) or takes too long; they are
+   * other ways to the same party.
    */
-  readonly failover?: { readonly silentMs: number };
+  readonly failover?: Failover;
+}
+
+/** How long a place may take, ms. */
+export interface Failover {
+  /** To say anything at all. */
+  readonly silentMs: number;
+  /** From its 100 to what tells that the call goes on. */
+  readonly progressMs: number;
 }
 
 /** Targets in the order of trial: one group after the other, all of a group at once. */
