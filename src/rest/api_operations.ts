@@ -174,7 +174,6 @@ export const API_OPERATIONS: readonly Operation[] = [
     (plane, query) => plane.registrations(pageQuery(query)),
   ),
   operation({
-  operation({
     ...READ,
     id: "getProtection",
     path: "/api/protection",
@@ -196,6 +195,7 @@ export const API_OPERATIONS: readonly Operation[] = [
     problems: ["not-found"],
     handle: ({ parameters }, plane) => done(plane.liftProtection(parameters.source!)),
   }),
+  operation({
     ...READ,
     id: "listTrunks",
     path: "/api/trunks",

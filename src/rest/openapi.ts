@@ -46,9 +46,9 @@ const COMPONENTS = {
   Call: schemas.call,
   Registration: schemas.registration,
   Trunk: schemas.trunk,
-  Worker: schemas.worker,
   Protection: schemas.protection,
   ProtectedSource: schemas.protectedSource,
+  Worker: schemas.worker,
   Event: schemas.domainEvent,
   Problem: schemas.problemBody,
 } as const;

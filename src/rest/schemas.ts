@@ -228,31 +228,6 @@ export const problemBody = z.object({
   field: z.string().optional().meta({ description: "The parameter or field at fault." }),
 }).meta({ id: "Problem", description: "An error (RFC 9457)." });
 
-/** A list of the API: `{"<plural>": [...], "next": cursor or null}`. */
-export function listOf<T extends z.ZodType>(plural: string, item: T) {
-  return z.object({
-    [plural]: z.array(item),
-    next: z.string().nullable().meta({ description: "Cursor of the next page; null: the last." }),
-  });
-}
-
-/** Same keys, and every value of the view is one of the schema. */
-type Agrees<View, Schema> = [View] extends [Schema]
-  ? [keyof Schema] extends [keyof View] ? [keyof View] extends [keyof Schema] ? true : "missing"
-  : "unknown key"
-  : "value does not fit";
-
-const agreement: readonly true[] = [
-  true satisfies Agrees<HealthView, z.infer<typeof health>>,
-  true satisfies Agrees<SessionView, z.infer<typeof session>>,
-  true satisfies Agrees<CallSummary, z.infer<typeof callSummary>>,
-  true satisfies Agrees<CallView, z.infer<typeof call>>,
-  true satisfies Agrees<RegistrationView, z.infer<typeof registration>>,
-  true satisfies Agrees<ReturnType<ControlPlane["trunks"]>[number], z.infer<typeof trunk>>,
-  true satisfies Agrees<ReturnType<ControlPlane["workers"]>[number], z.infer<typeof worker>>,
-  true satisfies Agrees<DomainEvent, z.infer<typeof domainEvent>>,
-];
-void agreement;
 export const protectedSource = z.object({
   source: z.string().meta({ description: "An IPv4 address or an IPv6 /64." }),
   state: z.enum(["limited", "blocked", "free"]).meta({
@@ -290,4 +265,29 @@ export const protection = z.object({
   next: z.string().nullable(),
 }).meta({ id: "Protection", description: "Limits on SIP's wires, and whom they hold back." });
 
+/** A list of the API: `{"<plural>": [...], "next": cursor or null}`. */
+export function listOf<T extends z.ZodType>(plural: string, item: T) {
+  return z.object({
+    [plural]: z.array(item),
+    next: z.string().nullable().meta({ description: "Cursor of the next page; null: the last." }),
+  });
+}
+
+/** Same keys, and every value of the view is one of the schema. */
+type Agrees<View, Schema> = [View] extends [Schema]
+  ? [keyof Schema] extends [keyof View] ? [keyof View] extends [keyof Schema] ? true : "missing"
+  : "unknown key"
+  : "value does not fit";
+
+const agreement: readonly true[] = [
+  true satisfies Agrees<HealthView, z.infer<typeof health>>,
+  true satisfies Agrees<SessionView, z.infer<typeof session>>,
+  true satisfies Agrees<CallSummary, z.infer<typeof callSummary>>,
+  true satisfies Agrees<CallView, z.infer<typeof call>>,
+  true satisfies Agrees<RegistrationView, z.infer<typeof registration>>,
   true satisfies Agrees<ProtectionView, z.infer<typeof protection>>,
+  true satisfies Agrees<ReturnType<ControlPlane["trunks"]>[number], z.infer<typeof trunk>>,
+  true satisfies Agrees<ReturnType<ControlPlane["workers"]>[number], z.infer<typeof worker>>,
+  true satisfies Agrees<DomainEvent, z.infer<typeof domainEvent>>,
+];
+void agreement;

@@ -12,10 +12,10 @@ import type {
   SessionQuery,
   SessionView,
   StartCall,
+  ProtectionView,
   TrunkView,
 } from "../../src/actors/control_plane.ts";
 import type { WorkerId } from "../../src/core/ids.ts";
-  ProtectionView,
 import { err, ok, type Result } from "../../src/core/result.ts";
 import type { WorkerView } from "../../src/rtp/media_port.ts";
 
@@ -72,10 +72,10 @@ export class MemoryControlPlane implements ControlPlane {
   health(): HealthView {
     return {
       status: "ok",
+      reasons: [],
       version: "0.0.0",
       startedAt: EPOCH,
       uptimeSeconds: 1,
-      reasons: [],
       sessions: this.#sessions.size,
       calls: this.#liveCalls().length,
       workers: { running: 1, total: 1 },
@@ -124,9 +124,6 @@ export class MemoryControlPlane implements ControlPlane {
     return page(bindings, query);
   }
 
-  trunks(): readonly TrunkView[] {
-    return [{
-      name: "carrier",
   protection(): ProtectionView {
     return {
       overload: { active: false, reasons: [], lagMs: 0, transactions: 0 },
@@ -162,6 +159,9 @@ export class MemoryControlPlane implements ControlPlane {
     return err({ code: "not_found", text: `Nothing is held against ${source}` });
   }
 
+  trunks(): readonly TrunkView[] {
+    return [{
+      name: "carrier",
       host: "sip.carrier.example",
       port: 5060,
       transport: "udp",
