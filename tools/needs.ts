@@ -49,6 +49,26 @@ export const NEEDS = {
     debian: "sip-tester",
     how: "install SIPp",
   },
+  baresip: {
+    commands: ["baresip"],
+    debian: "baresip-core",
+    how: "install baresip",
+  },
+  linphone: {
+    commands: ["linphonec"],
+    debian: "linphone-cli",
+    how: "install linphonec",
+  },
+  kamailio: {
+    commands: ["kamailio"],
+    debian: "kamailio",
+    how: "install Kamailio",
+  },
+  tshark: {
+    commands: ["tshark", "/Applications/Wireshark.app/Contents/MacOS/tshark"],
+    debian: "tshark",
+    how: "install tshark (Wireshark)",
+  },
   netns: {
     commands: ["ip"],
     how: "Linux only: run as root where network namespaces may be made (`ip netns add`)",

@@ -77,7 +77,8 @@ export function refusal(fault: CommandRefusal): Problem {
   }
 }
 
-function done(result: Result<void, CommandRefusal>): Result<undefined, Problem> {
+/** The answer to a command that has nothing to tell but that it was taken. */
+export function done(result: Result<void, CommandRefusal>): Result<undefined, Problem> {
   return result.ok ? ok(undefined) : err(refusal(result.error));
 }
 

@@ -1,11 +1,12 @@
 import type { Context, Hono } from "hono";
 import { API_OPERATIONS } from "./api_operations.ts";
 import { readJson } from "./body.ts";
+import { CALL_OPERATIONS } from "./call_operations.ts";
 import { docsPage, problemPage } from "./docs_page.ts";
 import type { EventStreams } from "./events.ts";
 import { LEGACY_OPERATIONS } from "./legacy_operations.ts";
 import { openApiDocument } from "./openapi.ts";
-import type { Operation } from "./operation.ts";
+import { type Operation, RawBody } from "./operation.ts";
 import {
   type Problem,
   problem,
@@ -17,7 +18,11 @@ import type { WebAppOptions, WebLimits } from "./types.ts";
 
 /** `/api` and `/rest-api`: the operations, the event stream and the documents. */
 
-const OPERATIONS: readonly Operation[] = [...API_OPERATIONS, ...LEGACY_OPERATIONS];
+const OPERATIONS: readonly Operation[] = [
+  ...API_OPERATIONS,
+  ...CALL_OPERATIONS,
+  ...LEGACY_OPERATIONS,
+];
 
 export function addApiRoutes(
   app: Hono,
@@ -43,14 +48,27 @@ async function runOperation(
   const body = await readJson(c.req.raw, each.isWrite, bodyBytes);
   if (!body.ok) return problemResponse(body.error, path);
   const query = new URL(c.req.url).searchParams;
-  const result = each.run(
+  const result = await each.run(
     { parameters: c.req.param(), query, body: body.value },
     options.controlPlane,
   );
   if (!result.ok) return problemResponse(result.error, path);
   const headers = { "cache-control": "no-store" };
   if (each.success.status === 204) return new Response(null, { status: 204, headers });
-  return Response.json(result.value, { headers });
+  if (result.value instanceof RawBody) return rawResponse(result.value, headers);
+  return Response.json(result.value, { status: each.success.status, headers });
+}
+
+function rawResponse(
+  { body, contentType, fileName }: RawBody,
+  headers: Readonly<Record<string, string>>,
+): Response {
+  const disposition = fileName === undefined
+    ? {}
+    : { "content-disposition": `attachment; filename="${fileName}"` };
+  return new Response(body, {
+    headers: { ...headers, ...disposition, "content-type": contentType },
+  });
 }
 
 /** Sequence numbers as the browser sends them back. */

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import type { ControlPlane, StartCall } from "../actors/control_plane.ts";
+import type { CommandRefusal, ControlPlane, Outcome, StartCall } from "../actors/control_plane.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { refusal } from "./api_operations.ts";
+import { digits, outcomeOf } from "./call_operations.ts";
 import {
   everyItem,
   fits,
@@ -10,8 +11,9 @@ import {
   toLegacyCall,
   toLegacyConnection,
 } from "./legacy_views.ts";
-import { type Operation, operation, quote } from "./operation.ts";
+import { type Answer, type Operation, operation, quote } from "./operation.ts";
 import { type Problem, problem } from "./problem.ts";
+import * as schemas from "./schemas.ts";
 
 /**
  * The Web Call Server's `/rest-api/call` and `/rest-api/connection`, with its field names and codes
@@ -67,6 +69,19 @@ function filterQuery(fields: readonly string[]) {
 }
 
 const terminateBody = z.looseObject({ callId: text("the id of a call") });
+
+/** Of the vendor's forms; letters may be small, digits may be a number. */
+const dtmfBody = z.looseObject({
+  callId: text("the id of a call"),
+  dtmf: z.union([z.string(), z.int().min(0)]).transform(String).pipe(digits)
+    .meta({ expected: "1 to 64 of 0-9, *, #, A-D" }),
+  type: orNothing(schemas.dtmfMethod.meta({ expected: "RFC2833, INFO or INFO_RELAY" })),
+});
+
+const transferBody = z.looseObject({
+  callId: text("the id of a call"),
+  target: text("a name, a number or a SIP URI of 1 to 256 characters"),
+});
 
 const connectionBody = z.looseObject({ sessionId: text("the id of a session") });
 
@@ -193,6 +208,30 @@ function finders(
   ];
 }
 
+/** The original knows live calls only. */
+function legacyRefusal(fault: CommandRefusal): Problem {
+  return fault.code === "ended" ? problem("not-found", fault.text) : refusal(fault);
+}
+
+async function command(start: (done: Outcome) => void): Promise<Answer> {
+  const result = await outcomeOf(start);
+  return result.ok ? ok({}) : err(legacyRefusal(result.error));
+}
+
+function legacyHold(name: "hold" | "unhold"): Operation {
+  return operation({
+    ...WRITE,
+    id: `${name}CallById`,
+    path: `/rest-api/call/${name}`,
+    summary: name === "hold" ? "Holds the far side." : "Takes the far side back.",
+    body: terminateBody,
+    success: { status: 200, description: "It came about.", schema: EMPTY },
+    problems: ["bad-request", "not-found", "conflict"],
+    handle: ({ body }, plane) =>
+      command((outcome) => plane.setHold(body.callId, name === "hold", outcome)),
+  });
+}
+
 const WRITE = { method: "POST", tag: "Web Call Server", isWrite: true } as const;
 const EMPTY = z.looseObject({});
 
@@ -226,6 +265,32 @@ export const LEGACY_OPERATIONS: readonly Operation[] = [
       // The original knows live calls only.
       return err(problem("not-found", ended.error.text));
     },
+  }),
+  operation({
+    ...WRITE,
+    id: "sendDtmf",
+    path: "/rest-api/call/send_dtmf",
+    summary: "Presses digits in place of the call's client.",
+    body: dtmfBody,
+    success: { status: 200, description: "They are on their way.", schema: EMPTY },
+    problems: ["bad-request", "not-found", "conflict"],
+    handle({ body }, plane) {
+      const sent = plane.sendDtmf(body.callId, body.dtmf, body.type ?? "RFC2833");
+      return sent.ok ? ok({}) : err(legacyRefusal(sent.error));
+    },
+  }),
+  legacyHold("hold"),
+  legacyHold("unhold"),
+  operation({
+    ...WRITE,
+    id: "transferCallById",
+    path: "/rest-api/call/transfer",
+    summary: "Asks that the far party is joined with `target`.",
+    body: transferBody,
+    success: { status: 200, description: "It is under way.", schema: EMPTY },
+    problems: ["bad-request", "not-found", "conflict"],
+    handle: ({ body }, plane) =>
+      command((outcome) => plane.transferCall(body.callId, body.target, outcome)),
   }),
   ...finders("connection", connectionFilter, legacyConnections),
   operation({

@@ -44,6 +44,7 @@ const COMPONENTS = {
   Session: schemas.session,
   CallSummary: schemas.callSummary,
   Call: schemas.call,
+  Ladder: schemas.ladder,
   Registration: schemas.registration,
   Trunk: schemas.trunk,
   Protection: schemas.protection,
@@ -151,9 +152,15 @@ function responses(
   each: Operation,
   shared: Record<string, unknown>,
 ): OpenApiOperation["responses"] {
-  const { status, description, schema } = each.success;
+  const { status, description, schema, otherTypes = [] } = each.success;
+  const others = otherTypes.map((type) => [type, { schema: { type: "string" } }]);
   const content = schema
-    ? { content: { "application/json": { schema: jsonSchema(schema, shared) } } }
+    ? {
+      content: {
+        "application/json": { schema: jsonSchema(schema, shared) },
+        ...Object.fromEntries(others),
+      },
+    }
     : {};
   return { [status]: { description, ...content }, ...problems(each.path, each.problems) };
 }

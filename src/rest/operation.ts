@@ -24,13 +24,27 @@ export interface Operation {
   readonly body?: z.ZodObject;
   readonly success: Success;
   readonly problems: readonly ProblemSlug[];
-  run(input: RawInput, plane: ControlPlane): Result<unknown, Problem>;
+  run(input: RawInput, plane: ControlPlane): Answer | Promise<Answer>;
 }
 
+export type Answer = Result<unknown, Problem>;
+
 export interface Success {
-  readonly status: 200 | 204;
+  readonly status: 200 | 201 | 204;
   readonly description: string;
   readonly schema?: z.ZodType;
+  /** Content types that a `RawBody` may have beside JSON. */
+  readonly otherTypes?: readonly string[];
+}
+
+/** An answer that is not JSON. */
+export class RawBody {
+  constructor(
+    readonly contentType: string,
+    readonly body: string | Uint8Array<ArrayBuffer>,
+    /** Name for whoever saves it. */
+    readonly fileName?: string,
+  ) {}
 }
 
 export interface RawInput {
@@ -55,7 +69,7 @@ interface Definition<Q extends Fields, B extends Fields>
       readonly body: Parsed<B>;
     },
     plane: ControlPlane,
-  ) => Result<unknown, Problem>;
+  ) => Answer | Promise<Answer>;
 }
 
 export function operation<Q extends Fields = undefined, B extends Fields = undefined>(

@@ -56,6 +56,7 @@ const termination = z.object({
   reason: z.enum([
     "hangup",
     "remote_hangup",
+    "transferred",
     "cancelled",
     "rejected",
     "busy",
@@ -149,8 +150,32 @@ const sipLeg = z.object({
   media: sipMedia.nullable().exactOptional(),
 }).meta({ id: "SipLeg", description: "The SIP side of a call: an RFC 3261 dialog." });
 
+export const dtmfMethod = z.enum(["RFC2833", "INFO", "INFO_RELAY"]);
+
+const dtmf = z.object({
+  digit: z.string(),
+  at: time(),
+  from: z.string().meta({ description: "Who pressed it." }),
+  method: dtmfMethod,
+}).meta({ id: "Dtmf", description: "A digit that the far side pressed." });
+
+const transfer = z.object({
+  role: z.enum(["requested", "dialling"]).meta({
+    description: "`requested`: the far party is to call the target; `dialling`: this call's user " +
+      "is joined with it.",
+  }),
+  target: z.string(),
+  status: z.enum(["trying", "ringing", "completed", "failed"]),
+  sipStatus: z.int().nullable(),
+}).meta({ id: "Transfer", description: "A blind transfer (RFC 3515)." });
+
 export const call = z.object({
   ...callSummaryFields,
+  sipCallIds: z.array(z.string()).readonly().meta({
+    description: "All it has had, oldest first; one more with each transfer.",
+  }),
+  dtmf: z.array(dtmf).readonly().meta({ description: "The last 64." }),
+  transfer: transfer.nullable().meta({ description: "The latest one." }),
   hasAudio: z.boolean(),
   hasVideo: z.boolean(),
   visibleName: z.string(),
@@ -162,6 +187,40 @@ export const call = z.object({
   custom: z.unknown().optional(),
   inviteParameters: z.record(z.string(), z.string()).nullable(),
 }).meta({ id: "Call", description: "One client's call in full." });
+
+const ladderParty = z.object({
+  id: z.string(),
+  kind: z.enum(["session", "wire", "server"]),
+  name: z.string(),
+  transport: z.string().nullable(),
+  address: z.string(),
+}).meta({ id: "LadderParty", description: "One column of a ladder." });
+
+const ladderMessage = z.object({
+  sequence: z.int().meta({ description: "Counts all messages of the process: the true order." }),
+  at: time(),
+  offsetMs: z.number().meta({ description: "Since the first message of the call." }),
+  direction: z.enum(["send", "receive"]).meta({ description: "As the server sees it." }),
+  from: z.string().meta({ description: "Id of a party." }),
+  to: z.string().meta({ description: "Id of a party." }),
+  transport: z.string(),
+  localAddress: z.string(),
+  remoteAddress: z.string(),
+  method: z.string(),
+  cseq: z.int().nullable(),
+  status: z.int().nullable().meta({ description: "Null: a request." }),
+  summary: z.string(),
+  hasSdp: z.boolean(),
+  text: z.string().meta({ description: "The whole message; secrets are asterisks." }),
+}).meta({ id: "LadderMessage", description: "One SIP message." });
+
+export const ladder = z.object({
+  callId: z.string(),
+  sipCallIds: z.array(z.string()).readonly(),
+  dropped: count().meta({ description: "Messages that had to make room." }),
+  parties: z.array(ladderParty).readonly(),
+  messages: z.array(ladderMessage).readonly(),
+}).meta({ id: "Ladder", description: "All SIP messages of a call, both sides, in true order." });
 
 export const registration = z.object({
   aor: z.string(),
@@ -206,6 +265,8 @@ export const eventType = z.enum([
   "call.connected",
   "call.held",
   "call.unheld",
+  "call.dtmf",
+  "call.transfer",
   "call.ended",
   "trunk.up",
   "trunk.down",
@@ -284,6 +345,7 @@ const agreement: readonly true[] = [
   true satisfies Agrees<SessionView, z.infer<typeof session>>,
   true satisfies Agrees<CallSummary, z.infer<typeof callSummary>>,
   true satisfies Agrees<CallView, z.infer<typeof call>>,
+  true satisfies Agrees<LadderView, z.infer<typeof ladder>>,
   true satisfies Agrees<RegistrationView, z.infer<typeof registration>>,
   true satisfies Agrees<ProtectionView, z.infer<typeof protection>>,
   true satisfies Agrees<ReturnType<ControlPlane["trunks"]>[number], z.infer<typeof trunk>>,

@@ -5,7 +5,10 @@ import type {
   CommandRefusal,
   ControlPlane,
   DomainEvent,
+  DtmfMethod,
   HealthView,
+  LadderView,
+  Outcome,
   Page,
   PageQuery,
   RegistrationView,
@@ -220,6 +223,50 @@ export class MemoryControlPlane implements ControlPlane {
     return ok({ callId });
   }
 
+  /** Ladders by call. */
+  readonly ladders = new Map<string, LadderView>();
+  /** What was pressed, as `id digits method`. */
+  readonly pressed: string[] = [];
+  /** Where calls were handed on to, as `id target`. */
+  readonly transfers: string[] = [];
+
+  messages(id: string): LadderView | undefined {
+    const call = this.#calls.get(id);
+    const none = { callId: id, sipCallIds: [], dropped: 0, parties: [], messages: [] };
+    return call && (this.ladders.get(id) ?? none);
+  }
+
+  sendDtmf(id: string, digits: string, method: DtmfMethod): Result<void, CommandRefusal> {
+    const call = this.#standing(id);
+    if (!call.ok) return call;
+    this.pressed.push(`${id} ${digits} ${method}`);
+    return ok(undefined);
+  }
+
+  setHold(id: string, on: boolean, done: Outcome): void {
+    const call = this.#standing(id);
+    if (call.ok) {
+      const hold = { ...call.value.hold, local: on };
+      this.#calls.set(id, { ...call.value, hold, state: on ? "held" : "active" });
+    }
+    queueMicrotask(() => done(call.ok ? ok(undefined) : call));
+  }
+
+  transferCall(id: string, target: string, done: Outcome): void {
+    const call = this.#standing(id);
+    if (call.ok) this.transfers.push(`${id} ${target}`);
+    queueMicrotask(() => done(call.ok ? ok(undefined) : call));
+  }
+
+  #standing(id: string): Result<CallView, CommandRefusal> {
+    const call = this.#calls.get(id);
+    if (!call) return err({ code: "not_found", text: `No call ${id} is known` });
+    if (call.state === "ended") return err({ code: "ended", text: `Call ${id} has ended already` });
+    return call.answeredAt === null
+      ? err({ code: "conflict", text: `Call ${id} is not connected` })
+      : ok(call);
+  }
+
   endSession(id: string): Result<void, CommandRefusal> {
     if (!this.#sessions.delete(id)) return err({ code: "not_found", text: `No session ${id}` });
     this.publish("session.ended", { sessionId: id });
@@ -275,6 +322,9 @@ function activeCall(id: string): CallView {
     hold: { local: false, remote: false },
     answeredAt: EPOCH,
     endedAt: null,
+    sipCallIds: [`${id}@localhost`],
+    dtmf: [],
+    transfer: null,
     legs: [
       {
         kind: "webrtc",
