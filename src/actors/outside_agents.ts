@@ -1,6 +1,7 @@
 import type { FlowId } from "../core/ids.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { SipUri } from "../sip/message/mod.ts";
+import type { Target } from "../sip/resolve/target.ts";
 import { OutsideWay } from "../sip/user_agent/outside_way.ts";
 import type { IncomingInvite, UserAgent, UserAgents } from "../sip/user_agent/user_agents.ts";
 import type { WirePort } from "../sip/wire.ts";
@@ -59,6 +60,8 @@ export class OutsideAgents {
       ...(onInvite ? { onInvite } : {}),
     });
     this.#open.set(name, { agent, way, flow: null });
+    // Its requests may come before ours go.
+    way.prepare();
     return agent;
   }
 
@@ -71,6 +74,11 @@ export class OutsideAgents {
     entry.way.close();
     this.#agents.close(agent);
     return true;
+  }
+
+  /** Where an agent's server is, as somebody else has looked it up. */
+  learn(agent: UserAgent, targets: readonly Target[]): void {
+    this.#open.get(agent.flow.id)?.way.learn(targets);
   }
 
   isFlowUsed(flow: FlowId): boolean {

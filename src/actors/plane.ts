@@ -172,6 +172,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
       domain: canonicalDomain,
       open: (outside) => sip.openOutside(outside),
       close: (agent) => sip.close(agent),
+      learn: (agent, targets) => sip.learnServer(agent, targets),
       isAt: (agent, flow) => sip.isServerOf(agent, flow),
       send: (flow, bytes, message) => sip.sendRaw(flow, bytes, message),
       ...trace,

@@ -4,6 +4,7 @@ import type { FlowId, SessionId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import { err } from "../core/result.ts";
 import { Driver } from "../core/sans_io.ts";
+import type { Target } from "../sip/resolve/target.ts";
 import { ProxyCore, type ProxyInput, type ProxyOutput } from "../sip/proxy/proxy.ts";
 import { parseMessage, serialize, type SipMessage } from "../sip/message/mod.ts";
 import {
@@ -170,6 +171,11 @@ export class SipService {
     return this.#agents.open(flow, onInvite);
   }
 
+  /** Where the server of an agent of `openOutside` is. */
+  learnServer(agent: UserAgent, targets: readonly Target[]): void {
+    this.#outside.learn(agent, targets);
+  }
+
   /** Whether this is the server that an agent of `openOutside` belongs to. */
   isServerOf(agent: UserAgent, flow: Flow): boolean {
     return this.#outside.isAt(agent, flow);
@@ -332,7 +338,10 @@ export class SipService {
     const { id } = effect;
     const feed = (input: ProxyInput) => this.#proxyDriver.feed(input);
     if (effect.type === "resolve") {
-      wire.resolve(effect.uri, (result) => feed({ type: "resolved", id, result }));
+      wire.resolve(effect.uri, (result) => {
+        if (result.ok) this.#trunks?.learn(effect.uri, result.value);
+        feed({ type: "resolved", id, result });
+      });
     } else wire.connect(effect.target, (result) => feed({ type: "connected", id, result }));
   }
 

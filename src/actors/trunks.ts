@@ -8,6 +8,7 @@ import { parseUri, type SipMessage, type SipRequest, SipUri } from "../sip/messa
 import { Params } from "../sip/message/params.ts";
 import type { Refusal, Route } from "../sip/proxy/proxy_io.ts";
 import type { Target } from "../sip/proxy/target.ts";
+import type { Target as Place } from "../sip/resolve/target.ts";
 import type { UserAgent } from "../sip/user_agent/user_agents.ts";
 import type { TrunkView } from "./control_plane.ts";
 import {
@@ -68,6 +69,8 @@ export interface TrunksPorts {
   readonly domain: string;
   open(options: OutsideOptions): UserAgent;
   close(agent: UserAgent): void;
+  /** The places that `agent` is a client of, as a look-up has found them. */
+  learn(agent: UserAgent, targets: readonly Place[]): void;
   /** Whether what comes on this flow comes from the place that `agent` is a client of. */
   isAt(agent: UserAgent, flow: Flow): boolean;
   /** On the wire, as it is. */
@@ -82,8 +85,8 @@ interface Trunk {
   readonly face: TrunkFace;
 }
 
-/** A trunk that says nothing to an INVITE for so long is given up for the next, ms. */
-const SILENT_MS = 4_000;
+/** A trunk that takes longer over an INVITE is given up for the next. */
+const FAILOVER = { silentMs: 4_000, progressMs: 20_000 } as const;
 
 /** All trunks, who may call over which of them, and whom they call. */
 export class Trunks {
@@ -153,6 +156,15 @@ export class Trunks {
     }
     if (request.method !== "INVITE") return err({ status: 405, headers: [["Allow", "INVITE"]] });
     return this.#dial(dialled.number, dialled.trunks);
+  }
+
+  /** Where the name of a trunk has led to: whence its calls come. */
+  learn(uri: SipUri, targets: readonly Place[]): void {
+    for (const { options, agent } of this.#trunks.values()) {
+      const isIts = uri.address === options.host.toLowerCase() &&
+        (uri.port ?? 0) === options.port;
+      if (isIts) this.#ports.learn(agent, targets);
+    }
   }
 
   /** The trunk that speaks on a flow. */
@@ -274,7 +286,7 @@ export class Trunks {
     const targets = up.map(({ options: { host, port, transport } }): Target => {
       const params = transport === "udp" ? Params.NONE_OF_URI : transportParam(transport);
       const at = { user: number, host, port: port === 0 ? undefined : port, params };
-      return { uri: SipUri.of(at).toString(), flow: null, failover: { silentMs: SILENT_MS } };
+      return { uri: SipUri.of(at).toString(), flow: null, failover: FAILOVER };
     });
     const [first, ...alternates] = targets;
     if (!first) return err({ status: 503, reason: "No Trunk For This Number Is Up" });

@@ -34,7 +34,7 @@ interface Branch {
   /** Timer C ran out: its 487 means that nobody answered. */
   timedOut: boolean;
   cancelled: boolean;
-  /** Nothing has been heard of it yet, and others would stand in for it. */
+  /** It has not said that the call goes on, and others would stand in for it. */
   isSilent: boolean;
   /** The stack has nothing more to say of it. */
   terminated: boolean;
@@ -125,9 +125,11 @@ export class ResponseContext {
     const branch = this.#branches.get(id);
     if (!branch) return;
     const { status } = response;
-    if (branch.isSilent) {
-      branch.isSilent = false;
-      out.push({ type: "set-timer-c", branch: id });
+    const { failover } = branch.target;
+    if (branch.isSilent && failover) {
+      branch.isSilent = status === 100;
+      const limit = branch.isSilent ? { ms: failover.progressMs } : {};
+      out.push({ type: "set-timer-c", branch: id, ...limit });
     }
     if (status < 200) {
       if (status === 100 || branch.final) return;
@@ -156,7 +158,7 @@ export class ResponseContext {
     // 430: this flow of the device is gone, not the device (RFC 5626 11.5).
     if (status === 430 && this.#tryAlternate(branch, out)) return;
     const isBroken = status === 408 || (status >= 500 && status < 600);
-    if (isBroken && branch.target.failover && this.#tryAlternate(branch, out)) return;
+    if (isBroken && failover && this.#tryAlternate(branch, out)) return;
     if (status < 400 && this.#redirections > 0 && !this.#isDone) {
       this.#redirections--;
       out.push({ type: "redirect", response });

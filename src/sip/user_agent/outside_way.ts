@@ -52,13 +52,21 @@ export class OutsideWay implements Way {
     this.remote = port === undefined ? host : hostPort(host, port);
   }
 
+  /** Looks the server up, so that it is known when it speaks first. */
+  prepare(): void {
+    const { wire, server } = this.#options;
+    wire.resolve(server, (resolved) => {
+      if (resolved.ok) this.learn(resolved.value);
+    });
+  }
+
   connect(request: SipRequest, done: (result: Result<Flow, string>) => void): void {
     const { wire, server } = this.#options;
     const next = this.#nextHop(request);
     wire.resolve(next, (resolved) => {
       if (this.#isClosed) return done(err("The user agent is closed"));
       if (!resolved.ok) return done(err(resolved.error));
-      if (next === server) this.#keep(resolved.value);
+      if (next === server) this.learn(resolved.value);
       this.#try([...this.#inOrder(targetsForSize(resolved.value, wireBytes(request)))], done);
     });
   }
@@ -99,7 +107,8 @@ export class OutsideWay implements Way {
     return uri?.isSip && mayReach(targetHost(uri)) ? uri : server;
   }
 
-  #keep(targets: readonly Target[]): void {
+  /** Places that the server's name has led to. */
+  learn(targets: readonly Target[]): void {
     if (this.#addresses.size + targets.length > MAX_ADDRESSES) {
       this.#addresses.clear();
       this.#places.clear();
