@@ -51,13 +51,6 @@ Deno.test({
     ] as const;
     for (const [key, body] of rows) {
       const keys = { encryption: hex(key), authentication: hex(""), salt };
-      const facts = {
-        isGcm: true,
-        keyLength: 16,
-        saltLength: 12,
-        rtpTag: 16,
-        rtcpTag: 16,
-      } as const;
       const cipher = new GcmCipher(memory, keys, keys);
       const at = arena.allocate(128);
       arena.bytes.set(hex(GALLIA), at);
