@@ -4,6 +4,10 @@ import { formatIpv4, parseIpv4 } from "./address_table.ts";
 const MAX_NAMES = 4096;
 /** IPv6 addresses have numbers in 240.0.0.0/4, where no datagram ever comes from. */
 const CLASS_E = 0xf0000000;
+/** Multicast, reserved and broadcast addresses begin here; no phone is there. */
+const MULTICAST = 0xe0000000;
+/** Last address of 0.0.0.0/8 (RFC 1122 3.2.1.3). */
+const THIS_NETWORK = 0x00ffffff;
 
 /**
  * Numbers for addresses: IPv4 as it stands, IPv6 by a hash of 28 bits. The hash is keyed, so that nobody
@@ -19,9 +23,10 @@ export class AddressNames {
     this.#salt = salt;
   }
 
-  /** Unsigned; -1 where the text is no address. */
+  /** Unsigned; -1 where the text is no address of one host. */
   numberOf(text: string): number {
     const ipv4 = parseIpv4(text);
+    if (ipv4 >= MULTICAST || (ipv4 >= 0 && ipv4 <= THIS_NETWORK)) return -1;
     if (ipv4 >= 0) return ipv4;
     if (!/^[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*$/.test(text)) return -1;
     const name = text.toLowerCase();

@@ -7,6 +7,9 @@ import type { ReceiveStream } from "./receive_statistics.ts";
 
 /** Streams towards one far end; more are a peer's mischief, and the oldest is given up. */
 const MAX_STREAMS = 32;
+/** A jump beyond these is a new start of the sequence (RFC 3550 A.1). */
+const MAX_DROPOUT = 3000;
+const MAX_MISORDER = 1024;
 
 export type Kind = "audio" | "video";
 /** Streams of one kind that stand side by side: the media, their retransmissions, their repair. */
@@ -103,6 +106,11 @@ export class OutStreams {
       stream.sequenceOffset = (stream.highest + 1 - sequence) & 0xffff;
     }
     if (payload !== null && payload.clockRate > 0) stream.clockRate = payload.clockRate;
+    const jump = (sequence + stream.sequenceOffset - stream.highest) & 0xffff;
+    if (stream.highest >= 0 && jump > MAX_DROPOUT && jump <= 0x10000 - MAX_MISORDER) {
+      // The source has begun anew under the same SSRC.
+      this.#continue(stream, sequence, timestamp, payload, now);
+    }
     const out = (sequence + stream.sequenceOffset) & 0xffff;
     const time = (timestamp + stream.timestampOffset) | 0;
     putInt16(buffer, offset + 2, out);

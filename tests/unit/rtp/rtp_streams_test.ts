@@ -282,3 +282,21 @@ Deno.test("one is heard at a time: the one joined to, else the one joined last; 
   harness.command({ type: "close", endpoint: 3 });
   assert.deepEqual(heard(), [2], "who is left");
 });
+
+Deno.test("a phone that counts anew under the same SSRC is no leap for the browser", () => {
+  const harness = new EngineHarness();
+  const [browser, phone] = [new FakeBrowser(harness, 1), new FakePhone(harness, 2)];
+  browser.up();
+  phone.up();
+  join(harness, 1, 2);
+  const hear = (sequence: number, timestamp: number) => {
+    const [packet] = browser.plain(phone.send(phone.packet({ ssrc: 5, sequence, timestamp })));
+    harness.advance(20);
+    return [headerOf(packet!).sequence, headerOf(packet!).timestamp];
+  };
+  assert.deepEqual(hear(40_000, 9_000_000), [40_000, 9_000_000]);
+  assert.deepEqual(hear(3, 77), [40_001, 9_000_960]);
+  assert.deepEqual(hear(4, 77 + 960), [40_002, 9_001_920]);
+  assert.deepEqual(hear(7, 77 + 4 * 960), [40_005, 9_004_800], "loss stays loss");
+  assert.deepEqual(hear(6, 77 + 3 * 960), [40_004, 9_003_840], "and disorder disorder");
+});
