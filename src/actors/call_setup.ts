@@ -1,5 +1,5 @@
 import { assign, enqueueActions, raise, setup } from "xstate";
-import { type Termination, termination } from "../core/termination.ts";
+import type { Termination } from "../core/termination.ts";
 import {
   clientCall,
   eventData,

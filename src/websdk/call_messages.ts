@@ -59,6 +59,7 @@ export interface WireEnd {
 const FINISHES: ReadonlySet<TerminationReason> = new Set<TerminationReason>([
   "hangup",
   "remote_hangup",
+  "transferred",
   "cancelled",
   "rejected",
   "busy",
@@ -72,6 +73,7 @@ const FINISHES: ReadonlySet<TerminationReason> = new Set<TerminationReason>([
 const INFO: Readonly<Partial<Record<TerminationReason, string>>> = {
   hangup: "Normal call clearing",
   remote_hangup: "Normal call clearing",
+  transferred: "Normal call clearing",
   ring_timeout: "Failed by request timeout",
   request_timeout: "Failed by request timeout",
   media_timeout: "Failed by ICE error",

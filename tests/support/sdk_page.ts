@@ -146,6 +146,11 @@ export class SdkUser {
   hangup = (call?: number) => this.#run<void>(js`user.hangup(${call})`);
   hold = (call?: number) => this.#run<void>(js`user.hold(${call})`);
   unhold = (call?: number) => this.#run<void>(js`user.unhold(${call})`);
+  holdForTransfer = (call?: number) => this.#run<void>(js`user.holdForTransfer(${call})`);
+  transfer = (target: string, call?: number) =>
+    this.#run<void>(js`user.transfer(${target}, ${call})`);
+  dtmf = (digits: string, type: "RFC2833" | "INFO" | "INFO_RELAY" = "RFC2833", call?: number) =>
+    this.#run<void>(js`user.dtmf(${digits}, ${type}, ${call})`);
   callId = (call?: number) => this.#run<string>(js`user.callId(${call})`);
   closeConnection = () => this.#run<void>("user.closeConnection()");
   facts = () => this.#run<Fact[]>("user.facts()");

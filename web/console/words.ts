@@ -86,6 +86,8 @@ export function endingWords(call: CallSummary): string {
       return `${local} hung up`;
     case "remote_hangup":
       return `${remote} hung up`;
+    case "transferred":
+      return `${local} handed ${remote} on`;
     case "cancelled":
       return `${caller} gave up before anybody answered`;
     case "rejected":
