@@ -54,6 +54,10 @@ export interface LoginOptions {
   readonly password?: string;
   readonly port?: string | number;
   readonly domain?: string;
+  /** The login where absent. */
+  readonly authName?: string;
+  /** The domain where absent. */
+  readonly outboundProxy?: string;
   readonly registerRequired?: boolean;
   /** Instead of all of these. */
   readonly authToken?: string;
@@ -113,10 +117,10 @@ export class SdkUser {
     const { registerRequired = false, authToken } = options;
     const sip = {
       login,
-      authenticationName: login,
+      authenticationName: options.authName ?? login,
       password,
       domain,
-      outboundProxy: domain,
+      outboundProxy: options.outboundProxy ?? domain,
       port,
       registerRequired,
     };

@@ -1,0 +1,163 @@
+import { Child } from "./child_process.ts";
+
+/** Kamailio as a SIP server of others: registrar with digest, proxy with Record-Route. */
+
+export const KAMAILIO_DOMAIN = "pbx.test";
+/** Of everybody. */
+export const KAMAILIO_PASSWORD = "s3cret";
+
+const FOLDERS = [
+  "/usr/lib/x86_64-linux-gnu/kamailio/modules",
+  "/usr/lib/aarch64-linux-gnu/kamailio/modules",
+  "/usr/lib64/kamailio/modules",
+  "/usr/local/lib/kamailio/modules",
+  "/usr/lib/kamailio/modules",
+];
+const READY_MS = 20_000;
+const END_MS = 10_000;
+
+export class Kamailio implements AsyncDisposable {
+  readonly port: number;
+  readonly #child: Child;
+  readonly #directory: string;
+
+  private constructor(port: number, child: Child, directory: string) {
+    this.port = port;
+    this.#child = child;
+    this.#directory = directory;
+  }
+
+  /** On a free port of loopback, UDP and TCP. */
+  static async start(path: string): Promise<Kamailio> {
+    const directory = await Deno.makeTempDir({ prefix: "portzero-kamailio-" });
+    const port = freePort();
+    const file = `${directory}/kamailio.cfg`;
+    await Deno.writeTextFile(file, configuration(port, modules()));
+    // deno-fmt-ignore
+    const child = new Child(path, ["-DD", "-E", "-m", "32", "-M", "4", "-Y", directory, "-f", file], {
+      cwd: directory,
+      env: {},
+    });
+    const kamailio = new Kamailio(port, child, directory);
+    try {
+      await kamailio.#answers();
+      return kamailio;
+    } catch (fault) {
+      await kamailio[Symbol.asyncDispose]();
+      throw fault;
+    }
+  }
+
+  get output(): string {
+    return this.#child.output;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.signal("SIGTERM");
+      await this.#child.ended(END_MS);
+    } finally {
+      await this.#child[Symbol.asyncDispose]();
+      await Deno.remove(this.#directory, { recursive: true });
+    }
+  }
+
+  /** Asks by OPTIONS until it does. */
+  async #answers(): Promise<void> {
+    const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+    const { port } = socket.addr as Deno.NetAddr;
+    const request = [
+      `OPTIONS sip:127.0.0.1:${this.port} SIP/2.0`,
+      `Via: SIP/2.0/UDP 127.0.0.1:${port};branch=z9hG4bKready;rport`,
+      "Max-Forwards: 5",
+      `From: <sip:test@127.0.0.1>;tag=ready`,
+      `To: <sip:127.0.0.1:${this.port}>`,
+      "Call-ID: ready",
+      "CSeq: 1 OPTIONS",
+      "",
+      "",
+    ].join("\r\n");
+    const to = { transport: "udp", hostname: "127.0.0.1", port: this.port } as const;
+    const ask = setInterval(() => void socket.send(new TextEncoder().encode(request), to), 100);
+    const limit = Promise.withResolvers<never>();
+    const timer = setTimeout(() => limit.reject(new Error("too late")), READY_MS);
+    try {
+      await Promise.race([socket.receive(), limit.promise, this.#child.ended(READY_MS)]);
+    } catch {
+      throw new Error(`Kamailio does not answer:\n${this.output}`);
+    } finally {
+      clearInterval(ask);
+      clearTimeout(timer);
+      socket.close();
+    }
+  }
+}
+
+function modules(): string {
+  const found = FOLDERS.find((folder) => {
+    try {
+      return Deno.statSync(`${folder}/auth.so`).isFile;
+    } catch {
+      return false;
+    }
+  });
+  if (found === undefined) throw new Error(`Kamailio's modules are in none of ${FOLDERS.join()}`);
+  return found;
+}
+
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  listener.close();
+  return port;
+}
+
+function configuration(port: number, folder: string): string {
+  const loaded = ["tm", "sl", "rr", "pv", "maxfwd", "siputils", "textops", "usrloc", "registrar"];
+  return `#!KAMAILIO
+debug=1
+log_stderror=yes
+children=2
+tcp_children=2
+auto_aliases=no
+alias="${KAMAILIO_DOMAIN}"
+listen=udp:127.0.0.1:${port}
+listen=tcp:127.0.0.1:${port}
+mpath="${folder}/"
+${[...loaded, "auth"].map((name) => `loadmodule "${name}.so"`).join("\n")}
+modparam("rr", "enable_full_lr", 1)
+modparam("usrloc", "db_mode", 0)
+modparam("registrar", "max_expires", 3600)
+
+request_route {
+  if (!mf_process_maxfwd_header("20")) { sl_send_reply("483", "Too Many Hops"); exit; }
+  if (is_method("OPTIONS") && uri == myself && $rU == $null) { sl_send_reply("200", "OK"); exit; }
+  if (is_method("CANCEL")) { if (t_check_trans()) { t_relay(); } exit; }
+  if (has_totag()) {
+    if (loose_route()) { t_relay(); exit; }
+    if (is_method("ACK")) { if (t_check_trans()) { t_relay(); } exit; }
+    sl_send_reply("404", "Not Here");
+    exit;
+  }
+  t_check_trans();
+  if (is_method("REGISTER")) {
+    if (!pv_www_authenticate("${KAMAILIO_DOMAIN}", "${KAMAILIO_PASSWORD}", "0")) {
+      www_challenge("${KAMAILIO_DOMAIN}", "0");
+      exit;
+    }
+    save("location");
+    exit;
+  }
+  if (from_uri == myself) {
+    if (!pv_proxy_authenticate("${KAMAILIO_DOMAIN}", "${KAMAILIO_PASSWORD}", "0")) {
+      proxy_challenge("${KAMAILIO_DOMAIN}", "0");
+      exit;
+    }
+    consume_credentials();
+  }
+  record_route();
+  if (!lookup("location")) { sl_send_reply("404", "Not Found"); exit; }
+  t_relay();
+}
+`;
+}
