@@ -1,49 +1,9 @@
 import assert from "node:assert/strict";
-import type { EndpointToken } from "../../src/core/ids.ts";
 import type { RunningMediaPool } from "../../src/rtp/io/start_pool.ts";
-import type {
-  LocalRtp,
-  RemoteRtp,
-  RtpEndpointEvent,
-  RtpEndpointHandle,
-} from "../../src/rtp/rtp_media_port.ts";
 import { headerOf, partsOf } from "../support/fake_phone.ts";
 import { startPool } from "../support/media_legs.ts";
-import { type PeerOptions, RtpPeer, sdesKey } from "../support/rtp_peer.ts";
-
-/** A leg of the pool and the phone at its far end. */
-class PhoneLeg {
-  readonly events: RtpEndpointEvent[] = [];
-  readonly handle: RtpEndpointHandle;
-  readonly peer: RtpPeer;
-  local!: LocalRtp;
-
-  constructor(pool: RunningMediaPool, options: PeerOptions = {}, near?: EndpointToken) {
-    this.peer = new RtpPeer(options);
-    const towards = options.hostname ?? "127.0.0.1";
-    this.handle = pool.openRtp(
-      { label: "phone", towards, media: ["audio"], ...(near === undefined ? {} : { near }) },
-      (event) => this.events.push(event),
-    );
-  }
-
-  of<T extends RtpEndpointEvent["type"]>(type: T): Extract<RtpEndpointEvent, { type: T }>[] {
-    return this.events.filter((event) => event.type === type) as never;
-  }
-
-  async up(changes: Partial<RemoteRtp> = {}): Promise<this> {
-    await this.peer.until("opened", () => this.of("opened").length > 0);
-    this.local = this.of("opened")[0]!.local[0]!;
-    this.handle.setRemote([this.peer.remote(changes)]);
-    this.peer.play(this.local);
-    return this;
-  }
-
-  close(): void {
-    this.peer.close();
-    this.handle.close();
-  }
-}
+import { PhoneLeg } from "../support/phone_leg.ts";
+import { sdesKey } from "../support/rtp_peer.ts";
 
 function join(a: PhoneLeg, b: PhoneLeg): void {
   a.handle.connect(b.handle.token);
