@@ -7,9 +7,9 @@ export function parseIpv6(text: string): Uint8Array | null {
   if (!/^[0-9a-fA-F:.]+$/.test(text)) return null;
   const halves = text.split("::");
   if (halves.length > 2) return null;
-  const words = halves.map((half) => half === "" ? [] : wordsOf(half));
-  const [head, tail] = [words[0], words[1] ?? []];
-  if (head === null || head === undefined || tail === null) return null;
+  const head = wordsOf(halves[0]!);
+  const tail = wordsOf(halves[1] ?? "");
+  if (head === null || tail === null) return null;
   const missing = 8 - head.length - tail.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return null;
   const all = [...head, ...new Array<number>(halves.length === 2 ? missing : 0).fill(0), ...tail];
@@ -17,6 +17,7 @@ export function parseIpv6(text: string): Uint8Array | null {
 }
 
 function wordsOf(half: string): number[] | null {
+  if (half === "") return [];
   const parts = half.split(":");
   const words: number[] = [];
   for (const [i, part] of parts.entries()) {

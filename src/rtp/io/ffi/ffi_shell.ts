@@ -280,7 +280,7 @@ export class FfiShell implements MediaShell {
   send(socket: number, address: number, port: number, offset: number, length: number): void {
     const descriptor = socket < 0 ? -1 : this.#descriptors[socket]!;
     if (descriptor < 0) return;
-    if (offset >= this.#slots) {
+    if (offset >= this.#slots && offset < this.#slots + SLOTS * SLOT) {
       const nameLength = this.#writeName(this.#queue.nextName, address, port);
       this.#queue.push(descriptor, nameLength, offset, length);
       return;

@@ -58,7 +58,10 @@ export class Ring {
     return message;
   }
 
-  /** Resolves when there is something to read, or `wake` was called, or time is up. */
+  /**
+   * Resolves when there is something to read, or `wake` was called, or time is up. It keeps no process
+   * alive: the worker at the other end does.
+   */
   async wait(ms: number): Promise<void> {
     const read = this.#header[READ]!;
     const waiting = Atomics.waitAsync(this.#header, WRITTEN, read, ms);

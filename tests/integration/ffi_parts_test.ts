@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { MediaCommand, MediaEvent } from "../../src/rtp/contract.ts";
+import { formatIpv6, parseIpv6, writeSockaddr } from "../../src/rtp/io/ffi/addresses.ts";
+import { Arena } from "../../src/rtp/io/ffi/arena.ts";
+import { ReceiveVector, SendQueue } from "../../src/rtp/io/ffi/datagrams.ts";
+import { Descriptors } from "../../src/rtp/io/ffi/descriptors.ts";
+import { Ipv6Names } from "../../src/rtp/io/ffi/ipv6_names.ts";
+import { openLibc } from "../../src/rtp/io/ffi/libc.ts";
+import { Ring } from "../../src/rtp/io/ffi/ring.ts";
+import { checkLayouts } from "../../src/rtp/io/ffi/self_test.ts";
+import { LEG_BUFFER, PortInUse, Sockets } from "../../src/rtp/io/ffi/sockets.ts";
+import { Wire } from "../../src/rtp/io/ffi/wire.ts";
+
+const isLinux = Deno.build.os === "linux";
+
+Deno.test("ring: what is written is read, in order, however it wraps; then it is wiped", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.uint8Array({ maxLength: 60 }), fc.nat(3)), { maxLength: 200 }),
+      (steps) => {
+        const memory = Ring.memory(128);
+        const [writer, reader] = [new Ring(memory), new Ring(memory)];
+        const waiting: Uint8Array[] = [];
+        for (const [message, reads] of steps) {
+          const used = waiting.reduce((sum, { length }) => sum + length + 4, 0);
+          assert.equal(writer.write(message), used + message.length + 4 <= 128);
+          if (used + message.length + 4 <= 128) waiting.push(message);
+          for (let i = 0; i < reads; i++) assert.deepEqual(reader.read(), waiting.shift() ?? null);
+        }
+        while (waiting.length > 0) assert.deepEqual(reader.read(), waiting.shift());
+        assert.equal(reader.read(), null);
+        assert.ok(new Uint8Array(memory, 16).every((byte) => byte === 0), "no key stays in it");
+      },
+    ),
+  );
+});
+
+Deno.test("ring: who waits is woken by a message, and by `wake`", async () => {
+  const memory = Ring.memory(64);
+  const ring = new Ring(memory);
+  // Waiting alone keeps no process alive.
+  const alive = setInterval(() => {}, 1000);
+  const waits = [ring.wait(60_000)];
+  new Ring(memory).write(Uint8Array.of(1));
+  await Promise.all(waits);
+  await ring.wait(60_000);
+  assert.deepEqual(ring.read(), Uint8Array.of(1));
+  const waiting = ring.wait(60_000);
+  ring.wake();
+  await waiting;
+  clearInterval(alive);
+});
+
+Deno.test("wire: commands and events come out as they went in", () => {
+  const wire = new Wire();
+  const messages: (MediaCommand | MediaEvent)[] = [
+    {
+      type: "keys",
+      endpoint: 3,
+      keys: {
+        profile: 8,
+        localKey: Uint8Array.from({ length: 32 }, (_, i) => i * 7),
+        localSalt: new Uint8Array(12).fill(9),
+        remoteKey: new Uint8Array(32).fill(255),
+        remoteSalt: new Uint8Array(0),
+      },
+    },
+    { type: "dtls-receive", endpoint: 2 ** 31, data: new Uint8Array(3000).fill(22) },
+    { type: "fault", text: 'ünïcode "quoted" \u0000 🙂'.repeat(5000) },
+    { type: "shutdown" },
+    { type: "statistics", endpoints: [], packets: 2 ** 40, strays: 1 },
+  ];
+  for (const message of messages) {
+    assert.deepEqual(wire.decode(wire.encode(message).slice()), message);
+  }
+});
+
+Deno.test("wire: statistics in columns, whatever is null or a word", () => {
+  const row = fc.record({
+    endpoint: fc.nat(),
+    statistics: fc.record({
+      receivePackets: fc.nat(),
+      jitterMs: fc.double({ noNaN: true, noDefaultInfinity: true }),
+      roundTripMs: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })),
+      audioCodec: fc.option(fc.constantFrom("opus", "PCMU", "")),
+      isMuted: fc.boolean(),
+    }, { noNullPrototype: true }),
+  }, { noNullPrototype: true });
+  fc.assert(
+    fc.property(fc.array(row, { maxLength: 20 }), fc.nat(), (endpoints, packets) => {
+      const message = { type: "statistics", endpoints, packets, strays: 0 };
+      const wire = new Wire();
+      assert.deepEqual(wire.decode(wire.encode(message).slice()), message);
+    }),
+  );
+});
+
+Deno.test("IPv6 addresses: RFC 5952 forms, both ways", () => {
+  for (
+    const [text, shortest] of [
+      ["::", "::"],
+      ["::1", "::1"],
+      ["2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1"],
+      ["2001:DB8::0:1", "2001:db8::1"],
+      ["fe80:0:0:1::", "fe80:0:0:1::"],
+      ["1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:8"],
+      ["::ffff:192.0.2.1", "::ffff:c000:201"],
+      ["1:0:3:4:5:6:7:8", "1:0:3:4:5:6:7:8"],
+    ] as const
+  ) assert.equal(formatIpv6(parseIpv6(text)!), shortest, text);
+  for (const text of ["", ":", ":::", "1::2::3", "1:2:3", "12345::", "::g", "1:2:3:4:5:6:7:8:9"]) {
+    assert.equal(parseIpv6(text), null, text);
+  }
+});
+
+Deno.test("numbers of IPv6 addresses: strangers do not push out whom we send to", () => {
+  const names = new Ipv6Names();
+  const words = new Int32Array(4);
+  const friend = names.numberOf("2001:db8::1", 0);
+  assert.ok(Ipv6Names.isName(friend) && !Ipv6Names.isName(0x7f000001));
+  for (let i = 1; i < 20_000; i++) {
+    words[3] = i;
+    const number = names.nameOf(words, 0, i);
+    if (number !== 0) assert.equal(names.nameOf(words, 0, i), number, "twice the same");
+    if (i % 1000 === 0) names.write(friend, new Int32Array(4), 0, i);
+  }
+  assert.equal(names.textOf(friend), "2001:db8::1");
+  assert.equal(names.numberOf("2001:db8::1", 30_000), friend);
+  assert.equal(names.textOf(0xc0000201), "192.0.2.1");
+  assert.equal(names.numberOf("192.0.2.1", 0), 0xc0000201);
+  assert.equal(names.numberOf("nonsense", 0), -1);
+});
+
+/** Sockets of a test, closed at its end. */
+function withSockets(run: (sockets: Sockets, arena: Arena) => void): void {
+  const libc = openLibc();
+  const descriptors = new Descriptors(Descriptors.memory());
+  const arena = new Arena(1 << 20);
+  try {
+    run(new Sockets(libc, arena, descriptors), arena);
+  } finally {
+    descriptors.closeAll(libc);
+  }
+}
+
+Deno.test({
+  name: "the structures of this system pass their test",
+  ignore: !isLinux,
+  fn: () => checkLayouts(openLibc(), new Arena(64 * 1024)),
+});
+
+for (const address of ["127.0.0.1", "::1"]) {
+  Deno.test({
+    name: `${address}: bursts to one place go as one send and arrive whole, others between them`,
+    ignore: !isLinux || (address === "::1" && !hasIpv6()),
+    fn() {
+      withSockets((sockets, arena) => {
+        const [from, to, other] = [0, 0, 0].map(() => sockets.open(address, 0, LEG_BUFFER));
+        const slots = arena.allocate(64 * 2048, 64);
+        const receive = new ReceiveVector(openLibc(), arena, slots, 32, 2048, 2000);
+        const queue = new SendQueue(openLibc(), arena, 64);
+        // A frame of video, an audio packet to somebody else, and one more frame with a short end.
+        const plan = [
+          ...Array(10).fill([to, 1200]),
+          [other, 172],
+          ...Array(5).fill([to, 900]),
+          [to, 500],
+          [to, 100],
+        ] as [typeof to, number][];
+        plan.forEach(([target, length], i) => {
+          const at = slots + (32 + i) * 2048;
+          arena.bytes.fill(i + 1, at, at + length);
+          const nameLength = writeSockaddr(arena, queue.nextName, address, target!.local.port);
+          queue.push(from!.descriptor, nameLength, at, length);
+        });
+        queue.flush();
+        assert.equal(queue.failed, 0);
+        for (const target of [to, other]) {
+          const expected = plan.map(([place, length], i) => [place, length, i + 1] as const)
+            .filter(([place]) => place === target);
+          assert.equal(receive.receive(target!.descriptor, 0, 32), expected.length);
+          expected.forEach(([, length, mark], slot) => {
+            assert.equal(receive.take(slot), length);
+            const body = arena.bytes.subarray(slots + slot * 2048, slots + slot * 2048 + length);
+            assert.ok(body.every((byte) => byte === mark), `datagram ${slot}`);
+          });
+        }
+        assert.ok(queue.segmented === 0 || queue.segmented === 16, `${queue.segmented} in runs`);
+      });
+    },
+  });
+}
+
+function hasIpv6(): boolean {
+  try {
+    Deno.listenDatagram({ transport: "udp", hostname: "::1", port: 0 }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+Deno.test({
+  name: "a port in use is told from an address that is not ours; nothing stays open",
+  ignore: !isLinux,
+  fn() {
+    withSockets((sockets) => {
+      const { local } = sockets.open("127.0.0.1", 0, LEG_BUFFER);
+      assert.throws(() => sockets.open("127.0.0.1", local.port, LEG_BUFFER), PortInUse);
+      assert.throws(() => sockets.open("203.0.113.7", 0, LEG_BUFFER), /203\.0\.113\.7/);
+      assert.throws(() => sockets.open("example.org", 0, LEG_BUFFER), /no IP address/);
+    });
+  },
+});
+
+Deno.test({
+  name: "a datagram that is too long for a slot is known as such",
+  ignore: !isLinux,
+  fn() {
+    withSockets((sockets, arena) => {
+      const { descriptor, local } = sockets.open("127.0.0.1", 0, LEG_BUFFER);
+      const slots = arena.allocate(4 * 2048, 64);
+      const receive = new ReceiveVector(openLibc(), arena, slots, 4, 2048, 1000);
+      const queue = new SendQueue(openLibc(), arena, 4);
+      for (const length of [1000, 1001]) {
+        const nameLength = writeSockaddr(arena, queue.nextName, "127.0.0.1", local.port);
+        queue.push(descriptor, nameLength, slots + 2 * 2048, length);
+        queue.flush();
+      }
+      assert.equal(receive.receive(descriptor, 0, 4), 2);
+      assert.deepEqual([receive.take(0), receive.take(1)], [1000, -1]);
+    });
+  },
+});
