@@ -23,6 +23,14 @@ export interface CallOptions {
   readonly rejectStatus: number;
 }
 
+/** Rights of whoever asks for a transfer; names are URIs. */
+export interface TransferRights {
+  mayTransfer(transferor: string, target: string): boolean;
+  /** The INVITE of this Call-ID is sent by the rights of `transferor`, until `takeBack`. */
+  lend(callId: string, transferor: string): void;
+  takeBack(callId: string): void;
+}
+
 /** What the machines of a call may do to the world. */
 export interface CallPorts {
   readonly clock: Clock;
@@ -34,8 +42,8 @@ export interface CallPorts {
   notify(notice: ClientNotice): void;
   /** What the user of this session means by `text`. */
   parseTarget(text: string): Result<Callee, string>;
-  /** Whether whoever this URI names may have somebody else call there. */
-  mayTransfer(transferor: string, target: string): boolean;
+  /** Whose rights count where somebody is sent to call somebody else. */
+  readonly rights: TransferRights;
   /** Telephone-events towards the far side of this call, whose endpoint is named. */
   sendDtmf(peer: EndpointToken, digits: string): void;
   /** The call has a dialog of another Call-ID now, beside those that it had. */

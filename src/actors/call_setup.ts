@@ -244,6 +244,7 @@ export const callSetup = setup({
     dialTarget: assign(({ context, spawn }) => {
       const under = context.transfer;
       if (under?.role !== "dialling") return {};
+      context.ports.rights.lend(under.callId, context.remoteUri);
       const dialog = spawn("sipDialog", {
         id: `dialog ${context.sipCallIds.length + 1} ${under.callId}`,
         input: nextDialogInput(context, under),
@@ -305,6 +306,7 @@ export const callSetup = setup({
       const under = context.transfer;
       if (under?.role === "dialling") {
         under.refer.progress(487);
+        context.ports.rights.takeBack(under.callId);
         if (under.dialog !== context.dialog) {
           sendTo(under.dialog, { type: "terminate", sipStatus: 487 });
         }
@@ -331,7 +333,7 @@ export const callSetup = setup({
     isDialable: ({ context, event }) => {
       if (event.type !== "client.transfer") return false;
       const found = context.ports.parseTarget(event.target);
-      return found.ok && context.ports.mayTransfer(context.localUri, found.value.uri);
+      return found.ok && context.ports.rights.mayTransfer(context.localUri, found.value.uri);
     },
     isReferable: ({ context, event }) =>
       event.type === "dialog.referred" && transfer.diallingOf(context, event.refer).ok,

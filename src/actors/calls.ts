@@ -19,6 +19,7 @@ import {
   type CallResources,
   noResources,
   releaseResources,
+  type TransferRights,
 } from "./call_ports.ts";
 import type { ClientNotice } from "./client.ts";
 import type { CallView } from "./control_plane.ts";
@@ -44,8 +45,7 @@ export interface CallsPorts {
   onCallGone(session: SessionId): void;
   /** What a user of this session means by `text`. */
   parseTarget(session: SessionId, text: string): Result<Callee, string>;
-  /** Whether whoever this URI names may have somebody else call there. */
-  mayTransfer(transferor: string, target: string): boolean;
+  readonly rights: TransferRights;
   /** Telephone-events by an endpoint of a SIP leg; false where there is none of that token. */
   sendDtmf(endpoint: EndpointToken, digits: string): boolean;
   /** Keeps the messages of calls as long as their views. */
@@ -232,7 +232,7 @@ export class Calls {
         this.#ports.notify(session, notice);
       },
       parseTarget: (text) => this.#ports.parseTarget(session, text),
-      mayTransfer: (transferor, target) => this.#ports.mayTransfer(transferor, target),
+      rights: this.#ports.rights,
       sendDtmf: (peer, digits) => this.#sendDtmf(peer, digits),
       joined: (sipCallId) => this.#join(id, sipCallId),
       publish: (type, data) => bus.publish(type, data),
@@ -287,6 +287,9 @@ export class Calls {
     const reason = end ?? termination("internal_error");
     releaseResources(record.resources, refusalOf(reason), this.#ports.log);
     const context = this.#contextOf(record);
+    if (context.transfer?.role === "dialling") {
+      this.#ports.rights.takeBack(context.transfer.callId);
+    }
     const ended: CallContext = {
       ...context,
       termination: reason,

@@ -156,7 +156,11 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     notify: (session, notice) => sessions.notify(session, notice),
     onCallGone: (session) => sessions.onCallGone(session),
     parseTarget: (session, text) => sessions.parseTarget(session, text),
-    mayTransfer: () => true,
+    rights: {
+      mayTransfer: (transferor, target) => trunks.mayTransfer(transferor, target),
+      lend: (callId, transferor) => trunks.lend(callId, transferor),
+      takeBack: (callId) => trunks.takeBack(callId),
+    },
     sendDtmf: (endpoint, digits) => sip.edge?.sendDtmf(endpoint, digits, DIGIT_MS) ?? false,
     ladder,
     ...trace,
@@ -306,6 +310,7 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
       sessions: sessions.size,
       calls: calls.size,
       trunks: trunks.size,
+      loans: trunks.loans,
       ...sip.counts,
     }),
   };

@@ -54,7 +54,7 @@ export function diallingOf(
   const target = ports.parseTarget(refer.target.uri);
   if (!target.ok) return err(404);
   // The transferor's rights count: nobody reaches by others what he may not call himself.
-  if (!ports.mayTransfer(context.remoteUri, target.value.uri)) return err(403);
+  if (!ports.rights.mayTransfer(context.remoteUri, target.value.uri)) return err(403);
   const offer = plan.offerToTarget(context);
   if (!offer.ok) return err(488);
   return ok({
@@ -87,6 +87,9 @@ export function progressed(context: CallContext, status: number): Partial<CallCo
   const { transfer } = context;
   if (!transfer || !isUnderWay(transfer)) return {};
   const view: TransferView = { ...transfer.view, sipStatus: status, status: wordOf(status) };
+  if (status >= 200 && transfer.role === "dialling") {
+    context.ports.rights.takeBack(transfer.callId);
+  }
   return told(context, { ...transfer, view });
 }
 

@@ -94,6 +94,8 @@ export class Trunks {
   readonly #plan: DialPlan;
   readonly #trunks = new Map<string, Trunk>();
   readonly #wire: TrunkWire;
+  /** In whose name the INVITE of a Call-ID is sent; null: nobody's of ours. */
+  readonly #lent = new Map<string, string | null>();
   #onGone: (() => void) | undefined;
 
   constructor(ports: TrunksPorts, trunks: readonly TrunkOptions[], plan: DialPlanOptions) {
@@ -148,7 +150,8 @@ export class Trunks {
     if (!isHere || uri.user === null || accounts.hasAccount(uri.user)) return undefined;
     const number = numberOf(uri.user);
     if (number === undefined) return undefined;
-    const dialled = this.#plan.dial(number, this.#dialler(identity));
+    const lent = this.#lent.get(request.callId);
+    const dialled = this.#plan.dial(number, this.#dialler(lent === undefined ? identity : lent));
     if (!dialled) return undefined;
     if (dialled.kind === "forbidden") {
       this.#ports.log.info("a call to a trunk was refused", { identity, number });
@@ -165,6 +168,42 @@ export class Trunks {
         (uri.port ?? 0) === options.port;
       if (isIts) this.#ports.learn(agent, targets);
     }
+  }
+
+  /** Whether whoever `transferor` names may have somebody else call `target` (both are URIs). */
+  mayTransfer(transferor: string, target: string): boolean {
+    const uri = parseUri(target);
+    const { accounts } = this.#ports;
+    if (!uri.ok || uri.value.user === null || accounts.hasAccount(uri.value.user)) return true;
+    const number = numberOf(uri.value.user);
+    if (number === undefined) return true;
+    const dialler = this.#dialler(this.#identityOf(transferor));
+    return this.#plan.dial(number, dialler)?.kind !== "forbidden";
+  }
+
+  /**
+   * The INVITE of this Call-ID is sent for a transfer: the rights of whoever asked for it count, and
+   * not those of whoever sends it. Until `takeBack`.
+   */
+  lend(callId: string, transferor: string): void {
+    this.#lent.set(callId, this.#identityOf(transferor));
+  }
+
+  takeBack(callId: string): void {
+    this.#lent.delete(callId);
+  }
+
+  /** Loans that are out, for leak checks. */
+  get loans(): number {
+    return this.#lent.size;
+  }
+
+  /** User part of an AoR of ours. */
+  #identityOf(aor: string): string | null {
+    const uri = parseUri(aor);
+    if (!uri.ok || !uri.value.isSip) return null;
+    const { user, host, port } = uri.value;
+    return this.#ports.accounts.isOurs(host, port) ? user : null;
   }
 
   /** The trunk that speaks on a flow. */

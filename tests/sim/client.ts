@@ -9,7 +9,7 @@ import type {
   SessionProfile,
 } from "../../src/actors/client.ts";
 import type { DtmfMethod } from "../../src/actors/control_plane.ts";
-import { browserSdp } from "../support/browser_sdp.ts";
+import { browserSdp, type BrowserSdpOptions } from "../support/browser_sdp.ts";
 import type { SimWorld } from "./world.ts";
 
 /** What a client knows of one of its calls; the checks are the SDK's own expectations. */
@@ -37,6 +37,9 @@ export class SimClient implements ClientConnection {
   readonly failures: Extract<ClientNotice, { type: "registrationFailed" }>[] = [];
 
   constructor(readonly world: SimWorld, readonly login: string) {}
+
+  /** Codecs of its microphone, preferred first; absent: what browsers have. */
+  audio: BrowserSdpOptions["audio"];
 
   /** What to do with a call that rings. */
   onIncoming: (call: ClientCallRecord) => void = () => {};
@@ -90,7 +93,11 @@ export class SimClient implements ClientConnection {
       type: "call",
       callId: id,
       callee,
-      sdp: browserSdp({ ufrag: `offer${this.world.calls}`, video: options.video ?? false }),
+      sdp: browserSdp({
+        ufrag: `offer${this.world.calls}`,
+        video: options.video ?? false,
+        ...this.#codecs,
+      }),
       visibleName: this.login,
       sipSdp: [],
       inviteParameters: options.inviteParameters ?? {},
@@ -106,7 +113,7 @@ export class SimClient implements ClientConnection {
     this.handle.command({
       type: "answer",
       callId: call.id,
-      sdp: browserSdp({ ufrag: "answer", setup: "active", video: call.hasVideo }),
+      sdp: browserSdp({ ufrag: "answer", setup: "active", video: call.hasVideo, ...this.#codecs }),
     });
   }
 
@@ -179,6 +186,10 @@ export class SimClient implements ClientConnection {
   disconnect(reason: DisconnectReason): void {
     this.disconnected = reason;
     this.handle = null;
+  }
+
+  get #codecs(): Pick<BrowserSdpOptions, "audio"> {
+    return this.audio ? { audio: this.audio } : {};
   }
 
   get live(): ClientCallRecord[] {

@@ -315,3 +315,52 @@ Deno.test("trunk: a call from outside rings the browser of its number; unknown a
   assert.equal(invites(house), 0);
   clean(house);
 });
+
+Deno.test("trunk: a transfer goes by the rights of whoever asks for it, and by nobody else's", async (t) => {
+  /** Somebody calls somebody, and hands him on to a mobile number. */
+  const play = (caller: string, callee: string, who: "caller" | "callee") => {
+    const house = world();
+    const [one, other] = [login(house, caller), login(house, callee)];
+    // A carrier has no Opus, and a browser goes on with the codec that it began with.
+    for (const client of [one, other]) client.audio = [[8, "PCMA/8000"], [0, "PCMU/8000"]];
+    other.onIncoming = (call) => other.answer(call);
+    const out = one.call(callee);
+    house.clock.advance(2_000);
+    const [in_] = [...other.calls.values()];
+    assert(in_ && out.status === "talking");
+    if (who === "caller") one.transfer(out, "017012345");
+    else other.transfer(in_, "017012345");
+    house.clock.advance(5_000);
+    const [asker, stayer] = who === "caller" ? [out, in_] : [in_, out];
+    return { house, asker, stayer };
+  };
+  for (
+    const [caller, callee, who] of [["1000", "1001", "caller"], [
+      "guest",
+      "1000",
+      "callee",
+    ]] as const
+  ) {
+    await t.step(`${who} 1000 lends his right`, () => {
+      const { house, asker, stayer } = play(caller, callee, who);
+      assert.equal(asker.reason, "transferred");
+      assert.equal(stayer.status, "talking");
+      assert.equal(house.carrier(MAIN).requests("INVITE").length, 1);
+      clean(house);
+    });
+  }
+  for (
+    const [caller, callee, who] of [["1001", "1000", "caller"], [
+      "1000",
+      "guest",
+      "callee",
+    ]] as const
+  ) {
+    await t.step(`${who} of ${caller} and ${callee} has none to lend`, () => {
+      const { house, asker, stayer } = play(caller, callee, who);
+      assert.deepEqual([asker.status, stayer.status], ["talking", "talking"]);
+      assert.equal(invites(house), 0);
+      clean(house);
+    });
+  }
+});
