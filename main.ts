@@ -3,6 +3,7 @@
  * Everything is made here and handed on; nothing imports this file.
  */
 import { join } from "node:path";
+import { defaultSettings } from "./src/actors/edge/contract.ts";
 import { ListenerGroup } from "./src/actors/listeners.ts";
 import { keepWorkers } from "./src/actors/media_worker.ts";
 import { createPlane, type Plane, type PlaneOptions } from "./src/actors/plane.ts";
@@ -115,6 +116,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
       rtp: media,
       workers: () => media.workers(),
       wire: sip.wire,
+      wireSettings: (flow) => ({ ...defaultSettings(flow), media: config.sip.media }),
       bindings: store.bindings,
       accounts: store.accounts,
     },

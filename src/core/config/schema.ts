@@ -161,6 +161,7 @@ export const configSchema = z.strictObject({
     ringTimeoutSeconds: seconds(1, 600),
     rejectStatus: leaf(z.literal([486, 603]), "integer", "486 or 603"),
     busyStatus: choice("FINISH", "BUSY"),
+    media: choice("relay", "direct"),
     accounts: leaf(
       z.array(account),
       "accounts",
