@@ -105,6 +105,8 @@ export type MediaCommand =
     readonly type: "set-remote";
     readonly endpoint: number;
     readonly payloads: readonly PayloadKind[];
+    /** Id of the transport-wide sequence number's header extension. */
+    readonly transportWideId?: number;
     /** Of a plain endpoint: the only place that packets are taken from and sent to. */
     readonly remote?: SocketAddress;
   }

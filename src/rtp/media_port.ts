@@ -61,6 +61,8 @@ export interface RemoteTransport {
     readonly codec: string;
     readonly clockRate: number;
   }[];
+  /** Id of the header extension with transport-wide sequence numbers, where it was agreed on. */
+  readonly transportWideId?: number;
 }
 
 export type IceState = "new" | "checking" | "connected" | "disconnected";

@@ -278,8 +278,13 @@ export class MediaPool implements MediaPort, RtpMediaPort {
       return;
     }
     if (endpoint.remote === null || endpoint.worker === null) return;
-    const { payloads, fingerprints } = endpoint.remote;
-    this.#send(endpoint, { type: "set-remote", endpoint: endpoint.id, payloads });
+    const { payloads, fingerprints, transportWideId } = endpoint.remote;
+    this.#send(endpoint, {
+      type: "set-remote",
+      endpoint: endpoint.id,
+      payloads,
+      ...(transportWideId === undefined ? {} : { transportWideId }),
+    });
     this.#handshakes.send({ type: "fingerprints", endpoint: endpoint.id, fingerprints });
   }
 

@@ -23,7 +23,10 @@ export interface RemoteTransport {
     readonly codec: string;
     readonly clockRate: number;
   }[];
+  readonly transportWideId?: number;
 }
+
+const TRANSPORT_WIDE = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /** RFC 8839 5.4: 4 to 256 and 22 to 256 characters. */
 const ICE_UFRAG = /^[A-Za-z0-9+/]{4,256}$/;
@@ -59,7 +62,12 @@ export function checkBrowserDescription(sdp: Sdp): Result<RemoteTransport, SdpFa
     ? first.transport.fingerprints
     : sdp.transport.fingerprints;
   if (fingerprints.length === 0) return unsupported("a=fingerprint is missing or malformed");
-  return ok({ iceUfrag, icePwd, fingerprints, payloads: payloadsOf(live) });
+  const payloads = payloadsOf(live);
+  // Bundled sections have one space of ids (RFC 8843 9.2).
+  const wide = live.flatMap(({ extensions }) => extensions)
+    .find(({ uri }) => uri === TRANSPORT_WIDE)?.id;
+  const transportWide = wide === undefined ? {} : { transportWideId: wide };
+  return ok({ iceUfrag, icePwd, fingerprints, payloads, ...transportWide });
 }
 
 /** The offer for a browser, from an abstract one: ours to send, so it carries our transport. */

@@ -212,13 +212,26 @@ export class FakeBrowser {
     this.giveKeys();
   }
 
-  rtp(options: { ssrc: number; sequence: number; payloadType?: number; marker?: number }) {
-    const { ssrc, sequence, payloadType = 111 } = options;
+  /** `transportWide` puts that number into a header extension of id 5. */
+  rtp(
+    options: {
+      ssrc: number;
+      sequence: number;
+      payloadType?: number;
+      marker?: number;
+      transportWide?: number;
+    },
+  ) {
+    const { ssrc, sequence, payloadType = 111, transportWide } = options;
     const packet = new Uint8Array(200);
     packet.set([0x80, payloadType, sequence >>> 8, sequence]);
     new DataView(packet.buffer).setUint32(4, sequence * 960);
     new DataView(packet.buffer).setUint32(8, ssrc);
     packet[12] = options.marker ?? 7;
+    if (transportWide !== undefined) {
+      packet[0] = 0x90;
+      packet.set([0xbe, 0xde, 0, 1, 0x51, transportWide >>> 8, transportWide, 0], 12);
+    }
     return packet.slice(0, this.#sender.protectRtp(packet, 0, 172));
   }
 

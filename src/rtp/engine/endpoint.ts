@@ -55,6 +55,10 @@ export class Endpoint {
    * side, or a change of the far side, puts one in.
    */
   out: OutStreams | null = null;
+  /** Id of the transport-wide sequence number's header extension; 0: none. */
+  transportWideId = 0;
+  /** Newest transport-wide number that the far end has reported on, or -1. */
+  transportWideReported = -1;
   /** The sections of a SIP leg; null on all others. */
   leg: RtpLeg | null = null;
   /** When this endpoint's far end last got a report on what passes, of the peer's or ours. */

@@ -211,6 +211,7 @@ export class MediaEngine {
 
   #setRemote(endpoint: Endpoint, command: Extract<MediaCommand, { type: "set-remote" }>): void {
     endpoint.payloads.fill(null);
+    endpoint.transportWideId = command.transportWideId ?? 0;
     for (const payload of command.payloads) {
       if (payload.payloadType >= 0 && payload.payloadType < 128) {
         endpoint.payloads[payload.payloadType] = payload;

@@ -130,6 +130,9 @@ export class Forwarder implements ReportListener {
       const skipped = stripExtension(arena, offset);
       offset += skipped;
       length -= skipped;
+    } else if (from.transportWideId > 0) {
+      const reported = to.transportWideReported;
+      out.transportWide.rtp(arena, offset, from.transportWideId, from, reported);
     }
     const stream = out.rtp(arena, offset, length, from, kind, payload, now);
     if (section !== null) arena[offset + 1] = (arena[offset + 1]! & 0x80) | wire;
@@ -183,6 +186,10 @@ export class Forwarder implements ReportListener {
 
   senderReport(ssrc: number, middleNtp: number): void {
     this.#to?.roundTrip.sent(ssrc, middleNtp, this.#now);
+  }
+
+  transportFeedback(newest: number): void {
+    if (this.#from !== null) this.#from.transportWideReported = newest;
   }
 
   reportBlock(ssrc: number, lastReport: number, delay: number): void {

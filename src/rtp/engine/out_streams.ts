@@ -4,6 +4,7 @@ import { rtpHeaderLength } from "../srtp/context.ts";
 import { int16, int32, putInt16, putInt32 } from "./bytes.ts";
 import type { PacketCache } from "./packet_cache.ts";
 import type { ReceiveStream } from "./receive_statistics.ts";
+import { TransportWide } from "./transport_wide.ts";
 
 /** Streams towards one far end; more are a peer's mischief, and the oldest is given up. */
 const MAX_STREAMS = 32;
@@ -70,6 +71,7 @@ export class OutStream {
  */
 export class OutStreams {
   readonly streams: OutStream[] = [];
+  readonly transportWide = new TransportWide();
   #last: OutStream | null = null;
 
   /** @param isSingle the far end takes one stream of a kind only, whoever sends it (a phone) */

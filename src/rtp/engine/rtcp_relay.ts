@@ -4,9 +4,10 @@ import {
   RTCP_RECEIVER_REPORT,
   RTCP_SENDER_REPORT,
   RTCP_TRANSPORT_FEEDBACK,
+  TRANSPORT_WIDE,
 } from "../rtcp/rtcp.ts";
 import { middleOf, ntpOf, RtcpWriter } from "../rtcp/rtcp_writer.ts";
-import { int16, int32, putInt32 } from "./bytes.ts";
+import { int16, int32, putInt16, putInt32 } from "./bytes.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Kind, OutStream } from "./out_streams.ts";
 import { isMainCodec, type ReceiveStream } from "./receive_statistics.ts";
@@ -18,7 +19,6 @@ export const REPORT_INTERVAL = 5000;
 const KINDS: readonly Kind[] = ["audio", "video"];
 const NACK = 1;
 const PLI = 1;
-const TRANSPORT_WIDE = 15;
 const FIR = 4;
 const APPLICATION = 15;
 /** Room for one compound packet and its protection. */
@@ -203,9 +203,25 @@ export class RtcpRelay {
     const stream = from.out?.named(int32(arena, at + 8)) ?? null;
     if (from.out !== null && stream?.source !== to) return;
     if (format === NACK) this.#nack(from, to, stream, at, size);
-    else if (format === TRANSPORT_WIDE && to.leg === null) {
-      this.#copy(to, at, size, stream?.sourceSsrc ?? int32(arena, at + 8));
+    else if (format === TRANSPORT_WIDE && to.leg === null && size >= 20) {
+      this.#transportWide(from, to, stream, at, size);
     }
+  }
+
+  #transportWide(
+    from: Endpoint,
+    to: Endpoint,
+    stream: OutStream | null,
+    at: number,
+    size: number,
+  ): void {
+    const base = int16(this.#arena, at + 12);
+    from.transportWideReported = (base + int16(this.#arena, at + 14) - 1) & 0xffff;
+    const media = stream?.sourceSsrc ?? int32(this.#arena, at + 8);
+    this.#copy(to, at, size, media, (copy) => {
+      const original = from.out?.transportWide.original(base, to) ?? null;
+      if (original !== null) putInt16(this.#arena, copy + 12, original);
+    });
   }
 
   /** Repeats what is kept, and asks the source for the rest. */

@@ -4,6 +4,8 @@ export const RTCP_SENDER_REPORT = 200;
 export const RTCP_RECEIVER_REPORT = 201;
 export const RTCP_TRANSPORT_FEEDBACK = 205;
 export const RTCP_PAYLOAD_FEEDBACK = 206;
+/** Format of transport-wide feedback among the transport layer feedback. */
+export const TRANSPORT_WIDE = 15;
 export const PLI_LENGTH = 12;
 
 function int32(buffer: Uint8Array, at: number): number {
@@ -27,6 +29,8 @@ export interface ReportListener {
   senderReport(ssrc: number, middleNtp: number): void;
   /** A report block. `lastReport` 0: none was heard. `delay` in units of 1/65,536 s. */
   reportBlock(ssrc: number, lastReport: number, delay: number): void;
+  /** Transport-wide feedback: the newest number that it is about. */
+  transportFeedback(newest: number): void;
 }
 
 /** Walks a compound packet that `isCompound` has approved. */
@@ -50,6 +54,11 @@ export function readReports(
       for (let i = 0, b = blocks; i < count && b + 24 <= next; i++, b += 24) {
         listener.reportBlock(int32(buffer, b), int32(buffer, b + 16), int32(buffer, b + 20) >>> 0);
       }
+    }
+    const isWide = type === RTCP_TRANSPORT_FEEDBACK && (buffer[at]! & 31) === TRANSPORT_WIDE;
+    if (isWide && at + 20 <= next) {
+      const words = int32(buffer, at + 12);
+      listener.transportFeedback(((words >>> 16) + (words & 0xffff) - 1) & 0xffff);
     }
     at = next;
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FakePhone, headerOf, isRtcp, join, partsOf } from "../../support/fake_phone.ts";
-import { type Datagram, EngineHarness, FakeBrowser } from "../../support/media_engine.ts";
+import { type Datagram, EngineHarness, FakeBrowser, PAYLOADS } from "../../support/media_engine.ts";
 
 const NOT_RTCP = (one: Datagram) => !isRtcp(one);
 
@@ -299,4 +299,37 @@ Deno.test("a phone that counts anew under the same SSRC is no leap for the brows
   assert.deepEqual(hear(4, 77 + 960), [40_002, 9_001_920]);
   assert.deepEqual(hear(7, 77 + 4 * 960), [40_005, 9_004_800], "loss stays loss");
   assert.deepEqual(hear(6, 77 + 3 * 960), [40_004, 9_003_840], "and disorder disorder");
+});
+
+Deno.test("transport-wide numbers go on over a change of the source; feedback is counted back", () => {
+  const harness = new EngineHarness();
+  const [a, b, c] = [1, 2, 3].map((id) => new FakeBrowser(harness, id)) as [
+    FakeBrowser,
+    FakeBrowser,
+    FakeBrowser,
+  ];
+  for (const browser of [a, b, c]) {
+    browser.up();
+    const { id: endpoint } = browser;
+    harness.command({ type: "set-remote", endpoint, payloads: PAYLOADS, transportWideId: 5 });
+  }
+  join(harness, 1, 2);
+  const hear = (from: FakeBrowser, sequence: number, number: number) => {
+    const packet = from.rtp({ ssrc: 10 * from.id, sequence, transportWide: number });
+    const [got] = a.plain(from.send(packet).filter(NOT_RTCP));
+    assert.equal(got![16], 0x51, "the extension is still there");
+    return (got![17]! << 8) | got![18]!;
+  };
+  const report = (base: number, count: number) =>
+    a.send(a.rtcp(words(205, 15, 7, 20, (base << 16) | count, 0)));
+  assert.equal(hear(b, 1, 60_000), 60_000);
+  report(60_000, 5);
+  join(harness, 1, 3);
+  // 60,004 is known; up to 512 more may be under way.
+  assert.equal(hear(c, 1, 7), 60_516);
+  assert.equal(hear(c, 2, 9), 60_518);
+  const [got] = c.plain(report(60_516, 3));
+  assert.deepEqual(partsOf(got!)[0]!.words.slice(1, 3), [30, (7 << 16) | 3]);
+  join(harness, 1, 2);
+  assert.equal(hear(b, 2, 100), 60_519);
 });
