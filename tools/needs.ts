@@ -59,6 +59,11 @@ export const NEEDS = {
     debian: "linphone-cli",
     how: "install linphonec",
   },
+  sipvicious: {
+    commands: ["svwar"],
+    debian: "sipvicious",
+    how: "install SIPVicious",
+  },
   kamailio: {
     commands: ["kamailio"],
     debian: "kamailio",

@@ -54,6 +54,7 @@ const DISPLAY: Rule = {
   blanks: true,
 };
 
+const GROUPED_NUMBER = /^\+?[0-9()][0-9 ().\/-]*$/;
 const HOSTNAME = /^[A-Za-z0-9_](?:[A-Za-z0-9\-_]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9\-_]+)*\.?$/;
 const IPV6 = /^(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$/;
 
@@ -112,7 +113,9 @@ export function normaliseCallee(field: string, typed: string): Result<string, Fi
   const bare = bracketed.replace(/^(?:sips?|tel):/i, "");
   const at = bare.lastIndexOf("@");
   const scheme = bare !== bracketed;
-  const user = at >= 0 ? bare.slice(0, at) : scheme ? bare.replace(/;.*$/s, "") : bare;
+  const written = at >= 0 ? bare.slice(0, at) : scheme ? bare.replace(/;.*$/s, "") : bare;
+  // People write numbers in groups.
+  const user = GROUPED_NUMBER.test(written) ? written.replaceAll(" ", "") : written;
   const checked = checkUser(field, user);
   if (!checked.ok || at < 0) return checked;
   const host = bare.slice(at + 1).replace(/[;?].*$/s, "").replace(/(?<=[^:]):\d{1,5}$/, "");
