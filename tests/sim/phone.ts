@@ -69,7 +69,9 @@ export class SimPhone {
   readonly options: PhoneOptions;
   registered = false;
   onIncoming: (call: PhoneCall) => void = () => {};
-  readonly #world: EdgeWorld;
+  /** Status of what else comes inside a dialog; OPTIONS are answered before. */
+  onOther: (request: SipRequest, call: PhoneCall | undefined) => number = () => 405;
+  readonly world: EdgeWorld;
   readonly #stack: SipStack;
   readonly #driver: Driver<StackInput, StackOutput>;
   readonly #pending = new Map<string, (response: SipResponse | undefined) => void>();
@@ -79,7 +81,7 @@ export class SimPhone {
   #version = 0;
 
   constructor(world: EdgeWorld, options: PhoneOptions) {
-    this.#world = world;
+    this.world = world;
     this.options = options;
     const { user, address, transport } = options;
     this.contact = `sip:${user}-${address.split(".").at(-1)}@${address}:5060` +
@@ -207,6 +209,26 @@ export class SimPhone {
     });
   }
 
+  /** A request inside the dialog of a call. */
+  inDialog(
+    call: PhoneCall,
+    method: string,
+    options: {
+      readonly headers?: readonly (readonly [string, string])[];
+      readonly contentType?: string;
+      readonly body?: string;
+    } = {},
+    done: (status: number) => void = () => {},
+  ): void {
+    const { headers = [], contentType, body = "" } = options;
+    const request = call.dialog!.request(method, {
+      contact: `<${this.contact}>`,
+      headers,
+      ...(contentType === undefined ? {} : { body: { contentType, bytes: encoder.encode(body) } }),
+    });
+    this.#request(request, (response) => done(response?.status ?? 408));
+  }
+
   /** Asks for a key frame by INFO (RFC 5168). */
   fastUpdate(call: PhoneCall, done: (status: number) => void): void {
     const bytes = encoder.encode("<media_control><picture_fast_update/></media_control>");
@@ -295,7 +317,7 @@ export class SimPhone {
   #take(call: PhoneCall, message: SipRequest | SipResponse): void {
     if (message.body.length === 0) return;
     call.remoteText = decoder.decode(message.body);
-    this.#world.checkWire(this, call.remoteText);
+    this.world.checkWire(this, call.remoteText);
     call.remote = readPhoneSdp(call.remoteText);
     if (call.remote && call.codec === "") call.codec = call.remote.codecs[0]?.[1] ?? "";
   }
@@ -305,7 +327,7 @@ export class SimPhone {
   #hear(output: StackOutput): void {
     switch (output.type) {
       case "send":
-        return this.#world.toServer(this, output.bytes);
+        return this.world.toServer(this, output.bytes);
       case "request":
         return this.#onRequest(output.id, output.request);
       case "cancelled": {
@@ -347,7 +369,8 @@ export class SimPhone {
       this.#end(call, 200);
       return this.#respond(id, request, 200, call.tag);
     }
-    this.#respond(id, request, request.method === "OPTIONS" ? 200 : 405, tag ?? "x");
+    const status = request.method === "OPTIONS" ? 200 : this.onOther(request, call);
+    this.#respond(id, request, status, tag ?? "x");
   }
 
   #onAck(ack: SipRequest): void {
@@ -363,7 +386,7 @@ export class SimPhone {
     const call = this.#newCall(request, true, this.#token());
     call.server = id;
     this.#take(call, request);
-    this.#world.clock.defer(() => this.onIncoming(call));
+    this.world.clock.defer(() => this.onIncoming(call));
   }
 
   #onReoffer(id: ServerTransactionId, request: SipRequest, call: PhoneCall): void {
@@ -403,7 +426,7 @@ export class SimPhone {
     if (call.state === "ended") return;
     call.state = "ended";
     call.status = status;
-    this.#world.count(`phone ${status}`);
+    this.world.count(`phone ${status}`);
   }
 
   // --- requests ---
@@ -472,6 +495,6 @@ export class SimPhone {
   }
 
   #token(): string {
-    return randomHex(this.#world.chance, 64);
+    return randomHex(this.world.chance, 64);
   }
 }
