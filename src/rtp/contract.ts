@@ -55,7 +55,7 @@ export interface SocketAddress {
 /** First command to a media worker; answered by `ready` or `start-failed`. */
 export interface MediaWorkerStart {
   readonly type: "start";
-  /** One UDP socket is bound to each; IPv4. */
+  /** One UDP socket is bound to each; IPv4 or IPv6. */
   readonly addresses: readonly string[];
   /** First and last UDP port, both included; one port serves all addresses. */
   readonly portRange: readonly [number, number];

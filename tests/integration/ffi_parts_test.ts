@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { MediaCommand, MediaEvent } from "../../src/rtp/contract.ts";
-import { formatIpv6, parseIpv6, writeSockaddr } from "../../src/rtp/io/ffi/addresses.ts";
+import { formatIpv6, parseIpv6 } from "../../src/rtp/engine/ipv6.ts";
+import { writeSockaddr } from "../../src/rtp/io/ffi/addresses.ts";
 import { Arena } from "../../src/rtp/io/ffi/arena.ts";
 import { ReceiveVector, SendQueue } from "../../src/rtp/io/ffi/datagrams.ts";
 import { Descriptors } from "../../src/rtp/io/ffi/descriptors.ts";

@@ -8,8 +8,9 @@ import {
   readStun,
   StunWriter,
 } from "../ice/stun.ts";
-import { type AddressTable, formatIpv4 } from "./address_table.ts";
+import type { AddressTable } from "./address_table.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { parseIpv6 } from "./ipv6.ts";
 import type { MediaShell } from "./shell.ts";
 
 /** Without an authenticated check for this long the browser is gone (RFC 7675 5.1), ms. */
@@ -87,7 +88,7 @@ export class IceLite {
     const type = refused ? BINDING_ERROR : BINDING_SUCCESS;
     const writer = new StunWriter(arena, this.#scratch, type, arena, offset + 8);
     if (refused) writer.unknownAttributes(message.unknown);
-    else writer.xorMappedAddress(address, port);
+    else this.#writeMapped(writer, address, port);
     this.#shell.send(socket, address, port, this.#scratch, writer.seal(endpoint.iceKey));
     if (refused) return null;
     endpoint.lastCheck = now;
@@ -154,10 +155,19 @@ export class IceLite {
       type: "ice",
       endpoint: endpoint.id,
       state,
-      remoteAddress: endpoint.socket < 0
-        ? null
-        : `${formatIpv4(endpoint.address)}:${endpoint.port}`,
+      remoteAddress: endpoint.socket < 0 ? null : this.#nameOf(endpoint.address, endpoint.port),
     });
+  }
+
+  #writeMapped(writer: StunWriter, address: number, port: number): void {
+    const ipv6 = parseIpv6(this.#shell.textOf(address));
+    if (ipv6 === null) writer.xorMappedAddress(address, port);
+    else writer.xorMappedIpv6(ipv6, port);
+  }
+
+  #nameOf(address: number, port: number): string {
+    const text = this.#shell.textOf(address);
+    return text.includes(":") ? `[${text}]:${port}` : `${text}:${port}`;
   }
 
   /** Gives whether consent has run out just now. */

@@ -100,8 +100,11 @@ export function readStun(
       if (size > 513) return undefined;
       username = decoder.decode(buffer.subarray(at + 4, at + 4 + size));
     } else if (type === ATTRIBUTE.useCandidate) useCandidate = true;
-    else if (type === ATTRIBUTE.xorMappedAddress && size === 8) mappedAddress = at + 4;
-    else if (type < 0x8000 && type !== ATTRIBUTE.priority && unknown.length < 8) unknown.push(type);
+    else if (type === ATTRIBUTE.xorMappedAddress && (size === 8 || size === 20)) {
+      mappedAddress = at + 4;
+    } else if (type < 0x8000 && type !== ATTRIBUTE.priority && unknown.length < 8) {
+      unknown.push(type);
+    }
     at = next;
   }
   return {
@@ -163,6 +166,17 @@ export class StunWriter {
     this.buffer[at + 1] = 1;
     this.#put16(at + 2, port ^ (MAGIC_COOKIE >>> 16));
     this.#put32(at + 4, address ^ MAGIC_COOKIE);
+  }
+
+  /** @param address its 16 bytes; XORed with the cookie and the transaction id (RFC 8489 14.2) */
+  xorMappedIpv6(address: Uint8Array, port: number): void {
+    const at = this.#open(ATTRIBUTE.xorMappedAddress, 20);
+    this.buffer[at] = 0;
+    this.buffer[at + 1] = 2;
+    this.#put16(at + 2, port ^ (MAGIC_COOKIE >>> 16));
+    for (let i = 0; i < 16; i++) {
+      this.buffer[at + 4 + i] = address[i]! ^ this.buffer[this.offset + 4 + i]!;
+    }
   }
 
   unknownAttributes(types: readonly number[]): void {

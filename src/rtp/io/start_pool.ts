@@ -2,6 +2,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { Entropy } from "../../core/entropy.ts";
 import type { HandshakeCommand, HandshakeEvent, MediaEvent } from "../contract.ts";
 import { parseIpv4 } from "../engine/address_table.ts";
+import { parseIpv6 } from "../engine/ipv6.ts";
 import type { MediaPort, WorkerView } from "../media_port.ts";
 import { MediaPool } from "../pool.ts";
 import type { MediaLog, PoolWorkerEvent } from "../pool_options.ts";
@@ -23,7 +24,7 @@ export interface MediaPoolOptions {
   readonly workers: number;
   /** Keeps each worker alive. */
   readonly keepWorker: KeepWorker;
-  /** `auto`: 127.0.0.1 and the machine's own IPv4 addresses; or a list of IPv4 addresses. */
+  /** `auto`: 127.0.0.1 and the machine's own IPv4 addresses; or a list of addresses. */
   readonly addresses: "auto" | readonly string[];
   /**
    * Addresses for the ports of SIP legs, IPv4 and IPv6. Absent: `addresses`, and with `auto` the
@@ -84,9 +85,9 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<Runnin
     throw new Error("media addresses: none is given, expected at least one");
   }
   for (const address of addresses) {
-    if (parseIpv4(address) < 0) {
+    if (parseIpv4(address) < 0 && parseIpv6(address) === null) {
       throw new Error(
-        `media address ${address} is not understood, expected IPv4 such as 127.0.0.1`,
+        `media address ${address} is not understood, expected an address such as 127.0.0.1 or ::1`,
       );
     }
   }

@@ -62,6 +62,25 @@ Deno.test("STUN response of RFC 5769 2.2 is read, and written alike", () => {
   );
 });
 
+Deno.test("STUN response with an IPv6 address: RFC 5769 2.3", () => {
+  const bytes = hex(
+    "01010048 2112a442 b7e7a701bc34d686fa87dfae 8022000b 74657374 20766563 746f7220" +
+      "00200014 0002a147 0113a9faa5d3f179bc25f4b5bed2b9d9" +
+      "00080014 a382954e4be67bf11784c97c8292c275bfe3ed41 80280004 c8fb0b4c",
+  );
+  const message = readStun(bytes, 0, bytes.length);
+  assert.ok(message && integrityFits(bytes, message, PASSWORD));
+  const out = new Uint8Array(200).fill(0xee);
+  const writer = new StunWriter(out, 4, BINDING_SUCCESS, bytes, 8);
+  writer.xorMappedIpv6(hex("20010db8 12345678 00112233 44556677"), 32853);
+  const back = readStun(out, 4, writer.seal(PASSWORD));
+  assert.ok(back && integrityFits(out, back, PASSWORD));
+  assert.deepEqual(
+    out.slice(back.mappedAddress, back.mappedAddress + 20),
+    bytes.slice(message.mappedAddress, message.mappedAddress + 20),
+  );
+});
+
 Deno.test("every flipped bit of an authentic request is noticed", () => {
   const good = hex(REQUEST);
   // FINGERPRINT, the last 8 bytes, is not covered by MESSAGE-INTEGRITY, nor is it what authenticates.

@@ -1,5 +1,5 @@
 import { formatIpv4, parseIpv4 } from "../../engine/address_table.ts";
-import { formatIpv6, parseIpv6 } from "./addresses.ts";
+import { formatIpv6, parseIpv6 } from "../../engine/ipv6.ts";
 
 /** IPv6 addresses that are known at a time. */
 const CAPACITY = 4096;

@@ -1,7 +1,8 @@
 import type { SocketAddress } from "../../contract.ts";
 import { formatIpv4 } from "../../engine/address_table.ts";
 import type { PortPairs } from "../../engine/port_pairs.ts";
-import { formatIpv6, writeSockaddr } from "./addresses.ts";
+import { formatIpv6 } from "../../engine/ipv6.ts";
+import { writeSockaddr } from "./addresses.ts";
 import type { Arena } from "./arena.ts";
 import { type Descriptors, MAX_DESCRIPTOR } from "./descriptors.ts";
 import {
