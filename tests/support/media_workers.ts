@@ -90,6 +90,11 @@ function mediaAnswer(name: string, command: MediaCommand): MediaEvent | null {
   }
   if (command.type !== "open") return null;
   const { endpoint } = command;
+  if (command.kind === "rtp") {
+    const { address, media } = command;
+    const sections = media.map((_, i) => ({ address, port: 20_000 + 10 * endpoint + 2 * i }));
+    return { type: "opened", endpoint, sections };
+  }
   return command.kind === "webrtc"
     ? { type: "opened", endpoint }
     : { type: "opened", endpoint, local: { address: "127.0.0.1", port: 30_000 + endpoint } };
