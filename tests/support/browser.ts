@@ -226,3 +226,21 @@ export function e2e(
     },
   });
 }
+
+/** The same, with programs of others; left out where one of them is not there. */
+export function peerTest(
+  name: string,
+  peers: readonly { readonly ignore: boolean }[],
+  run: (t: Deno.TestContext, stage: Stage) => Promise<void>,
+  options: LabOptions = {},
+): void {
+  Deno.test({
+    ...BROWSER_TEST,
+    ignore: BROWSER_TEST.ignore || peers.some(({ ignore }) => ignore),
+    name,
+    fn: async (t) => {
+      await using stage = await Stage.set(options);
+      await run(t, stage);
+    },
+  });
+}

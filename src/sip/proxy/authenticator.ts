@@ -15,6 +15,12 @@ export interface Account {
   readonly digests: AccountDigests;
 }
 
+/**
+ * Phones that give up where any challenge, not just the first, names an algorithm that they don't
+ * know, against RFC 8760 2.4: baresip before 3.12.
+ */
+const MD5_ONLY = /^baresip v(?:[0-2]|3\.(?:\d|1[01]))\./;
+
 /** What the credentials of a request amount to. */
 export type Proof =
   | { readonly kind: "proven"; readonly user: string }
@@ -50,30 +56,32 @@ export class Authenticator {
   }
 
   prove({ request, realm, username, account, now }: ProofRequest): Proof {
-    const isForUs = request.method === "REGISTER";
     const values = credentialHeader(request).map((field) => field.value);
     const found = findCredentials(values, realm);
-    if (!found?.ok) return this.#challenge(isForUs, realm, false, now);
+    if (!found?.ok) return this.#challenge(request, realm, false, now);
     const credentials = found.value;
     const owner = account(credentials.username);
     const digests = owner?.digests;
     const { method } = request;
     const nonces = this.#nonces;
     const verified = verifyAuthorization({ credentials, method, realm, digests, nonces, now });
-    if (!verified.ok && verified.error.stale) return this.#challenge(isForUs, realm, true, now);
+    if (!verified.ok && verified.error.stale) return this.#challenge(request, realm, true, now);
     const isRight = verified.ok && owner !== undefined &&
       (username === null || username === credentials.username);
     if (!isRight) return { kind: "wrong", username: credentials.username };
     return { kind: "proven", user: owner.user };
   }
 
-  #challenge(isForUs: boolean, realm: string, stale: boolean, now: Instant): Proof {
+  #challenge(request: SipRequest, realm: string, stale: boolean, now: Instant): Proof {
+    const isForUs = request.method === "REGISTER";
     const nonce = this.#nonces.issue(now);
+    const challenges = createChallenges({ realm, nonce, stale });
+    const knowsMd5Only = MD5_ONLY.test(request.headers.get("User-Agent") ?? "");
     return {
       kind: "challenge",
       status: isForUs ? 401 : 407,
       header: isForUs ? "WWW-Authenticate" : "Proxy-Authenticate",
-      values: createChallenges({ realm, nonce, stale }),
+      values: knowsMd5Only ? challenges.slice(0, 1) : challenges,
     };
   }
 }
