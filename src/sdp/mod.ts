@@ -37,5 +37,6 @@ export {
   type PhoneSection,
 } from "./phone.ts";
 export type { CodecPair } from "./phone_codecs.ts";
+export { transcodableName, transcodedPair } from "./phone_transcoding.ts";
 export { isNowhere, SDES_BYTES, type SdesKey, type SdesSuite } from "./phone_transport.ts";
 export { type LocalRtp, type PhoneDescription, withVersion, writePhone } from "./phone_write.ts";

@@ -3,7 +3,7 @@ import { err, ok, type Result } from "../core/result.ts";
 import { sessionIdOf } from "./abstract.ts";
 import { intersect, reverse } from "./direction.ts";
 import type { Direction, MediaSection, Sdp, SdpFault } from "./model.ts";
-import { NO_TRANSPORT, SECURE_PROFILE } from "./model.ts";
+import { isMediaCodec, NO_TRANSPORT, SECURE_PROFILE } from "./model.ts";
 import { parseSdp } from "./parse.ts";
 import {
   carriesMedia,
@@ -14,6 +14,7 @@ import {
   pairWire,
   phoneCodecs,
 } from "./phone_codecs.ts";
+import { transcodedPair, widened } from "./phone_transcoding.ts";
 import {
   type Crypto,
   isNowhere,
@@ -36,6 +37,10 @@ export interface PhoneProfile {
   readonly srtp: boolean;
   /** RTCP feedback (RFC 4585). */
   readonly avpf: boolean;
+  /** Refuse a phone's offer in the clear. */
+  readonly srtpRequired?: boolean;
+  /** The only audio codecs that the phone is offered, by name in lower case, preferred first. */
+  readonly codecs?: readonly string[];
 }
 
 /** One m-line between us and the phone, as offered or as agreed. */
@@ -73,7 +78,14 @@ export interface PhoneMeans {
   readonly kinds: readonly ("audio" | "video")[];
   /** Our key for an m-line and suite; the same one each time it is asked for. */
   key(kind: "audio" | "video", suite: SdesSuite): SdesKey;
+  /** Audio codecs between which we can transcode, as the transcoders call them. */
+  readonly transcodable?: ReadonlySet<string>;
 }
+
+/** What is taken of a phone's offers, beside their codecs. */
+export type OfferRules = Pick<PhoneProfile, "srtpRequired"> & Pick<PhoneMeans, "transcodable">;
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 /** What the offerer inside has offered, for a phone. `before`: what was agreed in this dialog. */
 export function offerToPhone(
@@ -90,7 +102,12 @@ export function offerToPhone(
     if (kind === "other" || section.rejected || used.has(kind) || !means.kinds.includes(kind)) {
       return rejected(base);
     }
-    const pairs = pairInner(phoneCodecs(kind, section.codecs), old?.pairs ?? []);
+    const codecs = phoneCodecs(kind, section.codecs);
+    const shared = pairInner(codecs, old?.pairs ?? []);
+    // What was agreed stands; a browser can never renegotiate it.
+    const isNew = kind === "audio" && !carriesMedia(old?.pairs ?? []);
+    const wide = isNew ? widened(shared, "wire", codecs, means.transcodable ?? NOTHING) : shared;
+    const pairs = kind === "audio" ? allowed(wide, profile.codecs) : wide;
     if (!carriesMedia(pairs)) return rejected(base);
     used.add(kind);
     const protocol = old && !old.rejected ? old.protocol : base.protocol;
@@ -133,12 +150,12 @@ export function answerOfPhone(
     );
     // A phone that answers in the clear where keys were offered is not to be believed.
     if (!carriesMedia(pairs) || mine.ours.length > 0 && !chosen) return rejected(mine);
-    const allowed = intersect(section.direction, reverse(mine.direction));
+    const both = intersect(section.direction, reverse(mine.direction));
     return {
       ...mine,
       ...saidBy(section),
       pairs,
-      direction: receivable(allowed, transport.address),
+      direction: receivable(both, transport.address),
       rtcpMux: mine.rtcpMux && section.rtcpMux,
       ours: mine.ours.filter((own) => own.tag === chosen?.tag),
       theirs: chosen,
@@ -152,6 +169,7 @@ export function offerOfPhone(
   text: string,
   before: readonly PhoneSection[],
   kinds: readonly ("audio" | "video")[],
+  { srtpRequired = false, transcodable = NOTHING }: OfferRules = {},
 ): Result<PhoneSection[], SdpFault> {
   const parsed = parseSdp(text);
   if (!parsed.ok) return parsed;
@@ -162,14 +180,13 @@ export function offerOfPhone(
     const transport = transports[index];
     const base = baseOf(section, section.protocol);
     if (section.kind === "other" || !transport || !chosen.has(index)) return rejected(base);
-    const known = new Set(phoneCodecs(section.kind, section.codecs));
-    const pairs = pairWire(
-      section.kind,
-      section.codecs.filter((codec) => known.has(codec)),
-      before[index]?.pairs ?? [],
-    );
-    if (!carriesMedia(pairs)) return rejected(base);
+    const old = before[index]?.pairs ?? [];
+    const codecs = phoneCodecs(section.kind, section.codecs);
+    const shared = pairWire(section.kind, codecs, old);
+    const isNew = section.kind === "audio" && !carriesMedia(old);
+    const pairs = isNew ? widened(shared, "inner", codecs, transcodable) : shared;
     const secure = isSecure(section.protocol);
+    if (!carriesMedia(pairs) || srtpRequired && !secure) return rejected(base);
     return {
       ...base,
       rejected: false,
@@ -295,6 +312,18 @@ function rejected(section: PhoneSection): PhoneSection {
   };
 }
 
+/** What is on the list, in its order; all where there is no list. What is no codec stays. */
+function allowed(
+  pairs: readonly CodecPair[],
+  names: readonly string[] | undefined,
+): readonly CodecPair[] {
+  if (!names) return pairs;
+  const media = names.flatMap((name) =>
+    pairs.filter(({ wire }) => isMediaCodec(wire) && wire.name.toLowerCase() === name)
+  );
+  return [...media, ...pairs.filter(({ wire }) => !isMediaCodec(wire))];
+}
+
 /** Feedback lines stand only where the profile, or the phone's own offer, knows them. */
 function plain(
   pairs: readonly CodecPair[],
@@ -315,6 +344,7 @@ function profileName({ srtp, avpf }: PhoneProfile): string {
 }
 
 function toInner(section: PhoneSection): MediaSection {
+  const isPassed = transcodedPair(section.pairs) === undefined;
   return {
     kind: section.kind,
     type: section.type,
@@ -330,8 +360,9 @@ function toInner(section: PhoneSection): MediaSection {
     rtcpMux: true,
     rtcpRsize: false,
     rtcpXr: undefined,
-    ptime: section.ptime,
-    maxptime: section.maxptime,
+    // Packets of a transcoder have a length of their own on each side.
+    ptime: isPassed ? section.ptime : undefined,
+    maxptime: isPassed ? section.maxptime : undefined,
     bandwidth: section.bandwidth,
     ssrcs: [],
     ssrcGroups: [],

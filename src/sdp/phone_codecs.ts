@@ -1,4 +1,5 @@
 import { type Codec, isMediaCodec } from "./model.ts";
+import { isTranscoded, settled } from "./phone_transcoding.ts";
 
 /**
  * Codecs between the two sides of an anchor. Inside the process a dialog keeps the payload types of
@@ -61,10 +62,15 @@ export function pairInner(codecs: readonly Codec[], agreed: readonly CodecPair[]
     const known = agreed.find((pair) =>
       pair.inner.payloadType === inner.payloadType && sameCodec(pair.inner, inner)
     );
-    const payloadType = known?.wire.payloadType ??
+    const onWire = known ?? agreed.find((pair) => sameCodec(pair.wire, inner));
+    const payloadType = onWire?.wire.payloadType ??
       freeType(inner.payloadType, taken, agreed.map((pair) => pair.wire.payloadType));
     if (payloadType === undefined || taken.has(payloadType)) continue;
     taken.add(payloadType);
+    if (known && isTranscoded(known)) {
+      pairs.push({ inner, wire: known.wire });
+      continue;
+    }
     const feedback = inner.feedback.filter((one) => PHONE_FEEDBACK.has(one));
     pairs.push({ inner, wire: { ...inner, payloadType, feedback } });
   }
@@ -89,7 +95,10 @@ export function pairWire(
       freeType(wire.payloadType, taken, agreed.map((pair) => pair.inner.payloadType));
     if (payloadType === undefined || taken.has(payloadType)) continue;
     taken.add(payloadType);
-    pairs.push({ wire, inner: toInner(kind, wire, payloadType, known?.inner) });
+    const inner = known && isTranscoded(known)
+      ? known.inner
+      : toInner(kind, wire, payloadType, known?.inner);
+    pairs.push({ wire, inner });
   }
   return pairs;
 }
@@ -107,11 +116,14 @@ export function matchWire(
     ) ?? offered.find(({ wire: mine }) =>
       sameCodec(mine, wire)
     );
-    const type = found?.inner.payloadType;
-    if (!found || pairs.some((pair) => pair.inner.payloadType === type)) continue;
-    pairs.push({ wire, inner: toInner(kind, wire, found.inner.payloadType, found.inner) });
+    if (!found) continue;
+    const { inner } = found;
+    pairs.push({
+      wire,
+      inner: isTranscoded(found) ? inner : toInner(kind, wire, inner.payloadType, inner),
+    });
   }
-  return pairs;
+  return settled(pairs, offered, "wire");
 }
 
 /** An inner answer matched with the pairs that a phone offered; in the answer's order. */
@@ -121,12 +133,16 @@ export function matchInner(offered: readonly CodecPair[], answer: readonly Codec
     const found = offered.find((pair) =>
       pair.inner.payloadType === inner.payloadType && sameName(pair.inner, inner)
     );
-    if (!found || pairs.some((pair) => pair.wire === found.wire)) continue;
+    if (!found) continue;
+    if (isTranscoded(found)) {
+      pairs.push({ inner, wire: found.wire });
+      continue;
+    }
     const { payloadType, feedback } = found.wire;
     const both = inner.feedback.filter((one) => PHONE_FEEDBACK.has(one) && feedback.includes(one));
     pairs.push({ inner, wire: { ...inner, payloadType, feedback: both } });
   }
-  return pairs;
+  return settled(pairs, offered, "inner");
 }
 
 /** Whether these can be the codecs of a call. */
