@@ -37,9 +37,8 @@ export function remoteCommandOf(endpoint: number, rtp: PoolRtp): MediaCommand | 
 function sectionOf(remote: RemoteRtp | null, kind: "audio" | "video"): RtpSectionRemote | null {
   if (remote === null) return null;
   const { address, port, rtcpPort, keys, payloads, hasFeedback } = remote;
-  const isSomewhere = port > 0 && port < 65_536 && address !== "0.0.0.0" && address !== "::";
   return {
-    rtp: isSomewhere ? { address, port } : null,
+    rtp: port > 0 && port < 65_536 && isHost(address) ? { address, port } : null,
     rtcpPort,
     keys: keys === null ? null : keysOf(keys.send, keys.receive),
     payloads: payloads.map(({ payloadType, codec, clockRate, peerPayloadType }) => ({
@@ -51,6 +50,13 @@ function sectionOf(remote: RemoteRtp | null, kind: "audio" | "video"): RtpSectio
     })),
     hasFeedback,
   };
+}
+
+/** Neither "nowhere" nor a group: packets are sent to single hosts only. */
+function isHost(address: string): boolean {
+  const ipv4 = parseIpv4(address);
+  if (ipv4 >= 0) return ipv4 >= 0x0100_0000 && ipv4 < 0xe000_0000;
+  return address !== "::" && !/^ff/i.test(address);
 }
 
 /** One suite for both directions: the answer repeats the one that it has chosen (RFC 4568 5.1.2). */

@@ -336,7 +336,7 @@ export class MediaEngine {
       if (this.#ice.expire(endpoint, now)) this.#forwarder.refresh(endpoint, now);
       this.#noticeSilence(endpoint, now);
       this.#legs.tick(endpoint, now);
-      this.#forwarder.reports.originate(endpoint, now);
+      this.#forwarder.own.originate(endpoint, now);
       const sum = endpoint.heard + endpoint.sendPackets + endpoint.dropped;
       if (sum === endpoint.reported) continue;
       endpoint.reported = sum;
@@ -345,7 +345,7 @@ export class MediaEngine {
     this.#shell.emit({
       type: "statistics",
       endpoints: moved,
-      packets: this.#forwarder.packets + this.#forwarder.reports.packets,
+      packets: this.#forwarder.packets,
       strays: this.#strays,
     });
   }

@@ -11,6 +11,8 @@ import { rtpHeaderLength } from "../srtp/context.ts";
 import { int32 } from "./bytes.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { PacketCache } from "./packet_cache.ts";
+import { OwnReports } from "./own_reports.ts";
+import { RtcpOutlet } from "./rtcp_outlet.ts";
 import { RtcpRelay } from "./rtcp_relay.ts";
 import { isMainCodec, isRed, type ReceiveStream } from "./receive_statistics.ts";
 import type { MediaShell } from "./shell.ts";
@@ -20,35 +22,44 @@ export const KEY_FRAME_INTERVAL = 500;
 
 /** And to a phone that has to be asked by SIP, ms. */
 export const KEY_FRAME_BY_SIGNALLING = 2000;
-/** Where in scratch the reports' room begins. */
-const REPORTS_ROOM = 1536;
+/** Where in scratch compound packets are written, and packets that are repeated. */
+const REPORTS_ROOM = 1024;
+const REPEATS_ROOM = 2560;
 
 /** The packet path: from one endpoint to its peer, in place and without allocation. */
 export class Forwarder implements ReportListener {
   readonly #arena: Uint8Array;
   readonly #scratch: number;
   readonly #shell: MediaShell;
-  /** Packets passed on since start. */
-  packets = 0;
+  #packets = 0;
   /** Whom the reports being read came from, and when; `#to` null: they are not passed on. */
   #from: Endpoint | null = null;
   #to: Endpoint | null = null;
   #now: Instant = 0;
   /** RTCP of endpoints whose streams are changed on their way. */
   readonly reports: RtcpRelay;
+  readonly own: OwnReports;
+  readonly #outlet: RtcpOutlet;
 
   /** @param epochOffset wall clock less the clock of `now`, ms */
   constructor(arena: Uint8Array, scratch: number, shell: MediaShell, epochOffset: number) {
     this.#arena = arena;
     this.#scratch = scratch;
     this.#shell = shell;
+    this.#outlet = new RtcpOutlet(arena, scratch + REPORTS_ROOM, shell);
+    this.own = new OwnReports(this.#outlet, epochOffset);
     this.reports = new RtcpRelay(
       arena,
-      scratch + REPORTS_ROOM,
+      scratch + REPEATS_ROOM,
       shell,
-      epochOffset,
+      this.#outlet,
       (endpoint, now) => this.askKeyFrames(endpoint, now),
     );
+  }
+
+  /** Packets sent since start. */
+  get packets(): number {
+    return this.#packets + this.#outlet.packets;
   }
 
   rtp(endpoint: Endpoint, offset: number, length: number, now: Instant): void {
@@ -102,7 +113,7 @@ export class Forwarder implements ReportListener {
     }
     peer.sendPackets++;
     peer.sendBytes += size;
-    this.packets++;
+    this.#packets++;
     this.#shell.send(peer.socket, peer.address, peer.port, offset, size);
   }
 
@@ -149,7 +160,7 @@ export class Forwarder implements ReportListener {
     }
     to.sendPackets++;
     to.sendBytes += size;
-    this.packets++;
+    this.#packets++;
     if (section === null) this.#shell.send(to.socket, to.address, to.port, offset, size);
     else this.#shell.send(section.rtpSocket, section.address, section.port, offset, size);
   }
@@ -180,7 +191,7 @@ export class Forwarder implements ReportListener {
     if (peer === null) return;
     if (peer.sender !== null) size = peer.sender.protectRtcp(arena, offset, size);
     if (size < 0) return;
-    this.packets++;
+    this.#packets++;
     this.#shell.send(peer.socket, peer.address, peer.port, offset, size);
   }
 
@@ -200,7 +211,10 @@ export class Forwarder implements ReportListener {
     const arena = this.#arena;
     const ssrc = int32(arena, offset + 8);
     const stream = endpoint.receive.stream(ssrc);
-    if (stream === null) return;
+    if (stream === null) {
+      if (endpoint.leg !== null) endpoint.receive.forgetOldest();
+      return;
+    }
     const sequence = (arena[offset + 2]! << 8) | arena[offset + 3]!;
     stream.packet(sequence, int32(arena, offset + 4), payload?.clockRate ?? 0, now);
     if (payload === null || payload === stream.outer) return;
@@ -279,7 +293,7 @@ export class Forwarder implements ReportListener {
       }
       stream.keyFrameAskedAt = now;
       if (endpoint.leg !== null) {
-        if (!this.reports.pictureLoss(endpoint, stream.ssrc)) this.#wantKeyFrame(endpoint, now);
+        if (!this.own.pictureLoss(endpoint, stream.ssrc)) this.#wantKeyFrame(endpoint, now);
         continue;
       }
       writePli(this.#arena, this.#scratch, endpoint.ssrc, stream.ssrc);

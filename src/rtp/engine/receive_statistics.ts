@@ -133,6 +133,7 @@ export function isRed(payload: PayloadKind): boolean {
 export class ReceiveStatistics {
   readonly streams: ReceiveStream[] = [];
   #last: ReceiveStream | null = null;
+  #lostBefore = 0;
   audio: PayloadKind | null = null;
   video: PayloadKind | null = null;
 
@@ -153,6 +154,17 @@ export class ReceiveStatistics {
     return stream;
   }
 
+  /** Makes room for another stream: of those who change their SSRC with each song on hold. */
+  forgetOldest(): void {
+    let oldest = 0;
+    for (let i = 1; i < this.streams.length; i++) {
+      if (this.streams[i]!.at < this.streams[oldest]!.at) oldest = i;
+    }
+    const [gone] = this.streams.splice(oldest, 1);
+    this.#lostBefore += gone?.lost ?? 0;
+    this.#last = null;
+  }
+
   /** The stream of an SSRC, or null where it was never seen. */
   find(ssrc: number): ReceiveStream | null {
     for (const stream of this.streams) if (stream.ssrc === ssrc) return stream;
@@ -160,7 +172,7 @@ export class ReceiveStatistics {
   }
 
   get lost(): number {
-    let lost = 0;
+    let lost = this.#lostBefore;
     for (const stream of this.streams) lost += stream.lost;
     return lost;
   }

@@ -6,23 +6,19 @@ import {
   RTCP_TRANSPORT_FEEDBACK,
   TRANSPORT_WIDE,
 } from "../rtcp/rtcp.ts";
-import { middleOf, ntpOf, RtcpWriter } from "../rtcp/rtcp_writer.ts";
 import { int16, int32, putInt16, putInt32 } from "./bytes.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Kind, OutStream } from "./out_streams.ts";
-import { isMainCodec, type ReceiveStream } from "./receive_statistics.ts";
-import type { RtpSection } from "./rtp_section.ts";
+import { cnameOf, type RtcpOutlet } from "./rtcp_outlet.ts";
 import type { MediaShell } from "./shell.ts";
 
-/** A far end hears how its media fares at least this often, ms (RFC 3550 6.2). */
-export const REPORT_INTERVAL = 5000;
 const KINDS: readonly Kind[] = ["audio", "video"];
 const NACK = 1;
 const PLI = 1;
 const FIR = 4;
 const APPLICATION = 15;
-/** Room for one compound packet and its protection. */
-const ROOM = 1248;
+/** Longest feedback packet that is passed on. */
+const MAX_COPY = 1200;
 /** Retransmissions answered from what is kept, of one NACK packet. */
 const MAX_REPEATS = 128;
 
@@ -37,34 +33,30 @@ interface Report {
 
 /**
  * RTCP between endpoints whose streams are not the same on both sides: reports and feedback are written
- * anew with the SSRCs, sequence numbers and time stamps of the far side, feedback goes only to those
- * who understand it, and who gets no report from the peer gets one of ours.
+ * anew with the SSRCs, sequence numbers and time stamps of the far side, and feedback goes only to those
+ * who understand it.
  */
 export class RtcpRelay {
   readonly #arena: Uint8Array;
   readonly #scratch: number;
   readonly #shell: MediaShell;
-  readonly #epochOffset: number;
+  readonly #outlet: RtcpOutlet;
   readonly #askKeyFrames: (endpoint: Endpoint, now: Instant) => void;
-  readonly #writer: RtcpWriter;
   readonly #reports: Readonly<Record<Kind, Report>> = { audio: report(), video: report() };
-  /** Compound packets sent on. */
-  packets = 0;
 
-  /** @param scratch start of two rooms for a compound packet each */
+  /** @param scratch where packets that are repeated are put */
   constructor(
     arena: Uint8Array,
     scratch: number,
     shell: MediaShell,
-    epochOffset: number,
+    outlet: RtcpOutlet,
     askKeyFrames: (endpoint: Endpoint, now: Instant) => void,
   ) {
     this.#arena = arena;
     this.#scratch = scratch;
     this.#shell = shell;
-    this.#epochOffset = epochOffset;
+    this.#outlet = outlet;
     this.#askKeyFrames = askKeyFrames;
-    this.#writer = new RtcpWriter(arena);
   }
 
   /** A whole compound packet of `from`. @param kind of the section it came in on, where there are such */
@@ -149,24 +141,20 @@ export class RtcpRelay {
 
   /** Writes what was read for the far end of `to`: one packet, or one for each of its sections. */
   #sendReports(to: Endpoint, now: Instant): void {
-    let at = -1;
+    const writer = this.#outlet.begin();
     for (const kind of KINDS) {
       const report = this.#reports[kind];
       if (!report.isPresent) continue;
-      if (at < 0) {
-        at = this.#scratch;
-        this.#writer.begin(at);
-      }
       this.#writeReport(to, kind, report);
       if (to.leg === null) continue;
-      this.#send(to, kind, at, this.#writer.length, now);
-      at = -1;
+      this.#outlet.report(to, kind, now);
+      this.#outlet.begin();
     }
-    if (at >= 0) this.#send(to, "audio", at, this.#writer.length, now);
+    if (writer.length > 0) this.#outlet.report(to, "audio", now);
   }
 
   #writeReport(to: Endpoint, kind: Kind, report: Report): void {
-    const [arena, writer] = [this.#arena, this.#writer];
+    const [arena, writer] = [this.#arena, this.#outlet.writer];
     const { sender, senderAt } = report;
     const main = to.out?.main(kind)?.ssrc;
     const ssrc = senderAt >= 0 ? report.senderSsrc : main ??
@@ -183,6 +171,7 @@ export class RtcpRelay {
       if (sender !== null) sender.reportIsOurs = false;
     } else writer.receiverReport(ssrc);
     for (const { at, stream } of report.blocks) {
+      if (!writer.hasRoom(64)) break;
       const isOurs = stream?.reportIsOurs ?? false;
       writer.block({
         ssrc: stream?.sourceSsrc ?? int32(arena, at),
@@ -258,20 +247,20 @@ export class RtcpRelay {
     if (items.length === 0 || !isUnderstood) return;
     const media = stream?.sourceSsrc ?? int32(arena, at + 8);
     const ssrc = to.leg?.ownSsrc("video") ?? int32(arena, at + 4);
-    const writer = this.#writer.begin(this.#scratch);
+    const writer = this.#outlet.begin();
     if (to.leg !== null) writer.receiverReport(ssrc).sdes(ssrc, cnameOf(to));
     writer.nack(ssrc, media, items.slice(0, 200));
-    this.#protectAndSend(to, section, this.#scratch, writer.length);
+    this.#outlet.send(to, section);
   }
 
   #repeat(from: Endpoint, stream: OutStream, sequence: number): boolean {
-    const size = stream.cache!.get(sequence, this.#arena, this.#scratch + ROOM);
+    const size = stream.cache!.get(sequence, this.#arena, this.#scratch);
     if (size < 0) return false;
     const section = from.leg?.section(stream.kind) ?? null;
     const [socket, address, port] = section === null
       ? [from.socket, from.address, from.port]
       : [section.rtpSocket, section.address, section.port];
-    if (port !== 0) this.#shell.send(socket, address, port, this.#scratch + ROOM, size);
+    if (port !== 0) this.#shell.send(socket, address, port, this.#scratch, size);
     return true;
   }
 
@@ -305,96 +294,12 @@ export class RtcpRelay {
     media: number,
     change: (copy: number) => void = () => {},
   ): void {
-    if (size > ROOM - 24) return;
-    const writer = this.#writer.begin(this.#scratch);
+    if (size > MAX_COPY) return;
+    const writer = this.#outlet.begin();
     const copy = writer.copy(at, size);
     putInt32(this.#arena, copy + 8, media);
     change(copy);
-    this.#protectAndSend(to, null, this.#scratch, writer.length);
-  }
-
-  /**
-   * A report of our own for the far end of `to`, where the peer has not sent one for too long: on what
-   * it is sent, and on what was received of it.
-   */
-  originate(to: Endpoint, now: Instant): void {
-    const isWanted = to.leg !== null || (to.peer?.leg ?? null) !== null;
-    if (!isWanted || !to.open || now - to.reportedAt < REPORT_INTERVAL) return;
-    to.reportedAt = now;
-    this.#writer.begin(this.#scratch);
-    for (const kind of KINDS) {
-      if (!this.#writeOwn(to, kind, now) || to.leg === null) continue;
-      this.#send(to, kind, this.#scratch, this.#writer.length, now);
-      this.#writer.begin(this.#scratch);
-    }
-    if (this.#writer.length > 0) this.#send(to, "audio", this.#scratch, this.#writer.length, now);
-  }
-
-  #writeOwn(to: Endpoint, kind: Kind, now: Instant): boolean {
-    const stream = to.out?.main(kind) ?? null;
-    const heard = to.receive.streams.filter(({ payload, at }) =>
-      payload?.kind === kind && isMainCodec(payload) && now - at < 2 * REPORT_INTERVAL
-    );
-    const isSending = stream !== null && stream.packets !== stream.packetsAtReport;
-    const isPhone = to.leg?.section(kind) !== undefined && to.leg?.section(kind) !== null;
-    if (!isSending && heard.length === 0 && !isPhone) return false;
-    const ssrc = stream?.ssrc ?? to.leg?.ownSsrc(kind) ?? to.ssrc;
-    if (isSending) {
-      const ntp = ntpOf(now + this.#epochOffset);
-      const { packets, octets } = stream;
-      this.#writer.senderReport(ssrc, ntp, stream.timestampAt(now), packets, octets);
-      stream.packetsAtReport = packets;
-      stream.reportIsOurs = true;
-      to.roundTrip.sent(ssrc, middleOf(ntp), now);
-    } else this.#writer.receiverReport(ssrc);
-    for (const received of heard) {
-      if (this.#writer.hasRoom(64)) this.#writer.block(blockOf(received, now));
-    }
-    this.#writer.sdes(ssrc, cnameOf(to));
-    return true;
-  }
-
-  /** BYE for what a SIP leg was sent (RFC 3550 6.6): the leg is about to close. */
-  goodbye(endpoint: Endpoint, now: Instant): void {
-    for (const stream of endpoint.out?.streams ?? []) {
-      if (endpoint.leg?.section(stream.kind) === null) continue;
-      const { ssrc, kind } = stream;
-      const writer = this.#writer.begin(this.#scratch).receiverReport(ssrc)
-        .sdes(ssrc, cnameOf(endpoint)).bye(ssrc);
-      this.#send(endpoint, kind, this.#scratch, writer.length, now);
-    }
-  }
-
-  #send(to: Endpoint, kind: Kind, at: number, length: number, now: Instant): void {
-    to.reportedAt = now;
-    const section = to.leg?.section(kind) ?? null;
-    if (to.leg !== null && section === null) return;
-    this.#protectAndSend(to, section, at, length);
-  }
-
-  #protectAndSend(to: Endpoint, section: RtpSection | null, at: number, length: number): void {
-    const sender = section === null ? to.sender : section.sender;
-    const size = sender === null ? length : sender.protectRtcp(this.#arena, at, length);
-    if (size < 0) return;
-    this.packets++;
-    if (section === null) {
-      if (to.socket >= 0) this.#shell.send(to.socket, to.address, to.port, at, size);
-      return;
-    }
-    if (section.rtcpPort === 0) return;
-    const socket = section.isMuxed ? section.rtpSocket : section.rtcpSocket;
-    this.#shell.send(socket, section.rtcpAddress, section.rtcpPort, at, size);
-  }
-
-  /** Asks a SIP leg for a key frame of its video; gives whether it understands that. */
-  pictureLoss(leg: Endpoint, media: number): boolean {
-    const section = leg.leg?.section("video") ?? null;
-    if (section === null || !section.hasFeedback) return false;
-    const ssrc = leg.out?.main("video")?.ssrc ?? leg.leg!.ownSsrc("video");
-    const writer = this.#writer.begin(this.#scratch).receiverReport(ssrc)
-      .sdes(ssrc, cnameOf(leg)).pictureLoss(ssrc, media);
-    this.#protectAndSend(leg, section, this.#scratch, writer.length);
-    return true;
+    this.#outlet.send(to, null);
   }
 }
 
@@ -407,23 +312,4 @@ function clear(report: Report): void {
   report.senderAt = -1;
   report.isPresent = false;
   report.blocks.length = 0;
-}
-
-function blockOf(stream: ReceiveStream, now: Instant) {
-  return {
-    ssrc: stream.ssrc,
-    fractionLost: stream.fractionLost(),
-    lost: stream.lost,
-    extendedHighest: stream.extendedHighest,
-    jitter: stream.jitter,
-    lastReport: stream.lastReport,
-    delay: stream.lastReport === 0
-      ? 0
-      : Math.min(0xffffffff, Math.round((now - stream.lastReportAt) * 65.536)),
-  };
-}
-
-/** One name for all that a far end is sent, whoever sends it: so that sound and picture belong together. */
-function cnameOf(to: Endpoint): string {
-  return `pz${(to.ssrc >>> 0).toString(16)}`;
 }

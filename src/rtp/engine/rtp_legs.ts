@@ -124,7 +124,7 @@ export class RtpLegs {
   close(endpoint: Endpoint, now: Instant): void {
     const leg = endpoint.leg;
     if (leg === null) return;
-    this.#forwarder.reports.goodbye(endpoint, now);
+    this.#forwarder.own.goodbye(endpoint, now);
     this.#playing.delete(leg);
     for (const section of leg.sections) section.close();
     const sockets = leg.sections.flatMap(({ rtpSocket, rtcpSocket }) => [rtpSocket, rtcpSocket]);
