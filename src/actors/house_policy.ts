@@ -6,6 +6,7 @@ import type { SipRequest, SipUri } from "../sip/message/mod.ts";
 import type { Refusal, Route } from "../sip/proxy/proxy_io.ts";
 import type { Account, ProxyPolicy, Verdict } from "../sip/proxy/proxy.ts";
 import type { Flow } from "../sip/stack.ts";
+import type { AccountMedia } from "./wire_settings.ts";
 
 /** Whose session a flow is. */
 export interface Speaker {
@@ -23,6 +24,9 @@ export interface HouseAccount {
   readonly rights?: readonly string[] | undefined;
   /** Its number on trunks; "" or absent: none. */
   readonly number?: string | undefined;
+  /** How media goes to its phones, where that differs from the house's way. */
+  readonly srtp?: boolean | undefined;
+  readonly media?: "relay" | "direct" | undefined;
 }
 
 /** What the house's trunks say of flows and numbers. */
@@ -61,6 +65,7 @@ export class HousePolicy implements ProxyPolicy {
   readonly #speakers = new Map<FlowId, Speaker>();
   readonly #rights = new Map<string, ReadonlySet<string>>();
   readonly #numbers = new Map<string, string>();
+  readonly #media = new Map<string, AccountMedia>();
   readonly #isOwnPort: (port: number) => boolean;
   #trunks: TrunkPolicy | undefined;
   #load: { readonly isOverloaded: boolean } | undefined;
@@ -70,7 +75,11 @@ export class HousePolicy implements ProxyPolicy {
     this.#hosts = options.hosts;
     this.#stored = options.stored;
     this.#isOwnPort = options.isOwnPort ?? (() => true);
-    for (const { name, password, rights = [], number = "" } of options.accounts) {
+    for (const { name, password, rights = [], number = "", srtp, media } of options.accounts) {
+      this.#media.set(name, {
+        ...(srtp === undefined ? {} : { srtp }),
+        ...(media === undefined ? {} : { media }),
+      });
       this.#passwords.set(name, password);
       this.#rights.set(name, new Set(rights));
       if (number !== "") this.#numbers.set(name, number);
@@ -117,6 +126,10 @@ export class HousePolicy implements ProxyPolicy {
 
   numberOf(user: string): string | undefined {
     return this.#numbers.get(user);
+  }
+
+  mediaOf(user: string): AccountMedia | undefined {
+    return this.#media.get(user);
   }
 
   admit(flow: FlowId, speaker: Speaker): void {

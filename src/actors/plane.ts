@@ -26,6 +26,7 @@ import { defaultSettings, type EdgeEffect, type WireSettings } from "./edge/cont
 import type { SessionOptions } from "./session.ts";
 import { SessionDirectory } from "./sessions.ts";
 import { type Hop, type HopMessage, memoryHop, SipService } from "./sip_service.ts";
+import { accountAt } from "./wire_settings.ts";
 
 export interface PlaneOptions {
   readonly version: string;
@@ -112,7 +113,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
   const protection = protect(ports, options, () => sip, (flow) => policy.isGuarded(flow));
   policy.bindLoad(protection);
   const ladder = new Ladder(clock);
-  const sip = new SipService({
+  const sip: SipService = new SipService({
     clock,
     entropy,
     log,
@@ -122,7 +123,10 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     hop: ports.hop ?? memoryHop(clock),
     ...(ports.wire ? { wire: guarded(ports.wire, protection) } : {}),
     ...(ports.bindings ? { bindings: ports.bindings } : {}),
-    ...edgeOf(ports, (effect) => onEffect(effect), (flow) => mediaOf(flow)),
+    ...edgeOf(ports, (effect) => onEffect(effect), (flow, invite) => ({
+      ...policy.mediaOf(accountAt({ flow, invite, location: sip.location }) ?? ""),
+      ...mediaOf(flow),
+    })),
     ladder,
     ...(ports.observe ? { observe: ports.observe } : {}),
   });
@@ -233,18 +237,19 @@ function guarded(wire: WirePort, protection: Protection): WirePort {
   };
 }
 
+type PartyMedia = (flow: Flow, invite: SipRequest) => Partial<WireSettings>;
 type TrunkMedia = (flow: Flow) => Partial<WireSettings> | undefined;
 
 function edgeOf(
   ports: PlanePorts,
   onEffect: (effect: EdgeEffect) => void,
-  ofTrunk: TrunkMedia,
+  ofParty: PartyMedia,
 ) {
   const { rtp, media: webrtc, wireSettings = defaultSettings, trace } = ports;
   if (!rtp) return {};
   const settings = (flow: Flow, invite: SipRequest): WireSettings => ({
     ...wireSettings(flow, invite),
-    ...ofTrunk(flow),
+    ...ofParty(flow, invite),
   });
   return { edge: { rtp, webrtc, settings, onEffect, ...(trace ? { trace } : {}) } };
 }

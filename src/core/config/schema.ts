@@ -82,6 +82,8 @@ const account = z.strictObject({
   password: z.string().min(1).max(128),
   rights: z.array(z.string().regex(RIGHT)).optional(),
   number: z.union([z.literal(""), phoneNumber]).optional(),
+  srtp: z.boolean().optional(),
+  media: z.enum(["relay", "direct"]).optional(),
 });
 
 const trunk = z.strictObject({
@@ -166,7 +168,7 @@ export const configSchema = z.strictObject({
       z.array(account),
       "accounts",
       'a list of { "name", "password" } with a SIP user name and a password that is not empty, ' +
-        'and, where wanted, "rights" (a list of words) and "number"',
+        'and, where wanted, "rights" (a list of words), "number", "srtp" and "media"',
       true,
     ),
     localCalls: boolean(),

@@ -125,6 +125,11 @@ export class Location {
     return stored !== undefined;
   }
 
+  /** Bindings reached over a flow; expired ones that are still about, too. */
+  onFlow(flow: FlowId): Binding[] {
+    return [...this.#flows.get(flow) ?? []].map(({ binding }) => binding);
+  }
+
   removeFlow(flow: FlowId): Binding[] {
     const removed = [...this.#flows.get(flow) ?? []];
     for (const stored of removed) this.#remove(stored);
