@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 import assert from "node:assert/strict";
 import { BROWSER_TEST, Lab, openWindow, Person } from "./pages_lab.ts";
 
@@ -34,6 +35,30 @@ Deno.test({
       await facts.getByText(/[1-9]\d* packets/).first().waitFor();
       await facts.getByText("confirmed").waitFor();
     }
+
+    await detail.getByText("SIP messages").click();
+    const ladder = detail.getByRole("list", { name: "SIP messages in their order" });
+    const invite = ladder.getByRole("button", {
+      name: /^0\.000 s, alice to Port Zero: INVITE with session description$/,
+    });
+    await invite.click();
+    await ladder.locator("pre:visible").waitFor();
+    const text = await ladder.locator("pre:visible").innerText();
+    assert.match(text, /^INVITE sip:bob@/m);
+    assert.match(text, /^a=x-pz-endpoint:\*+$/m);
+    for (const words of [/Port Zero to bob: INVITE/, /bob to Port Zero: 180 Ringing to INVITE$/]) {
+      await ladder.getByRole("button", { name: words }).first().waitFor();
+    }
+    const link = detail.getByRole("link", { name: "For Wireshark (pcap)" });
+    const [download] = await Promise.all([operator.waitForEvent("download"), link.click()]);
+    assert.match(download.suggestedFilename(), /^[\w-]+\.pcap$/);
+    // On a phone nothing runs out of the page.
+    await operator.setViewportSize({ width: 390, height: 844 });
+    const width = await operator.evaluate(() => document.documentElement.scrollWidth);
+    assert.equal(width, 390);
+    const box = await ladder.locator("pre:visible").boundingBox();
+    assert(box && box.x + box.width <= 390, "the text should fit");
+    await operator.setViewportSize({ width: 1280, height: 900 });
 
     const hangup = live.getByRole("button", { name: "Hang up the call from alice to bob" });
     await hangup.click();

@@ -3,10 +3,12 @@ import type {
   CallSummary,
   CallView,
   HealthView,
+  LadderMessage,
+  LadderView,
   SessionView,
 } from "../../src/actors/control_plane.ts";
 
-export type { CallSummary, CallView, HealthView, SessionView };
+export type { CallSummary, CallView, HealthView, LadderMessage, LadderView, SessionView };
 
 /** The server answered, but not with what was asked for. */
 export class ApiRefusal extends Error {
@@ -57,9 +59,22 @@ export async function fetchOverview(): Promise<Overview> {
 }
 
 /** Undefined once the server has forgotten the call. */
-export async function fetchCall(id: string): Promise<CallView | undefined> {
+export function fetchCall(id: string): Promise<CallView | undefined> {
+  return readKnown<CallView>(`/api/calls/${encodeURIComponent(id)}`);
+}
+
+/** The SIP messages of a call; undefined once the server has forgotten it. */
+export function fetchLadder(id: string): Promise<LadderView | undefined> {
+  return readKnown<LadderView>(ladderHref(id, "json"));
+}
+
+export function ladderHref(id: string, format: "json" | "text" | "pcap"): string {
+  return `/api/calls/${encodeURIComponent(id)}/messages?format=${format}`;
+}
+
+async function readKnown<T>(path: string): Promise<T | undefined> {
   try {
-    return await read<CallView>(`/api/calls/${encodeURIComponent(id)}`);
+    return await read<T>(path);
   } catch (fault) {
     if (fault instanceof ApiRefusal && fault.status === 404) return undefined;
     throw fault;

@@ -5,8 +5,9 @@ import { useNow } from "../shared/hooks.ts";
 import { CloseIcon } from "../shared/icons.tsx";
 import { type CallView, fetchCall } from "./api.ts";
 import { EndCallButton } from "./end_call_button.tsx";
+import { Ladder } from "./ladder.tsx";
 import { StateTag } from "./parts.tsx";
-import { dialogWords, dtlsWords, endingWords, iceWords, ownerOf } from "./words.ts";
+import { dialogWords, dtlsWords, endingWords, iceWords, ownerOf, transferWords } from "./words.ts";
 
 type Loaded = "loading" | "gone" | { readonly call: CallView; readonly peer: CallView | undefined };
 
@@ -61,7 +62,12 @@ export function CallDetail({ id, otherIds, looks, onClose, onSelect }: {
         <p>The server no longer knows this call. It keeps the last 1,000 that ended.</p>
       )}
       {typeof loaded === "object" && (
-        <Conversation call={loaded.call} peer={loaded.peer} onSelect={onSelect} />
+        <Conversation
+          call={loaded.call}
+          peer={loaded.peer}
+          looks={looks}
+          onSelect={onSelect}
+        />
       )}
     </aside>
   );
@@ -75,9 +81,10 @@ async function load(id: string, otherId: string | undefined): Promise<Loaded> {
   return { call, peer };
 }
 
-function Conversation({ call, peer, onSelect }: {
+function Conversation({ call, peer, looks, onSelect }: {
   readonly call: CallView;
   readonly peer: CallView | undefined;
+  readonly looks: number;
   onSelect(id: string): void;
 }) {
   const now = useNow();
@@ -106,6 +113,7 @@ function Conversation({ call, peer, onSelect }: {
       )}
       <Side call={call} />
       {peer !== undefined && <Side call={peer} />}
+      <Ladder key={call.id} id={call.id} looks={looks} />
       <h3>Identity</h3>
       <dl class="facts">
         <Fact name="SIP Call-ID" value={call.sipCallId} isCode />
@@ -137,6 +145,19 @@ function Side({ call }: { readonly call: CallView }) {
         {ownerOf(call)} <span class="sub">{call.direction}{isHeld ? ", holds" : ""}</span>
       </h3>
       <dl class="facts">
+        {call.transfer !== null && (
+          <Fact
+            name="Transfer"
+            value={transferWords(call.transfer)}
+            isBad={call.transfer.status === "failed"}
+          />
+        )}
+        {call.dtmf.length > 0 && (
+          <Fact
+            name="Digits"
+            value={`${call.dtmf.map(({ digit }) => digit).join("")} from ${call.dtmf.at(-1)!.from}`}
+          />
+        )}
         <Fact name="Codecs" value={first.codecs.join(", ") || "none yet"} />
         {webrtc && (
           <>

@@ -3,6 +3,7 @@ import type {
   CallView,
   SessionView,
   SipLegView,
+  TransferView,
   WebrtcLegView,
 } from "../../src/actors/control_plane.ts";
 
@@ -58,6 +59,21 @@ export function dtlsWords(leg: WebrtcLegView): string {
 
 export function dialogWords(leg: SipLegView): string {
   return leg.dialogState === "none" ? "not begun" : leg.dialogState;
+}
+
+/** A blind transfer, as far as it has come. */
+export function transferWords({ role, target, status, sipStatus }: TransferView): string {
+  const whose = role === "requested" ? `to ${target} asked for` : `joined with ${target}`;
+  switch (status) {
+    case "trying":
+      return `${target} is being called`;
+    case "ringing":
+      return `${target} rings`;
+    case "completed":
+      return whose;
+    case "failed":
+      return `to ${target} failed${sipStatus === null ? "" : ` (${sipStatus})`}`;
+  }
 }
 
 /** Who this call belongs to: the caller's client, or the callee's. */

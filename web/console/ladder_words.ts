@@ -1,0 +1,48 @@
+import type { LadderMessage, LadderPartyView } from "../../src/actors/control_plane.ts";
+
+/** Where a message stands in a ladder, and what it is called. Pure. */
+
+export interface Place {
+  /** Percent of the ladder's width. */
+  readonly left: number;
+  readonly width: number;
+  /** From right to left. */
+  readonly isBackwards: boolean;
+}
+
+/** Parties stand in the middle of columns of equal width. */
+export function columnsOf(
+  parties: readonly LadderPartyView[],
+  { from, to }: Pick<LadderMessage, "from" | "to">,
+): Place {
+  const at = (id: string) => Math.max(0, parties.findIndex((party) => party.id === id));
+  const [start, end] = [at(from), at(to)];
+  const column = 100 / Math.max(1, parties.length);
+  return {
+    left: (Math.min(start, end) + 0.5) * column,
+    width: Math.abs(end - start) * column,
+    isBackwards: end < start,
+  };
+}
+
+/** `0.120 s`, or `2:05` from a minute on. */
+export function offsetWords(offsetMs: number): string {
+  if (offsetMs < 60_000) return `${(offsetMs / 1000).toFixed(3)} s`;
+  const seconds = Math.floor(offsetMs / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
+
+/** A message for who hears it read: `0.120 s, alice to Port Zero: INVITE with session description`. */
+export function messageWords(
+  parties: readonly LadderPartyView[],
+  message: Pick<
+    LadderMessage,
+    "from" | "to" | "summary" | "status" | "method" | "hasSdp" | "offsetMs"
+  >,
+): string {
+  const nameOf = (id: string) => parties.find((party) => party.id === id)?.name ?? id;
+  const { from, to, summary, status, method, hasSdp, offsetMs } = message;
+  const answer = status === null ? "" : ` to ${method}`;
+  const sdp = hasSdp ? " with session description" : "";
+  return `${offsetWords(offsetMs)}, ${nameOf(from)} to ${nameOf(to)}: ${summary}${answer}${sdp}`;
+}
