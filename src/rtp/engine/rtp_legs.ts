@@ -20,6 +20,11 @@ export const KEEP_ALIVE = 5000;
 /** Expedited forwarding and AF41 (RFC 8837 5). */
 const DSCP: Readonly<Record<Kind, number>> = { audio: 46, video: 34 };
 
+interface Place {
+  readonly endpoint: Endpoint;
+  readonly section: RtpSection;
+}
+
 interface Drained {
   readonly sockets: readonly number[];
   readonly until: Instant;
@@ -32,8 +37,8 @@ export class RtpLegs {
   readonly #shell: MediaShell;
   readonly #srtp: SrtpEngine;
   readonly #forwarder: Forwarder;
-  /** By socket number. */
-  readonly #sections: ({ readonly endpoint: Endpoint; readonly section: RtpSection } | null)[] = [];
+  /** By socket number; null while drained. */
+  readonly #sections: (Place | null | undefined)[] = [];
   readonly #drained: Drained[] = [];
   readonly #playing = new Set<RtpLeg>();
 
@@ -62,7 +67,9 @@ export class RtpLegs {
   }
 
   get nextWake(): Instant {
-    let at = this.#drained[0]?.until ?? Infinity;
+    let at = this.#drained.length > 0 ? this.#drained[0]!.until : Infinity;
+    // Looked at for each packet: an iterator would be garbage.
+    if (this.#playing.size === 0) return at;
     for (const { dtmf } of this.#playing) at = Math.min(at, dtmf.nextAt);
     return at;
   }
@@ -197,7 +204,7 @@ export class RtpLegs {
     if (inner < 0) return;
     arena[offset + 1] = (arena[offset + 1]! & 0x80) | inner;
     const payload = section.payloads[inner]!;
-    if (payload.codec.toLowerCase() === "telephone-event") {
+    if (section.isEvent[inner] === 1) {
       const header = rtpHeaderLength(arena, offset, size);
       const timestamp = int32(arena, offset + 4);
       const at = offset + header;
@@ -251,7 +258,7 @@ export class RtpLegs {
     for (const leg of this.#playing) this.#play(leg, now);
     while (this.#drained.length > 0 && this.#drained[0]!.until <= now) {
       for (const socket of this.#drained.shift()!.sockets) {
-        delete this.#sections[socket];
+        this.#sections[socket] = undefined;
         this.#shell.closeSocket(socket);
       }
     }

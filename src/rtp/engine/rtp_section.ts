@@ -49,6 +49,8 @@ export class RtpSection {
   /** The first real codec, and its wire payload type; what silence is sent as. */
   main: PayloadKind | null = null;
   mainPayloadType = -1;
+  /** By the joined endpoint's payload type: 1 for telephone-event. */
+  readonly isEvent = new Uint8Array(128);
   /** Wire payload type of telephone-event by clock rate. */
   readonly events = new Map<number, number>();
 
@@ -111,6 +113,7 @@ export class RtpSection {
     this.payloadOut.fill(-1);
     this.payloads.fill(null);
     this.events.clear();
+    this.isEvent.fill(0);
     this.main = null;
     this.mainPayloadType = -1;
     for (const { payloadType, peerPayloadType, codec, clockRate } of remote.payloads) {
@@ -125,8 +128,10 @@ export class RtpSection {
       if (this.payloadOut[peerPayloadType]! < 0) this.payloadOut[peerPayloadType] = payloadType;
       this.payloads[peerPayloadType] = payload;
       const name = codec.toLowerCase();
-      if (name === "telephone-event") this.events.set(clockRate, payloadType);
-      else if (this.main === null && name !== "cn") {
+      if (name === "telephone-event") {
+        this.events.set(clockRate, payloadType);
+        this.isEvent[peerPayloadType] = 1;
+      } else if (this.main === null && name !== "cn") {
         this.main = payload;
         this.mainPayloadType = payloadType;
       }
@@ -172,9 +177,10 @@ export class RtpSection {
     now: Instant,
   ): Verdict {
     if (this.isLatched && address === this.address && port === this.port) return Verdict.current;
-    if (!this.isAccepted || !this.#strangers.take(0, now)) return Verdict.refuse;
-    const inWindow = now < this.#latchUntil;
     const isSignalled = address === this.#signalledAddress && port === this.#signalledPort;
+    if (!this.isAccepted) return Verdict.refuse;
+    if (!isSignalled && !this.#strangers.take(0, now)) return Verdict.refuse;
+    const inWindow = now < this.#latchUntil;
     if (!this.isLatched) {
       if (isSignalled) return Verdict.latch;
       if (address === this.#formerAddress && port === this.#formerPort) return Verdict.refuse;
