@@ -1,5 +1,11 @@
 import { answerChallenge, chooseChallenge } from "../../src/sip/auth/mod.ts";
-import { parseMessage, serialize, SipRequest, SipResponse } from "../../src/sip/message/mod.ts";
+import {
+  parseMessage,
+  serialize,
+  SipRequest,
+  SipResponse,
+  validate,
+} from "../../src/sip/message/mod.ts";
 
 /** A UDP source with an address of its own on loopback: it sends at will and counts what comes back. */
 
@@ -103,7 +109,9 @@ export class HostileSource implements AsyncDisposable {
     for await (const [bytes] of this.#socket) {
       this.heardBytes += bytes.length;
       const parsed = parseMessage(bytes.slice());
+      // What it sent may have been answered as malformed as it was.
       if (!parsed.ok || !(parsed.value instanceof SipResponse)) continue;
+      if (!validate(parsed.value).ok) continue;
       this.answers.push(parsed.value);
       if (parsed.value.status >= 200) this.#waiting.get(parsed.value.callId)?.(parsed.value);
     }

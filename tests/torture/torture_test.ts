@@ -1,46 +1,12 @@
 /**
  * RFC 4475: each of its messages against the parser and running elements, over datagrams and
- * streams. The archive itself is not ours to carry: it is read where it lies beside the
- * repository. Messages of our own with the same traps are always there.
+ * streams.
  */
 import assert from "node:assert/strict";
 import { parseMessage, type SipRequest, type SipResponse } from "../../src/sip/message/mod.ts";
 import { askAgent, askProxy } from "./elements.ts";
-import { APPLICATION } from "./own/application.ts";
-import { MALFORMED } from "./own/malformed.ts";
-import { WELL_FORMED } from "./own/well_formed.ts";
 import { type Outcome, type Row, ROWS } from "./rows.ts";
-
-const OWN = { ...WELL_FORMED, ...MALFORMED, ...APPLICATION };
-const ARCHIVE = new URL("../../../shared/testdata/torture/rfc4475/", import.meta.url);
-
-interface Source {
-  readonly name: string;
-  read(row: Row): Uint8Array;
-}
-
-const own: Source = {
-  name: "own",
-  read: ({ name }) => {
-    const made = OWN[name];
-    assert.ok(made, `no message of our own for ${name}`);
-    return made();
-  },
-};
-const archive: Source = {
-  name: "archive",
-  read: ({ name }) => Deno.readFileSync(new URL(`${name}.dat`, ARCHIVE)),
-};
-
-function hasArchive(): boolean {
-  try {
-    return Deno.statSync(ARCHIVE).isDirectory;
-  } catch {
-    return false;
-  }
-}
-
-const SOURCES = hasArchive() ? [own, archive] : [own];
+import { OWN, SOURCES } from "./sources.ts";
 
 function expected(outcome: Outcome): Outcome[] {
   return outcome === "silent" ? [] : [outcome];
