@@ -23,6 +23,7 @@ import {
 } from "./call_ports.ts";
 import type { ClientNotice } from "./client.ts";
 import type { CallView } from "./control_plane.ts";
+import { keyFrameRequest } from "./edge/bodies.ts";
 import type { EventBus } from "./event_bus.ts";
 import type { Ladder } from "./ladder.ts";
 import type { Callee } from "./routing.ts";
@@ -199,6 +200,15 @@ export class Calls {
   /** Asks the browser behind this endpoint for a key frame; strangers to us are passed over. */
   requestKeyFrame(endpoint: EndpointToken): void {
     this.#ofEndpoint(endpoint)?.resources.endpoint?.requestKeyFrame();
+  }
+
+  /** The party inside wants a key frame of a wire side that knows no RTCP feedback (RFC 5168). */
+  askForKeyFrame(sipCallId: string, localTag: string): void {
+    const { contentType, bytes } = keyFrameRequest();
+    for (const { resources } of this.ofSipCall(sipCallId)) {
+      const { usage } = resources.dialog;
+      if (usage?.localTag === localTag) usage.info(contentType, new TextDecoder().decode(bytes));
+    }
   }
 
   /** The wire side of a dialog has played a digit to the party inside. */

@@ -9,6 +9,7 @@ import type { ControlPlane } from "./control_plane.ts";
 import type { FlowId } from "../core/ids.ts";
 import type { WireInput } from "../sip/stack_io.ts";
 import type { RtpMediaPort } from "../rtp/rtp_media_port.ts";
+import { Accounts } from "./accounts.ts";
 import type { AccountStore } from "../sip/auth/accounts.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { BindingStore } from "../sip/registrar/binding_record.ts";
@@ -195,6 +196,8 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     if (effect.type === "key-frame-request") calls.requestKeyFrame(effect.endpoint);
     else if (effect.type === "dtmf") {
       calls.hearDigit(effect.dialog.callId, effect.dialog.localTag, effect.digit);
+    } else if (effect.type === "key-frame-wanted") {
+      calls.askForKeyFrame(effect.dialog.callId, effect.dialog.localTag);
     } else log.debug(`edge: ${effect.type}`, { callId: effect.dialog.callId });
   };
   return { bus, sip, sessions, calls, trunks, ladder, protection };
@@ -268,6 +271,13 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
     version: options.version,
     ownAddress: options.sip.sentBy,
   });
+  const accounts = new Accounts({
+    clock,
+    sip,
+    configured: options.sip.accounts,
+    domain: options.sip.canonicalDomain,
+    ...(ports.accounts ? { stored: ports.accounts } : {}),
+  });
   const commands = new Commands({
     clock,
     sessions,
@@ -289,6 +299,9 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
       liftProtection: (source) => protection.lift(source),
       trunks: () => trunks.views(),
       workers: () => workers(),
+      accounts: (query) => accounts.list(query),
+      createAccount: (account) => accounts.create(account),
+      removeAccount: (name) => accounts.remove(name),
       endCall: (id) => commands.endCall(id),
       startCall: (request) => commands.startCall(request),
       messages: (id) => queries.messages(id),

@@ -2,16 +2,19 @@ import assert from "node:assert/strict";
 import { BROWSER_TEST, HIGH_HERTZ, LOW_HERTZ, Stage } from "../support/browser.ts";
 import { Kamailio, KAMAILIO_DOMAIN, KAMAILIO_PASSWORD } from "../support/kamailio.ts";
 import { needs } from "../support/needs.ts";
+import { SipPeer } from "../support/sip_peer.ts";
+import { freeUdpPort, SippTrunk } from "../support/sipp_trunk.ts";
 import { bothFinish, connect, type LoginOptions } from "../support/sdk_page.ts";
 
 /** Browsers that are clients of a SIP server of others: the seeds' main scheme, with Kamailio. */
 
 const KAMAILIO = needs("kamailio");
+const SIPP = needs("sipp");
 
 Deno.test({
   ...BROWSER_TEST,
   name: "two browsers registered at Kamailio",
-  ignore: BROWSER_TEST.ignore || KAMAILIO.ignore,
+  ignore: BROWSER_TEST.ignore || KAMAILIO.ignore || SIPP.ignore,
   fn: async (t) => {
     await using kamailio = await Kamailio.start(KAMAILIO.path);
     await using stage = await Stage.set();
@@ -56,6 +59,57 @@ Deno.test({
       await low.hangup();
       await bothFinish(low, high);
     });
+
+    await stage.step(t, "video: a request too large for a datagram goes by TCP", async () => {
+      const [low, high] = await pair();
+      await connect(low, high, { video: true });
+      await Promise.all([low.hears(HIGH_HERTZ), high.hears(LOW_HERTZ)]);
+      await Promise.all([low.sees(10), high.sees(10)]);
+      await low.hangup();
+      await bothFinish(low, high);
+    });
+
+    await stage.step(
+      t,
+      "a phone that is registered there calls a browser, and is called",
+      async () => {
+        const user = await stage.user(stage.unique("low"), LOW_HERTZ);
+        await user.login(account(user.name));
+        const port = freeUdpPort();
+        const remote = `127.0.0.1:${kamailio.port}`;
+        {
+          const call = {
+            port,
+            mediaPort: 27_200,
+            role: "call",
+            remote,
+            number: user.name,
+          } as const;
+          await using phone = await SippTrunk.start(SIPP.path, call);
+          await user.rings();
+          await user.answer();
+          await user.callIs("ESTABLISHED");
+          await user.hears(LOW_HERTZ);
+          await user.callIs("FINISH");
+          await phone.done();
+        }
+        const target = { transport: "UDP", host: "127.0.0.1", port: kamailio.port } as const;
+        await using registrant = await SipPeer.open("desk", target, KAMAILIO_PASSWORD);
+        const register = registrant.request("REGISTER", `sip:${KAMAILIO_DOMAIN}`);
+        register.headers.set("Contact", `<sip:desk@127.0.0.1:${port}>`);
+        assert.equal((await registrant.ask(register)).status, 200);
+        await using phone = await SippTrunk.start(SIPP.path, {
+          port,
+          mediaPort: 27_200,
+          role: "answer",
+        });
+        await user.call("desk");
+        await user.callIs("ESTABLISHED");
+        await user.hears(LOW_HERTZ);
+        await user.hangup();
+        await phone.done();
+      },
+    );
 
     await stage.step(t, "a wrong password and a server that is not there are told", async () => {
       const user = await stage.user("wrong", LOW_HERTZ);

@@ -1,6 +1,10 @@
+import { fileURLToPath } from "node:url";
 import { Child } from "./child_process.ts";
 
-/** SIPp as a carrier's gateway, with the scenarios that it brings along. */
+/** SIPp as a phone or a carrier's gateway. */
+
+const CALLER = fileURLToPath(new URL("sipp/caller.xml", import.meta.url));
+const CALLEE = fileURLToPath(new URL("sipp/callee.xml", import.meta.url));
 
 const LIMIT_SECONDS = 40;
 const END_MS = 15_000;
@@ -10,7 +14,7 @@ export interface SippTrunkOptions {
   readonly port: number;
   /** Its RTP comes and goes here, and what comes goes back. */
   readonly mediaPort: number;
-  /** `answer` takes one call; `call` makes one to `number` at `remote`, a second long. */
+  /** `answer` takes one call; `call` makes one to `number` at `remote`, three seconds long. */
   readonly role: "answer" | "call";
   readonly remote?: string;
   readonly number?: string;
@@ -28,7 +32,7 @@ export class SippTrunk implements AsyncDisposable {
   static async start(path: string, options: SippTrunkOptions): Promise<SippTrunk> {
     const { port, mediaPort, role, remote = "127.0.0.1:9", number = "" } = options;
     const directory = await Deno.makeTempDir({ prefix: "portzero-sipp-" });
-    const part = role === "answer" ? ["-sn", "uas"] : ["-sn", "uac", "-s", number, "-d", "3000"];
+    const part = role === "answer" ? ["-sf", CALLEE] : ["-sf", CALLER, "-s", number, "-d", "3000"];
     // deno-fmt-ignore
     const child = new Child(path, [
       ...part, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", `${port}`, "-mp", `${mediaPort}`,
