@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Browser } from "playwright-core";
 import type { RunningMediaPool } from "../../src/rtp/io/start_pool.ts";
 import { headerOf } from "../support/fake_phone.ts";
-import { Leg, startPool } from "../support/media_legs.ts";
+import { call, Leg, startPool } from "../support/media_legs.ts";
 import { BrowserSide, launchChromium } from "../support/media_page.ts";
 import { remoteTransport, withTransport } from "../support/media_sdp.ts";
 import { needs } from "../support/needs.ts";
@@ -199,3 +199,36 @@ for (const hasFeedback of [false, true]) {
     });
   });
 }
+
+Deno.test(
+  { name: "a browser that is joined anew sees and hears the new one", ignore: chromium.ignore },
+  async () => {
+    await withBrowser(async (pool, browser) => {
+      const pages: BrowserSide[] = [];
+      for (const hertz of [A_HERTZ, 1000, 1700]) {
+        pages.push(await BrowserSide.open(browser, hertz, true));
+      }
+      const [a, b, c] = pages as [BrowserSide, BrowserSide, BrowserSide];
+      const [legA, legB, legC] = ["a", "b", "c"].map((label) => new Leg(pool, label)) as [
+        Leg,
+        Leg,
+        Leg,
+      ];
+      const offer = await call(a, b, legA, legB);
+      await Promise.all([a.hears(1000), b.hears(A_HERTZ), a.sees(20), b.sees(20)]);
+      // The third one answers what the first one has offered, and so has its payload types and ids.
+      const answer = await c.answer(
+        withTransport(offer, await legC.local(), "actpass"),
+      );
+      legC.handle.setRemote(remoteTransport(answer));
+      legA.handle.connect(legC.handle.token);
+      legC.handle.connect(legA.handle.token);
+      legB.handle.close();
+      await Promise.all([a.hears(1700), c.hears(A_HERTZ)]);
+      await Promise.all([a.sees(60), c.sees(60)]);
+      const { framesDecoded } = await a.statistics();
+      assert.ok(framesDecoded > 80);
+      for (const leg of [legA, legC]) leg.handle.close();
+    });
+  },
+);

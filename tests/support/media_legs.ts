@@ -80,8 +80,8 @@ export function startPool(
   });
 }
 
-/** Carries offer and answer between two pages by way of two endpoints, as a call does. */
-export async function call(a: BrowserSide, b: BrowserSide, legA: Leg, legB: Leg): Promise<void> {
+/** Carries offer and answer between two pages by way of two endpoints, as a call does; gives the offer. */
+export async function call(a: BrowserSide, b: BrowserSide, legA: Leg, legB: Leg): Promise<string> {
   const offer = await a.offer();
   legA.handle.setRemote(remoteTransport(offer));
   const answer = await b.answer(withTransport(offer, await legB.local(), "actpass"));
@@ -89,4 +89,5 @@ export async function call(a: BrowserSide, b: BrowserSide, legA: Leg, legB: Leg)
   legA.handle.connect(legB.handle.token);
   legB.handle.connect(legA.handle.token);
   await a.accept(withTransport(answer, await legA.local(), "passive"));
+  return offer;
 }

@@ -46,6 +46,7 @@ export function remoteTransport(sdp: string): RemoteTransport {
       clockRate: Number(map[3]),
     });
   }
+  const wide = sdp.match(/^a=extmap:(\d+) \S*transport-wide-cc-extensions-01/m)?.[1];
   return {
     iceUfrag: value("ice-ufrag"),
     icePwd: value("ice-pwd"),
@@ -54,5 +55,6 @@ export function remoteTransport(sdp: string): RemoteTransport {
       value: match[2]!,
     })),
     payloads,
+    ...(wide === undefined ? {} : { transportWideId: Number(wide) }),
   };
 }

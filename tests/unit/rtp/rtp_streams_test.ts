@@ -333,3 +333,47 @@ Deno.test("transport-wide numbers go on over a change of the source; feedback is
   join(harness, 1, 2);
   assert.equal(hear(b, 2, 100), 60_519);
 });
+
+Deno.test("video for a phone that asks again: repeated by us, under its keys, once each", () => {
+  const harness = new EngineHarness();
+  const browser = new FakeBrowser(harness, 1);
+  const keys = {
+    profile: 1,
+    localKey: new Uint8Array(16).fill(1),
+    localSalt: new Uint8Array(14).fill(2),
+    remoteKey: new Uint8Array(16).fill(3),
+    remoteSalt: new Uint8Array(14).fill(4),
+  } as const;
+  const phone = new FakePhone(harness, 2, { video: true, hasFeedback: true, keys });
+  browser.up();
+  phone.up();
+  join(harness, 1, 2);
+  const sent: Datagram[] = [];
+  for (let i = 0; i < 4; i++) {
+    sent.push(...browser.send(browser.rtp({ ssrc: 10, sequence: 65_534 + i, payloadType: 96 })));
+  }
+  // The second and the fourth were lost; the one after has not been sent.
+  assert.equal(phone.plain([sent[0]!, sent[2]!]).length, 2);
+  const again = phone.sendRtcp(words(205, 1, 8, 10, (65_535 << 16) | 0b110), "video");
+  const repeated = again.filter((one) => one.port === phone.port + 10);
+  assert.deepEqual(repeated.map(({ data }) => data), [sent[1]!.data, sent[3]!.data]);
+  assert.equal(phone.plain(repeated).length, 2, "and can be opened");
+  const [asked] = browser.plain(again.filter((one) => one.port === browser.port));
+  assert.deepEqual(partsOf(asked!)[0]!.words.slice(1), [10, 2 << 16]);
+});
+
+Deno.test("a phone that says nothing is told silent; held, its time starts over", () => {
+  const harness = new EngineHarness(5000);
+  const phone = new FakePhone(harness, 2);
+  phone.up();
+  phone.send(phone.packet({ ssrc: 5, sequence: 1 }));
+  harness.advance(4500);
+  harness.command({ type: "set-flowing", endpoint: 2, flowing: false });
+  harness.advance(4500);
+  assert.deepEqual(harness.of("silent"), []);
+  harness.advance(3000);
+  assert.equal(harness.of("silent").length, 1);
+  phone.sendRtcp(words(201, 0, 5));
+  harness.advance(4000);
+  assert.equal(harness.of("silent").length, 1, "RTCP is a sign of life too");
+});
