@@ -300,6 +300,28 @@ export interface CommandRefusal {
   readonly text: string;
 }
 
+/** An account of our registrar, without its secrets. */
+export interface AccountView {
+  readonly name: string;
+  /** `config`: it can be changed there only. */
+  readonly source: "config" | "stored";
+  /** What its user may do beside calling inside, such as `pstn`. */
+  readonly rights: readonly string[];
+  /** Its number on trunks. */
+  readonly number: string | null;
+  /** Places where it is registered now. */
+  readonly bindings: number;
+}
+
+export interface AccountQuery extends PageQuery {
+  readonly user?: string;
+}
+
+export interface NewAccount {
+  readonly name: string;
+  readonly password: string;
+}
+
 /** Hears the outcome of a command that takes its time; later, once. */
 export type Outcome = (result: Result<void, CommandRefusal>) => void;
 
@@ -341,6 +363,11 @@ export interface ControlPlane {
   liftProtection(source: string): Result<void, CommandRefusal>;
   trunks(): readonly TrunkView[];
   workers(): readonly WorkerView[];
+  accounts(query: AccountQuery): Page<AccountView>;
+  /** Only digests of the password are kept. */
+  createAccount(account: NewAccount): Result<AccountView, CommandRefusal>;
+  /** Its registrations end with it. */
+  removeAccount(name: string): Result<void, CommandRefusal>;
   endCall(id: string): Result<void, CommandRefusal>;
   startCall(request: StartCall): Result<{ readonly callId: string }, CommandRefusal>;
   /** SIP messages of a call, as long as there is the call's view. */

@@ -228,6 +228,15 @@ export class SipService {
     return this.#proxy.location;
   }
 
+  /** Ends all registrations of an AoR, as `user@domain`. */
+  unregister(aor: string): void {
+    const { clock, bindings } = this.#options;
+    for (const binding of this.location.lookup(aor, clock.now())) {
+      this.location.remove(binding);
+      bindings?.remove(binding.aor, recordKey(binding));
+    }
+  }
+
   sessionOf(flow: FlowId): SessionId | null {
     return this.#open.get(flow) ?? null;
   }

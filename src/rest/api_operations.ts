@@ -16,7 +16,7 @@ function text(description: string, expected: string) {
   return z.string().min(1).max(MAX_TEXT).optional().meta({ description, expected });
 }
 
-const paging = {
+export const paging = {
   cursor: text("`next` of the page before.", "the `next` of an earlier answer"),
   limit: z.string().regex(/^\d{1,4}$/).transform(Number).pipe(z.int().min(1).max(MAX_LIMIT))
     .optional().meta({
@@ -25,7 +25,7 @@ const paging = {
     }),
 };
 
-const user = text("Only those of this user.", `a name of 1 to ${MAX_TEXT} characters`);
+export const user = text("Only those of this user.", `a name of 1 to ${MAX_TEXT} characters`);
 
 function oneOf<T extends z.ZodEnum>(states: T, description: string) {
   return states.optional().meta({ description, expected: `one of ${states.options.join(", ")}` });
@@ -48,7 +48,7 @@ const protectionQuery = z.object(paging);
 const registrationQuery = z.object({ ...paging, user });
 
 /** What was given, with the default limit, without keys that are undefined. */
-function pageQuery<T extends { readonly limit?: number | undefined }>(query: T) {
+export function pageQuery<T extends { readonly limit?: number | undefined }>(query: T) {
   const given = Object.fromEntries(
     Object.entries(query).filter(([, value]) => value !== undefined),
   ) as { [K in keyof T]?: Exclude<T[K], undefined> };
@@ -85,7 +85,8 @@ export function done(result: Result<void, CommandRefusal>): Result<undefined, Pr
 const READ = { method: "GET", isWrite: false } as const;
 const END = { method: "DELETE", isWrite: true } as const;
 
-function listOperation<Q extends z.ZodObject, T>(
+/** `GET /api/<plural>`. */
+export function listOperation<Q extends z.ZodObject, T>(
   tag: string,
   query: Q,
   item: z.ZodType,

@@ -1,4 +1,5 @@
 import type { Context, Hono } from "hono";
+import { ACCOUNT_OPERATIONS } from "./account_operations.ts";
 import { API_OPERATIONS } from "./api_operations.ts";
 import { readJson } from "./body.ts";
 import { CALL_OPERATIONS } from "./call_operations.ts";
@@ -21,6 +22,7 @@ import type { WebAppOptions, WebLimits } from "./types.ts";
 const OPERATIONS: readonly Operation[] = [
   ...API_OPERATIONS,
   ...CALL_OPERATIONS,
+  ...ACCOUNT_OPERATIONS,
   ...LEGACY_OPERATIONS,
 ];
 

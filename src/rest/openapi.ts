@@ -46,6 +46,7 @@ const COMPONENTS = {
   Call: schemas.call,
   Ladder: schemas.ladder,
   Registration: schemas.registration,
+  Account: schemas.account,
   Trunk: schemas.trunk,
   Protection: schemas.protection,
   ProtectedSource: schemas.protectedSource,

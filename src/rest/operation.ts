@@ -22,6 +22,8 @@ export interface Operation {
   readonly query?: z.ZodObject;
   /** JSON body; absent bodies count as `{}`. */
   readonly body?: z.ZodObject;
+  /** Fields of the body that no answer repeats. */
+  readonly secrets?: readonly string[];
   readonly success: Success;
   readonly problems: readonly ProblemSlug[];
   run(input: RawInput, plane: ControlPlane): Answer | Promise<Answer>;
@@ -84,7 +86,7 @@ export function operation<Q extends Fields = undefined, B extends Fields = undef
     run(raw, plane) {
       const parsedQuery = parseQuery(raw.query, query);
       if (!parsedQuery.ok) return parsedQuery;
-      const parsedBody = body ? parseBody(raw.body, body) : ok(undefined);
+      const parsedBody = body ? parseBody(raw.body, body, rest.secrets) : ok(undefined);
       if (!parsedBody.ok) return parsedBody;
       return handle({
         parameters: raw.parameters,
@@ -125,14 +127,21 @@ function parseQuery(query: URLSearchParams, schema: Fields): Result<unknown, Pro
   return err(fault("Query parameter", values, schema, parsed.error));
 }
 
-function parseBody(body: unknown, schema: z.ZodObject): Result<unknown, Problem> {
+function parseBody(
+  body: unknown,
+  schema: z.ZodObject,
+  secrets: readonly string[] = [],
+): Result<unknown, Problem> {
   const value = body ?? {};
   if (typeof value !== "object" || Array.isArray(value)) {
     return err(problem("bad-request", `Body is ${quote(value)}, expected a JSON object`));
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return ok(parsed.data);
-  return err(fault("Field", value as Readonly<Record<string, unknown>>, schema, parsed.error));
+  const shown = Object.entries(value).map(([name, given]) =>
+    [name, secrets.includes(name) ? "***" : given] as const
+  );
+  return err(fault("Field", Object.fromEntries(shown), schema, parsed.error));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type {
+  AccountView,
   CallSummary,
   CallView,
   ControlPlane,
@@ -232,6 +233,16 @@ export const registration = z.object({
   userAgent: z.string().nullable(),
 }).meta({ id: "Registration", description: "One binding of the registrar (RFC 3261 10)." });
 
+export const account = z.object({
+  name: z.string(),
+  source: z.enum(["config", "stored"]).meta({
+    description: "`config`: from the configuration, and changed there only.",
+  }),
+  rights: z.array(z.string()).readonly().meta({ description: "Such as `pstn`." }),
+  number: z.string().nullable().meta({ description: "Its number on trunks." }),
+  bindings: count().meta({ description: "Places where it is registered now." }),
+}).meta({ id: "Account", description: "An account of the registrar; its secrets are not shown." });
+
 export const trunk = z.object({
   name: z.string(),
   host: z.string(),
@@ -343,6 +354,7 @@ type Agrees<View, Schema> = [View] extends [Schema]
 const agreement: readonly true[] = [
   true satisfies Agrees<HealthView, z.infer<typeof health>>,
   true satisfies Agrees<SessionView, z.infer<typeof session>>,
+  true satisfies Agrees<AccountView, z.infer<typeof account>>,
   true satisfies Agrees<CallSummary, z.infer<typeof callSummary>>,
   true satisfies Agrees<CallView, z.infer<typeof call>>,
   true satisfies Agrees<LadderView, z.infer<typeof ladder>>,

@@ -1,4 +1,6 @@
 import type {
+  AccountQuery,
+  AccountView,
   CallQuery,
   CallSummary,
   CallView,
@@ -8,14 +10,15 @@ import type {
   DtmfMethod,
   HealthView,
   LadderView,
+  NewAccount,
   Outcome,
   Page,
   PageQuery,
+  ProtectionView,
   RegistrationView,
   SessionQuery,
   SessionView,
   StartCall,
-  ProtectionView,
   TrunkView,
 } from "../../src/actors/control_plane.ts";
 import type { WorkerId } from "../../src/core/ids.ts";
@@ -221,6 +224,26 @@ export class MemoryControlPlane implements ControlPlane {
     this.started.push(request);
     this.addCall(callId, { sessionId: session.id, state: "ringing", direction: "inbound" });
     return ok({ callId });
+  }
+
+  readonly #accounts = new Map<string, AccountView>();
+
+  accounts(query: AccountQuery): Page<AccountView> {
+    const all = [...this.#accounts.values()];
+    return page(all.filter(({ name }) => query.user === undefined || name === query.user), query);
+  }
+
+  createAccount({ name }: NewAccount): Result<AccountView, CommandRefusal> {
+    if (this.#accounts.has(name)) return err({ code: "conflict", text: `${name} exists` });
+    const made: AccountView = { name, source: "stored", rights: [], number: null, bindings: 0 };
+    this.#accounts.set(name, made);
+    return ok(made);
+  }
+
+  removeAccount(name: string): Result<void, CommandRefusal> {
+    return this.#accounts.delete(name)
+      ? ok(undefined)
+      : err({ code: "not_found", text: `There is no account ${name}` });
   }
 
   /** Ladders by call. */

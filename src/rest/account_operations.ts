@@ -1,0 +1,59 @@
+import { z } from "zod";
+import { err, ok } from "../core/result.ts";
+import { done, listOperation, pageQuery, paging, refusal, user } from "./api_operations.ts";
+import { type Operation, operation } from "./operation.ts";
+import * as schemas from "./schemas.ts";
+
+/** `/api/accounts`: who may register with a password. */
+
+const MAX_NAME = 64;
+const MAX_PASSWORD = 128;
+
+const newAccount = z.object({
+  // What needs no escape in a SIP user part, and is none of our wildcards (RFC 3261 25.1).
+  name: z.string().regex(/^[A-Za-z0-9_.+~!'-]{1,64}$/).meta({
+    expected: `1 to ${MAX_NAME} letters, digits or _.+~!'-`,
+  }),
+  // deno-lint-ignore no-control-regex
+  password: z.string().min(1).max(MAX_PASSWORD).regex(/^[^\x00-\x1f\x7f]*$/).meta({
+    description: "Forgotten at once; its digests are kept.",
+    expected: `1 to ${MAX_PASSWORD} characters without control characters`,
+  }),
+});
+
+export const ACCOUNT_OPERATIONS: readonly Operation[] = [
+  listOperation(
+    "Accounts",
+    z.object({ ...paging, user }),
+    schemas.account,
+    (plane, query) => plane.accounts(pageQuery(query)),
+  ),
+  operation({
+    id: "createAccount",
+    method: "POST",
+    isWrite: true,
+    path: "/api/accounts",
+    tag: "Accounts",
+    summary: "Makes an account of the registrar.",
+    body: newAccount,
+    secrets: ["password"],
+    success: { status: 201, description: "The account.", schema: schemas.account },
+    problems: ["bad-request", "conflict"],
+    handle({ body }, plane) {
+      const made = plane.createAccount(body);
+      return made.ok ? ok(made.value) : err(refusal(made.error));
+    },
+  }),
+  operation({
+    id: "removeAccount",
+    method: "DELETE",
+    isWrite: true,
+    path: "/api/accounts/{name}",
+    tag: "Accounts",
+    summary: "Removes an account and its registrations.",
+    parameters: { name: "Name of the account." },
+    success: { status: 204, description: "It is gone." },
+    problems: ["not-found", "conflict"],
+    handle: ({ parameters }, plane) => done(plane.removeAccount(parameters.name!)),
+  }),
+];

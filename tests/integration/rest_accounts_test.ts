@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { startWebFace } from "../support/web_face.ts";
+
+Deno.test("accounts over REST: made, listed, removed; a password is never repeated", async () => {
+  await using web = await startWebFace();
+  const made = await web.post("/api/accounts", { name: "dora", password: "open sesame" });
+  assert.equal(made.status, 201);
+  assert.equal((await made.json()).name, "dora");
+  const again = await web.post("/api/accounts", { name: "dora", password: "x" });
+  assert.equal(again.status, 409);
+  await again.body?.cancel();
+  const listed = await web.request("/api/accounts?user=dora");
+  const text = await listed.text();
+  assert.equal(JSON.parse(text).accounts.length, 1);
+  assert(!/sesame|password|digest/i.test(text), text);
+  for (
+    const body of [
+      {},
+      { name: "x" },
+      { name: "", password: "secret-word" },
+      { name: "a b", password: "secret-word" },
+      { name: "x@y", password: "secret-word" },
+      { name: "x", password: "" },
+      { name: "x", password: "secret-word\r\n" },
+      { name: "x", password: ["secret-word"] },
+      { name: "x".repeat(65), password: "secret-word" },
+    ]
+  ) {
+    const refused = await web.post("/api/accounts", body);
+    assert.equal(refused.status, 400, JSON.stringify(body));
+    assert(!(await refused.text()).includes("secret-word"), JSON.stringify(body));
+  }
+  const remove = () =>
+    web.request("/api/accounts/dora", {
+      method: "DELETE",
+      headers: { "content-type": "application/json" },
+    });
+  assert.equal((await remove()).status, 204);
+  const gone = await remove();
+  assert.equal(gone.status, 404);
+  await gone.body?.cancel();
+});
