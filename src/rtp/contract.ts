@@ -215,7 +215,12 @@ export type HandshakeCommand =
   | { readonly type: "shutdown" };
 
 export type HandshakeEvent =
-  | { readonly type: "ready"; readonly certificate: Certificate }
+  | {
+    readonly type: "ready";
+    readonly certificate: Certificate;
+    /** What does the handshakes, and why, for the log. */
+    readonly library: string;
+  }
   | { readonly type: "start-failed"; readonly text: string }
   | { readonly type: "dtls-send"; readonly endpoint: number; readonly data: Uint8Array }
   | {

@@ -32,6 +32,7 @@ export class Handshakes {
       onReady: (ready) => {
         // Announced to browsers already: a restarted worker has to have the same one.
         this.#certificate ??= ready.certificate;
+        log("info", `DTLS handshakes by ${ready.library}`);
         listener.onReady();
       },
       onEvent: (event) => {

@@ -3,6 +3,9 @@ import { Buffer } from "node:buffer";
 import { SeededEntropy } from "../../src/core/entropy.ts";
 import { CipherContext, DtlsClient, RTCDtlsTransport } from "werift";
 import type { Certificate } from "../../src/rtp/contract.ts";
+import { DtlsContext } from "../../src/rtp/io/ffi/dtls_context.ts";
+import { openLibssl } from "../../src/rtp/io/ffi/libssl.ts";
+import { OpensslHandshake } from "../../src/rtp/io/ffi/openssl_handshake.ts";
 import { Handshake, type HandshakeReport } from "../../src/rtp/io/handshake.ts";
 
 /** Our side against another implementation's client, with a network in between that can be bad. */
@@ -38,15 +41,45 @@ interface Network {
   readonly toServer?: (index: number) => readonly number[];
 }
 
+type Maker = (
+  certificate: Certificate,
+  report: (event: HandshakeReport) => void,
+) => Pick<Handshake, "receive" | "setFingerprints" | "close">;
+
+function hasLibssl(): boolean {
+  try {
+    openLibssl();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Both implementations of our side. */
+const MAKERS: readonly (readonly [name: string, make: Maker, ignore: boolean])[] = [
+  ["werift", (certificate, report) => new Handshake(1, certificate, [1], report), false],
+  [
+    "OpenSSL",
+    (certificate, report) => new OpensslHandshake(1, new DtlsContext(certificate, [1]), report),
+    !hasLibssl(),
+  ],
+];
+
 class Connection {
   readonly reports: HandshakeReport[] = [];
-  readonly server: Handshake;
+  readonly server: Pick<Handshake, "receive" | "setFingerprints" | "close">;
   readonly client: DtlsClient;
   #sent = 0;
   #closed = false;
   #wake = () => {};
 
-  constructor(certificate: Certificate, client: Identity, keyPem: string, network: Network = {}) {
+  constructor(
+    make: Maker,
+    certificate: Certificate,
+    client: Identity,
+    keyPem: string,
+    network: Network = {},
+  ) {
     const transport = {
       type: "udp",
       address: { address: "127.0.0.1", family: "IPv4", port: 1 },
@@ -63,7 +96,7 @@ class Connection {
       },
       close: () => Promise.resolve(),
     };
-    this.server = new Handshake(1, certificate, [1], (event) => {
+    this.server = make(certificate, (event) => {
       this.reports.push(event);
       this.#wake();
       if (event.type !== "dtls-send") return;
@@ -110,138 +143,159 @@ class Connection {
 
 const options = { sanitizeOps: false, sanitizeResources: false };
 
-Deno.test({ name: "DTLS: keys fit the client's, and are given out once", ...options }, async () => {
-  const client = await identity();
-  const connection = new Connection(await ourCertificate(), client, client.keyPem);
-  connection.server.setFingerprints([{ algorithm: "sha-256", value: client.fingerprint }]);
-  assert.equal((await connection.outcome()).state, "connected");
-  const keys = connection.reports.filter((event) => event.type === "keys");
-  assert.equal(keys.length, 1);
-  const theirs = connection.client.extractSessionKeys(16, 14);
-  assert.deepEqual(Buffer.from(keys[0]!.keys.remoteKey), theirs.localKey);
-  assert.deepEqual(Buffer.from(keys[0]!.keys.localSalt), theirs.remoteSalt);
-  connection.close();
-});
-
-Deno.test({ name: "DTLS: no keys before the fingerprint is told", ...options }, async () => {
-  const client = await identity();
-  const connection = new Connection(await ourCertificate(), client, client.keyPem);
-  await new Promise<void>((resolve) => connection.client.onConnect.once(() => resolve()));
-  assert.ok(!connection.reports.some(({ type }) => type === "keys"));
-  connection.server.setFingerprints([{ algorithm: "SHA-256", value: client.fingerprint }]);
-  assert.equal((await connection.outcome()).state, "connected");
-  connection.close();
-});
-
-Deno.test(
-  { name: "DTLS: a certificate shown without its key is refused", ...options },
-  async () => {
-    // Anybody can show a certificate that was seen on the wire; its fingerprint even fits.
-    const [victim, thief] = [await identity(), await identity()];
-    const connection = new Connection(await ourCertificate(), victim, thief.keyPem);
-    connection.server.setFingerprints([{ algorithm: "sha-256", value: victim.fingerprint }]);
-    const { state, text } = await connection.outcome();
-    assert.equal(state, "failed");
-    assert.match(text ?? "", /signature/);
-    assert.ok(!connection.reports.some(({ type }) => type === "keys"));
-    connection.close();
-  },
-);
-
-Deno.test({
-  name: "DTLS: everything twice and some of it late still gives the same keys",
-  ...options,
-}, async () => {
-  const client = await identity();
-  for (let round = 0; round < 5; round++) {
-    const network = { toServer: (index: number) => [0, 0, (index * 7 + round) % 13] };
-    const connection = new Connection(await ourCertificate(), client, client.keyPem, network);
+for (const [name, make, ignore] of MAKERS) {
+  Deno.test({
+    name: `DTLS by ${name}: keys fit the client's, and are given out once`,
+    ignore,
+    ...options,
+  }, async () => {
+    const client = await identity();
+    const connection = new Connection(make, await ourCertificate(), client, client.keyPem);
     connection.server.setFingerprints([{ algorithm: "sha-256", value: client.fingerprint }]);
-    const { state, text } = await connection.outcome();
-    assert.equal(state, "connected", text);
-    const keys = connection.reports.find((event) => event.type === "keys")!;
-    assert.deepEqual(
-      Buffer.from(keys.keys.remoteKey),
-      connection.client.extractSessionKeys(16, 14).localKey,
+    assert.equal((await connection.outcome()).state, "connected");
+    const keys = connection.reports.filter((event) => event.type === "keys");
+    assert.equal(keys.length, 1);
+    const theirs = connection.client.extractSessionKeys(16, 14);
+    assert.deepEqual(Buffer.from(keys[0]!.keys.remoteKey), theirs.localKey);
+    assert.deepEqual(Buffer.from(keys[0]!.keys.localSalt), theirs.remoteSalt);
+    connection.close();
+  });
+
+  Deno.test(
+    { name: `DTLS by ${name}: no keys before the fingerprint is told`, ignore, ...options },
+    async () => {
+      const client = await identity();
+      const connection = new Connection(make, await ourCertificate(), client, client.keyPem);
+      await new Promise<void>((resolve) => connection.client.onConnect.once(() => resolve()));
+      assert.ok(!connection.reports.some(({ type }) => type === "keys"));
+      connection.server.setFingerprints([{ algorithm: "SHA-256", value: client.fingerprint }]);
+      assert.equal((await connection.outcome()).state, "connected");
+      connection.close();
+    },
+  );
+
+  Deno.test(
+    { name: `DTLS by ${name}: a certificate shown without its key is refused`, ignore, ...options },
+    async () => {
+      // Anybody can show a certificate that was seen on the wire; its fingerprint even fits.
+      const [victim, thief] = [await identity(), await identity()];
+      const connection = new Connection(make, await ourCertificate(), victim, thief.keyPem);
+      connection.server.setFingerprints([{ algorithm: "sha-256", value: victim.fingerprint }]);
+      const { state, text } = await connection.outcome();
+      assert.equal(state, "failed");
+      assert.match(text ?? "", /signature/);
+      assert.ok(!connection.reports.some(({ type }) => type === "keys"));
+      connection.close();
+    },
+  );
+
+  Deno.test({
+    name: `DTLS by ${name}: everything twice and some of it late still gives the same keys`,
+    ignore,
+    ...options,
+  }, async () => {
+    const client = await identity();
+    for (let round = 0; round < 5; round++) {
+      const network = { toServer: (index: number) => [0, 0, (index * 7 + round) % 13] };
+      const connection = new Connection(
+        make,
+        await ourCertificate(),
+        client,
+        client.keyPem,
+        network,
+      );
+      connection.server.setFingerprints([{ algorithm: "sha-256", value: client.fingerprint }]);
+      const { state, text } = await connection.outcome();
+      assert.equal(state, "connected", text);
+      const keys = connection.reports.find((event) => event.type === "keys")!;
+      assert.deepEqual(
+        Buffer.from(keys.keys.remoteKey),
+        connection.client.extractSessionKeys(16, 14).localKey,
+      );
+      connection.close();
+    }
+  });
+
+  Deno.test({
+    name: `DTLS by ${name}: forged records during and after the handshake change nothing`,
+    ignore,
+    ...options,
+  }, async () => {
+    const client = await identity();
+    const connection = new Connection(make, await ourCertificate(), client, client.keyPem);
+    const alert = Uint8Array.of(21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 2, 40);
+    const secretAlert = Uint8Array.of(
+      21,
+      254,
+      253,
+      0,
+      1,
+      0,
+      0,
+      0,
+      0,
+      0,
+      1,
+      0,
+      26,
+      ...new Uint8Array(26),
+    );
+    const finished = Uint8Array.of(
+      22,
+      254,
+      253,
+      0,
+      1,
+      0,
+      0,
+      0,
+      0,
+      0,
+      1,
+      0,
+      48,
+      ...new Uint8Array(48),
+    );
+    const chance = new SeededEntropy(4);
+    const noise = () => {
+      const bytes = chance.bytes(13 + chance.below(120));
+      // Most of it looks like a record, and some of that like a handshake message to come.
+      if (chance.below(4) > 0) {
+        bytes.set([22, 254, 253, 0, chance.below(3), 0, 0, 0, 0, 0, 1, 0, bytes.length - 13]);
+      }
+      if (chance.below(2) > 0 && bytes.length > 25) {
+        bytes.set([
+          14,
+          0,
+          0,
+          bytes.length - 25,
+          0,
+          3 + chance.below(9),
+          0,
+          0,
+          0,
+          0,
+          0,
+          bytes.length - 25,
+        ], 13);
+      }
+      return bytes;
+    };
+    const pester = () => {
+      for (let i = 0; i < 10; i++) connection.server.receive(noise());
+      for (
+        const forged of [alert, secretAlert, finished, alert.subarray(0, 14), new Uint8Array(0)]
+      ) {
+        connection.server.receive(forged);
+      }
+    };
+    for (let i = 0; i < 20; i++) setTimeout(pester, i * 3);
+    connection.server.setFingerprints([{ algorithm: "sha-256", value: client.fingerprint }]);
+    assert.equal((await connection.outcome()).state, "connected");
+    pester();
+    assert.ok(
+      !connection.reports.some((event) => event.type === "dtls" && event.state === "closed"),
     );
     connection.close();
-  }
-});
-
-Deno.test({
-  name: "DTLS: forged records during and after the handshake change nothing",
-  ...options,
-}, async () => {
-  const client = await identity();
-  const connection = new Connection(await ourCertificate(), client, client.keyPem);
-  const alert = Uint8Array.of(21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 2, 40);
-  const secretAlert = Uint8Array.of(
-    21,
-    254,
-    253,
-    0,
-    1,
-    0,
-    0,
-    0,
-    0,
-    0,
-    1,
-    0,
-    26,
-    ...new Uint8Array(26),
-  );
-  const finished = Uint8Array.of(
-    22,
-    254,
-    253,
-    0,
-    1,
-    0,
-    0,
-    0,
-    0,
-    0,
-    1,
-    0,
-    48,
-    ...new Uint8Array(48),
-  );
-  const chance = new SeededEntropy(4);
-  const noise = () => {
-    const bytes = chance.bytes(13 + chance.below(120));
-    // Most of it looks like a record, and some of that like a handshake message to come.
-    if (chance.below(4) > 0) {
-      bytes.set([22, 254, 253, 0, chance.below(3), 0, 0, 0, 0, 0, 1, 0, bytes.length - 13]);
-    }
-    if (chance.below(2) > 0 && bytes.length > 25) {
-      bytes.set([
-        14,
-        0,
-        0,
-        bytes.length - 25,
-        0,
-        3 + chance.below(9),
-        0,
-        0,
-        0,
-        0,
-        0,
-        bytes.length - 25,
-      ], 13);
-    }
-    return bytes;
-  };
-  const pester = () => {
-    for (let i = 0; i < 10; i++) connection.server.receive(noise());
-    for (const forged of [alert, secretAlert, finished, alert.subarray(0, 14), new Uint8Array(0)]) {
-      connection.server.receive(forged);
-    }
-  };
-  for (let i = 0; i < 20; i++) setTimeout(pester, i * 3);
-  connection.server.setFingerprints([{ algorithm: "sha-256", value: client.fingerprint }]);
-  assert.equal((await connection.outcome()).state, "connected");
-  pester();
-  assert.ok(!connection.reports.some((event) => event.type === "dtls" && event.state === "closed"));
-  connection.close();
-});
+  });
+}

@@ -69,7 +69,7 @@ export class Cast {
       (command) => {
         if (command.type !== "start") return null;
         const made = { certificatePem: "c", keyPem: "k", fingerprint: `${this.handshakes.length}` };
-        return { type: "ready", certificate: command.certificate ?? made };
+        return { type: "ready", certificate: command.certificate ?? made, library: "played" };
       },
     );
     this.handshakes.push(worker);

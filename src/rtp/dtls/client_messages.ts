@@ -6,13 +6,16 @@ const MAX_MESSAGE = 16_384;
  * What a client sends in the clear, by message sequence: a second ClientHello with the cookie is always
  * asked for, and so is a certificate. Anything else is not from a client of ours.
  */
-const ORDER: readonly number[] = [
+export const ORDER_WITH_COOKIE: readonly number[] = [
   MESSAGE.clientHello,
   MESSAGE.clientHello,
   MESSAGE.certificate,
   MESSAGE.clientKeyExchange,
   MESSAGE.certificateVerify,
 ];
+
+/** The same where no cookie is asked for. */
+export const ORDER_WITHOUT_COOKIE: readonly number[] = ORDER_WITH_COOKIE.slice(1);
 
 /** A message that is coming in. */
 interface Partial {
@@ -38,10 +41,15 @@ export interface ClientMessage {
  * repetition for news: a second ClientKeyExchange makes it derive other keys.
  */
 export class ClientMessages {
+  readonly #order: readonly number[];
   #next = 0;
   readonly #partial = new Map<number, Partial>();
   /** The last ClientHello, given out again when it comes again. */
   #hello: { readonly sequence: number; readonly bytes: Uint8Array } | null = null;
+
+  constructor(order: readonly number[] = ORDER_WITH_COOKIE) {
+    this.#order = order;
+  }
 
   /** Takes the fragment of a plaintext handshake record; gives what can now be passed on. */
   take(fragment: Uint8Array): ClientMessage[] {
@@ -53,7 +61,7 @@ export class ClientMessages {
       const size = uint24(fragment, at + 9);
       const body = at + HANDSHAKE_HEADER;
       const isSound = length <= MAX_MESSAGE && offset + size <= length &&
-        body + size <= fragment.length && fragment[at] === ORDER[sequence];
+        body + size <= fragment.length && fragment[at] === this.#order[sequence];
       if (!isSound) break;
       if (sequence < this.#next) this.#again(sequence, offset + size === length, ready);
       else this.#add(fragment[at]!, sequence, length, offset, fragment.subarray(body, body + size));

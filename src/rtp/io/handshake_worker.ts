@@ -1,16 +1,23 @@
 import { RTCDtlsTransport } from "werift";
-import type { Certificate, HandshakeCommand, HandshakeEvent } from "../contract.ts";
-import { Handshake } from "./handshake.ts";
+import type { Certificate, HandshakeCommand, HandshakeEvent, SrtpProfile } from "../contract.ts";
+import { DtlsContext } from "./ffi/dtls_context.ts";
+import { checkDtls } from "./ffi/dtls_check.ts";
+import type { WithoutFfi } from "./ffi/link.ts";
+import { OpensslHandshake } from "./ffi/openssl_handshake.ts";
+import { Handshake, type HandshakeReport } from "./handshake.ts";
 
 /** Entry point of the handshake worker: all DTLS associations of the process. */
 
 const scope = globalThis as unknown as {
-  onmessage: ((message: MessageEvent<HandshakeCommand>) => void) | null;
+  onmessage: ((message: MessageEvent<HandshakeCommand | WithoutFfi>) => void) | null;
   postMessage(event: HandshakeEvent): void;
   close(): void;
 };
 
-const handshakes = new Map<number, Handshake>();
+const handshakes = new Map<number, Pick<Handshake, "receive" | "setFingerprints" | "close">>();
+/** Contexts of OpenSSL by their profiles; null: it is not used. */
+let contexts: Map<string, DtlsContext> | null = null;
+let without: string | null = null;
 let certificate: Certificate | null = null;
 let allowCrash = false;
 
@@ -28,10 +35,35 @@ async function makeCertificate(): Promise<Certificate> {
 async function start(given: Certificate | null): Promise<void> {
   try {
     certificate = given ?? await makeCertificate();
-    scope.postMessage({ type: "ready", certificate });
+    scope.postMessage({ type: "ready", certificate, library: chooseLibrary(certificate) });
   } catch (error) {
     scope.postMessage({ type: "start-failed", text: String(error) });
   }
+}
+
+/** OpenSSL where it has just done a handshake with itself; gives what is used, and why. */
+function chooseLibrary(own: Certificate): string {
+  if (without !== null) return `werift (${without})`;
+  try {
+    checkDtls(own);
+    contexts = new Map();
+    return "OpenSSL (its test handshake passed)";
+  } catch (error) {
+    return `werift (${error instanceof Error ? error.message : String(error)})`;
+  }
+}
+
+function open(
+  id: number,
+  own: Certificate,
+  profiles: readonly SrtpProfile[],
+): Pick<Handshake, "receive" | "setFingerprints" | "close"> {
+  const report = (event: HandshakeReport) => scope.postMessage(event);
+  if (contexts === null) return new Handshake(id, own, profiles, report);
+  const name = profiles.join(",");
+  let context = contexts.get(name);
+  if (context === undefined) contexts.set(name, context = new DtlsContext(own, profiles));
+  return new OpensslHandshake(id, context, report);
 }
 
 function take(command: HandshakeCommand): void {
@@ -42,12 +74,7 @@ function take(command: HandshakeCommand): void {
       break;
     case "open":
       if (certificate === null) return;
-      handshakes.set(
-        command.endpoint,
-        new Handshake(command.endpoint, certificate, command.profiles, (event) => {
-          scope.postMessage(event);
-        }),
-      );
+      handshakes.set(command.endpoint, open(command.endpoint, certificate, command.profiles));
       break;
     case "fingerprints":
       handshakes.get(command.endpoint)?.setFingerprints(command.fingerprints);
@@ -70,7 +97,10 @@ function take(command: HandshakeCommand): void {
   }
 }
 
-scope.onmessage = ({ data }) => take(data);
+scope.onmessage = ({ data }) => {
+  if (data.type === "without-ffi") without = data.why;
+  else take(data);
+};
 
 // A promise that the library left alone ends no other association.
 addEventListener("unhandledrejection", (event) => {

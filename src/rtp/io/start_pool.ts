@@ -4,15 +4,22 @@ import type { HandshakeCommand, HandshakeEvent, MediaEvent } from "../contract.t
 import { parseIpv4 } from "../engine/address_table.ts";
 import { parseIpv6 } from "../engine/ipv6.ts";
 import type { MediaPort, WorkerView } from "../media_port.ts";
+import type { CodecPool } from "../codec/pool.ts";
 import { MediaPool } from "../pool.ts";
 import type { MediaLog, PoolWorkerEvent } from "../pool_options.ts";
 import type { RtpMediaPort } from "../rtp_media_port.ts";
 import type { KeepWorker } from "../worker_life.ts";
-import { linkedFactory, type MediaWorkerMessage, portableFactory } from "./ffi/link.ts";
+import {
+  linkedFactory,
+  type MediaWorkerMessage,
+  portableFactory,
+  type WithoutFfi,
+} from "./ffi/link.ts";
 import { workerFactory } from "./worker_port.ts";
 
 export type { MediaLog, PoolWorkerEvent } from "../pool_options.ts";
 
+const WITHOUT_FFI = "media.ffi is off";
 const SILENT_AFTER_MS = 30_000;
 /** Workers get this long to close their sockets before they are ended, ms. */
 const SHUTDOWN_GRACE = 50;
@@ -41,6 +48,8 @@ export interface MediaPoolOptions {
   readonly silentAfterMs?: number;
   /** False: the portable shell even where the fast one would work; default true. */
   readonly ffi?: boolean;
+  /** Where transcoders run; absent: there are none. */
+  readonly codecs?: Pick<CodecPool, "open">;
   /** Lets the `crash` functions work; tests only. */
   readonly allowCrash?: boolean;
 }
@@ -94,17 +103,16 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<Runnin
   const plain = workerFactory<MediaWorkerMessage, MediaEvent>(
     new URL("./media_worker.ts", import.meta.url),
   );
+  const handshakes = workerFactory<HandshakeCommand | WithoutFfi, HandshakeEvent>(
+    new URL("./handshake_worker.ts", import.meta.url),
+  );
   const pool = new MediaPool({
     clock: options.clock,
     entropy: options.entropy,
     workers: options.workers,
     keepWorker: options.keepWorker,
-    mediaFactory: options.ffi ?? true
-      ? linkedFactory(plain)
-      : portableFactory(plain, "media.ffi is off"),
-    handshakeFactory: workerFactory<HandshakeCommand, HandshakeEvent>(
-      new URL("./handshake_worker.ts", import.meta.url),
-    ),
+    mediaFactory: options.ffi ?? true ? linkedFactory(plain) : portableFactory(plain, WITHOUT_FFI),
+    handshakeFactory: options.ffi ?? true ? handshakes : portableFactory(handshakes, WITHOUT_FFI),
     addresses,
     rtpAddresses: options.rtpAddresses ??
       (options.addresses === "auto" ? [...addresses, ...ownIpv6Addresses()] : addresses),
@@ -112,6 +120,7 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<Runnin
     portRange: options.portRange,
     silentAfterMs: options.silentAfterMs ?? SILENT_AFTER_MS,
     allowCrash: options.allowCrash ?? false,
+    ...(options.codecs ? { codecs: options.codecs } : {}),
     log: options.log,
     onWorkerEvent: options.onWorkerEvent,
   });

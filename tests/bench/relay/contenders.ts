@@ -39,6 +39,17 @@ async function succeeds(command: string, args: string[]): Promise<boolean> {
   }
 }
 
+/** Ends a relay; one that has ended by itself says why. */
+async function end(relay: Deno.ChildProcess, contender: Contender): Promise<void> {
+  try {
+    relay.kill("SIGTERM");
+  } catch {
+    const { stderr } = await relay.output();
+    throw new Error(`${contender} ended early: ${new TextDecoder().decode(stderr).slice(-500)}`);
+  }
+  await relay.output();
+}
+
 /** Runs relays on core 0 and the generator on core 1. */
 export class Arena {
   readonly #folder: string;
@@ -95,8 +106,7 @@ export class Arena {
       if (text === "") throw new Error(`the generator failed: ${new TextDecoder().decode(stderr)}`);
       return JSON.parse(text) as Run;
     } finally {
-      relay.kill("SIGTERM");
-      await relay.output();
+      await end(relay, contender);
     }
   }
 

@@ -29,6 +29,7 @@ export const EPOLL_CLOEXEC = 0o2000000;
 export const EFD_NONBLOCK = 0o4000;
 export const EFD_CLOEXEC = 0o2000000;
 export const EADDRINUSE = 98;
+export const PR_SET_TIMERSLACK = 29;
 
 /** Sizes on 64-bit Linux, bytes: `struct mmsghdr`, `msghdr` in it, `iovec`, `sockaddr_in6`. */
 export const MMSGHDR = 64;
@@ -59,6 +60,7 @@ const SYMBOLS = {
   eventfd: { parameters: ["u32", I], result: I },
   read: { parameters: [I, P, P], result: I },
   write: { parameters: [I, P, P], result: I },
+  prctl: { parameters: [I, P, P, P, P], result: I },
   usleep: { parameters: ["u32"], result: I },
   __errno_location: { parameters: [], result: "pointer" },
 } as const;

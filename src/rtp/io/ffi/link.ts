@@ -34,11 +34,11 @@ export type MediaWorkerMessage = MediaCommand | Attachment | WithoutFfi;
 
 type PlainFactory = WorkerFactory<MediaWorkerMessage, MediaEvent>;
 
-/** Media workers that get everything by messages. */
-export function portableFactory(
-  plain: PlainFactory,
+/** Workers that do without FFI and get everything by messages. */
+export function portableFactory<Command, Event>(
+  plain: WorkerFactory<Command | WithoutFfi, Event>,
   why: string,
-): WorkerFactory<MediaCommand, MediaEvent> {
+): WorkerFactory<Command, Event> {
   return (name, listener) => {
     const port = plain(name, listener);
     port.send({ type: "without-ffi", why });

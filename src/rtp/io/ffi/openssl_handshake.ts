@@ -1,0 +1,217 @@
+import type { HandshakeEvent } from "../../contract.ts";
+import { ClientMessages, ORDER_WITHOUT_COOKIE } from "../../dtls/client_messages.ts";
+import {
+  CONTENT,
+  type DtlsRecord,
+  handshakeRecord,
+  MESSAGE,
+  readRecords,
+} from "../../dtls/records.ts";
+import { fingerprintFits } from "../tls12.ts";
+import type { DtlsConnection, DtlsContext } from "./dtls_context.ts";
+import {
+  DTLS_CTRL_GET_TIMEOUT,
+  DTLS_CTRL_HANDLE_TIMEOUT,
+  SSL_ERROR_SSL,
+  SSL_ERROR_ZERO_RETURN,
+  takeErrors,
+} from "./libssl.ts";
+
+/** A handshake that takes longer has failed, ms. */
+const HANDSHAKE_TIMEOUT = 20_000;
+
+type Report = Exclude<
+  HandshakeEvent,
+  { readonly type: "ready" | "start-failed" | "fault" }
+>;
+
+/**
+ * One DTLS association by OpenSSL, always the server (RFC 5763 5). It gets the client's messages in
+ * order and once, our own ChangeCipherSpec in place of any that comes, and no alert that nothing
+ * authenticates: what anybody could forge ends nothing. No cookie is asked for, since datagrams come
+ * from places that an ICE check has proven.
+ */
+export class OpensslHandshake {
+  readonly #id: number;
+  readonly #report: (event: Report) => void;
+  readonly #messages = new ClientMessages(ORDER_WITHOUT_COOKIE);
+  #connection: DtlsConnection | null;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
+  #repetition: ReturnType<typeof setTimeout> | undefined;
+  #fingerprints: readonly { readonly algorithm: string; readonly value: string }[] | null = null;
+  #state: "new" | "handshaking" | "proven" | "connected" | "failed" | "closed" = "new";
+  #sequence = 0;
+  #isVerifyIn = false;
+  #isCipherChanged = false;
+  #earlyFinished: Uint8Array | null = null;
+
+  constructor(id: number, context: DtlsContext, report: (event: Report) => void) {
+    this.#id = id;
+    this.#report = report;
+    this.#connection = context.connection();
+  }
+
+  receive(data: Uint8Array): void {
+    if (this.#state === "failed" || this.#state === "closed") return;
+    if (this.#state === "new") {
+      this.#state = "handshaking";
+      this.#deadline = setTimeout(() => this.#fail(this.#timeoutText()), HANDSHAKE_TIMEOUT);
+      this.#tell("handshaking");
+    }
+    for (const record of readRecords(data)) {
+      if (this.#connection === null) return;
+      if (record.type === CONTENT.handshake) this.#handshake(record);
+      else if (record.type === CONTENT.alert && record.epoch > 0 && this.#isUp) {
+        this.#pass(record.bytes);
+      }
+    }
+  }
+
+  setFingerprints(fingerprints: readonly { algorithm: string; value: string }[]): void {
+    this.#fingerprints = fingerprints;
+    if (this.#state === "proven") this.#open();
+  }
+
+  close(): void {
+    this.#state = "closed";
+    this.#free();
+  }
+
+  get #isUp(): boolean {
+    return this.#state === "proven" || this.#state === "connected";
+  }
+
+  #timeoutText(): string {
+    return this.#state === "proven"
+      ? "the browser's fingerprint was not told within 20 s"
+      : "the DTLS handshake was not through within 20 s";
+  }
+
+  #tell(state: "handshaking" | "connected" | "failed" | "closed", text?: string): void {
+    const event = { type: "dtls", endpoint: this.#id, state } as const;
+    this.#report(text === undefined ? event : { ...event, text });
+  }
+
+  #handshake(record: DtlsRecord): void {
+    if (record.epoch > 0) {
+      // The Finished, for the first time or again; it makes no sense before what it vouches for.
+      if (this.#isVerifyIn) this.#finished(record.bytes);
+      else this.#earlyFinished = record.bytes.slice();
+      return;
+    }
+    if (this.#isUp) return;
+    for (const message of this.#messages.take(record.fragment)) {
+      if (message.repeated) continue;
+      this.#pass(this.#numbered(handshakeRecord(message.bytes)));
+      if (message.type !== MESSAGE.certificateVerify) continue;
+      this.#isVerifyIn = true;
+      if (this.#earlyFinished !== null) this.#finished(this.#earlyFinished);
+      this.#earlyFinished = null;
+    }
+  }
+
+  #finished(record: Uint8Array): void {
+    if (!this.#isCipherChanged) {
+      this.#isCipherChanged = true;
+      this.#pass(this.#numbered(Uint8Array.of(20, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1)));
+    }
+    this.#pass(record);
+  }
+
+  /** Records in the clear get numbers of our own: those that came may be anybody's. */
+  #numbered(record: Uint8Array): Uint8Array {
+    const sequence = this.#sequence++;
+    record[9] = sequence >>> 8;
+    record[10] = sequence;
+    return record;
+  }
+
+  #pass(record: Uint8Array): void {
+    const connection = this.#connection;
+    if (connection === null) return;
+    connection.write(record);
+    const { library, ssl } = connection;
+    const result = this.#isUp
+      ? library.SSL_read(ssl, new Uint8Array(2048), 2048)
+      : library.SSL_do_handshake(ssl);
+    const error = result === 1 ? 0 : library.SSL_get_error(ssl, result);
+    const words = takeErrors(library);
+    this.#flush();
+    if (this.#isUp) {
+      if (error === SSL_ERROR_ZERO_RETURN) this.#ended("the browser closed it");
+      else if (error === SSL_ERROR_SSL) this.#ended(words);
+    } else if (result === 1) this.#proven();
+    else if (error === SSL_ERROR_SSL) this.#fail(`the DTLS handshake failed: ${words}`);
+    else this.#repeatLater();
+  }
+
+  #flush(): void {
+    for (const data of this.#connection?.takeDatagrams() ?? []) {
+      this.#report({ type: "dtls-send", endpoint: this.#id, data });
+    }
+  }
+
+  /** The library says when its flight is to be sent again (RFC 6347 4.2.4). */
+  #repeatLater(): void {
+    clearTimeout(this.#repetition);
+    const connection = this.#connection;
+    if (connection === null) return;
+    const { library, ssl } = connection;
+    // struct timeval
+    const left = new BigInt64Array(2);
+    const bytes = new Uint8Array(left.buffer);
+    if (library.SSL_ctrl(ssl, DTLS_CTRL_GET_TIMEOUT, 0n, bytes) !== 1n) return;
+    const ms = Number(left[0]) * 1000 + Number(left[1]) / 1000;
+    this.#repetition = setTimeout(() => {
+      if (this.#connection === null || this.#state !== "handshaking") return;
+      library.SSL_ctrl(ssl, DTLS_CTRL_HANDLE_TIMEOUT, 0n, null);
+      takeErrors(library);
+      this.#flush();
+      this.#repeatLater();
+    }, Math.ceil(ms) + 1);
+  }
+
+  #proven(): void {
+    clearTimeout(this.#repetition);
+    this.#state = "proven";
+    if (this.#fingerprints !== null) this.#open();
+  }
+
+  #open(): void {
+    const connection = this.#connection;
+    if (connection === null || this.#fingerprints === null) return;
+    const certificate = connection.certificate();
+    if (certificate === null || !fingerprintFits(certificate, this.#fingerprints)) {
+      this.#fail("the browser's certificate does not have the fingerprint that its SDP promised");
+      return;
+    }
+    const keys = connection.keys();
+    if (keys === null) {
+      this.#fail("the browser and we have no SRTP profile in common");
+      return;
+    }
+    this.#state = "connected";
+    clearTimeout(this.#deadline);
+    this.#report({ type: "keys", endpoint: this.#id, keys });
+    this.#tell("connected");
+  }
+
+  #ended(text: string): void {
+    this.#state = "closed";
+    this.#free();
+    this.#tell("closed", text);
+  }
+
+  #fail(text: string): void {
+    this.#state = "failed";
+    this.#free();
+    this.#tell("failed", text);
+  }
+
+  #free(): void {
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#repetition);
+    this.#connection?.free();
+    this.#connection = null;
+  }
+}
