@@ -64,8 +64,8 @@ interface Rungs {
 
 /**
  * The SIP messages of calls, by Call-ID, in their true order: those of the hop between user agents
- * and proxy, and those of the wire. A Call-ID is recorded from its first INVITE on, as long as a call
- * claims it; all of it is bounded, and what has to go goes oldest first.
+ * and proxy, and those of the wire. A Call-ID is recorded from its first INVITE on, as long as a
+ * call claims it; all of it is bounded, and what has to go goes oldest first.
  */
 export class Ladder {
   readonly #clock: Clock;

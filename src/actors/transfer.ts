@@ -10,8 +10,8 @@ import type { sipDialogMachine } from "./sip_dialog.ts";
 
 /**
  * Blind transfer as a call knows it. Whoever wants the far party somewhere else sends it REFER; a
- * browser that is asked stays what it is, and its call takes a dialog with the target in place of the
- * one that it had (its one description can't be renegotiated, so it offers what it has).
+ * browser that is asked stays what it is, and its call takes a dialog with the target in place of
+ * the one that it had (its one description can't be renegotiated, so it offers what it has).
  */
 export type Transfer = Requested | Dialling;
 

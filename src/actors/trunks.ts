@@ -182,7 +182,7 @@ export class Trunks {
   }
 
   /**
-   * The INVITE of this Call-ID is sent for a transfer: the rights of whoever asked for it count, and
+   * The INVITE of this Call-ID is sent for a transfer: the rights of whoever asked for it count,
    * not those of whoever sends it. Until `takeBack`.
    */
   lend(callId: string, transferor: string): void {

@@ -11,8 +11,8 @@ export interface InfoSenderPort {
 const MAX_WAITING = 128;
 
 /**
- * INFOs of a dialog, one at a time: on an unreliable transport two of them could overtake each other,
- * and the later CSeq would make the earlier one invalid (RFC 3261 12.2.2).
+ * INFOs of a dialog, one at a time: on an unreliable transport two of them could overtake each
+ * other, and the later CSeq would make the earlier one invalid (RFC 3261 12.2.2).
  */
 export class InfoSender {
   readonly #port: InfoSenderPort;
