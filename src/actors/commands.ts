@@ -5,6 +5,7 @@ import { err, ok, type Result } from "../core/result.ts";
 import { termination } from "../core/termination.ts";
 import type { CallActor } from "./call.ts";
 import type { CallRecord, Calls } from "./calls.ts";
+import { isOwnHeader } from "./client_headers.ts";
 import type { CommandRefusal, DtmfMethod, Outcome, StartCall } from "./control_plane.ts";
 import type { SessionDirectory } from "./sessions.ts";
 
@@ -146,6 +147,10 @@ export class Commands {
     const session = this.#sessions.connected(login);
     if (!session) {
       return err({ code: "not_found", text: `No connected session has the login ${login}` });
+    }
+    const own = Object.keys(request.inviteParameters ?? {}).find(isOwnHeader);
+    if (own !== undefined) {
+      return err({ code: "invalid", text: `The header ${own} is set by the server alone` });
     }
     const callee = this.#sessions.parseCallee(session, request.callee);
     if (!callee.ok) return err({ code: "invalid", text: callee.error });

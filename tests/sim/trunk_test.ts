@@ -230,6 +230,30 @@ Deno.test("trunk: nobody without the right reaches one: guest, account without, 
   clean(house);
 });
 
+Deno.test("trunk: an operator's call has the rights of its session and no header of ours", () => {
+  const house = world();
+  const [alice, bob] = [login(house, "1000"), login(house, "1001")];
+  for (const client of [alice, bob]) client.onIncoming = (call) => client.answer(call);
+  const start = (who: string, inviteParameters: Record<string, string> = {}) =>
+    house.plane.control.startCall({
+      login: who,
+      callee: "030123",
+      hasAudio: true,
+      hasVideo: false,
+      inviteParameters,
+    });
+  for (const name of ["Route", "From", "P-Asserted-Identity", "Remote-Party-ID", "i", "X-PZ-a"]) {
+    assert.equal(start("1000", { [name]: "<sip:1000@localhost>" }).ok, false, name);
+  }
+  assert.ok(start("1001").ok);
+  house.clock.advance(6_000);
+  assert.equal(invites(house), 0);
+  assert.ok(start("1000", { "X-Order": "17" }).ok);
+  house.clock.advance(6_000);
+  assert.equal(invites(house), 1);
+  clean(house);
+});
+
 Deno.test("trunk: a stranger on the wire reaches none, by no From, route, target or header", () => {
   const house = world();
   const alice = login(house, "1000");

@@ -3,6 +3,7 @@ import { type CommandLine, parseCommandLine } from "../../../src/core/config/com
 import { describeConfig } from "../../../src/core/config/describe.ts";
 import { parseJsonc, toPlain } from "../../../src/core/config/jsonc.ts";
 import { environmentName } from "../../../src/core/config/layers.ts";
+import { isAllowedHost } from "../../../src/core/config/loopback.ts";
 import { loadConfig, type LoadedConfig } from "../../../src/core/config/load.ts";
 import { CONFIG_KEYS } from "../../../src/core/config/schema.ts";
 import { err, ok } from "../../../src/core/result.ts";
@@ -222,6 +223,47 @@ Deno.test("config: a listing masks secrets and can otherwise be fed back", () =>
   assert.match(text, /"accounts": \[\{"name":"alice","password":"\*\*\*"\}\]/);
   const plain = loaded({ env: { PORTZERO_HTTP_PORT: "9" } });
   assert.deepEqual(loaded(withFile(describeConfig(plain))).config, plain.config);
+});
+
+const TRUNKS = JSON.stringify([
+  { name: "main", host: "sip.carrier.example", register: { user: "acme", password: "hush-hush" } },
+]);
+
+Deno.test("config: trunks and dial plan, their defaults, and what does not fit together", () => {
+  const outbound = [{ match: "0.", trunks: ["main"], allow: ["pstn"] }];
+  const env = {
+    PORTZERO_TRUNKS: TRUNKS,
+    PORTZERO_DIAL_PLAN_OUTBOUND: JSON.stringify(outbound),
+    PORTZERO_DIALPLAN_INBOUND: '[{"match":"+4930555XXX","to":"1000"}]',
+  };
+  const good = loaded({ env });
+  const [trunk] = good.config.trunks;
+  assert.deepEqual([trunk?.port, trunk?.transport, trunk?.optionsSeconds], [0, "udp", 30]);
+  assert.deepEqual(good.config.dialPlan.inbound[0]?.trunks, []);
+  const listing = describeConfig(good);
+  assert.ok(!listing.includes("hush-hush") && listing.includes("sip.carrier.example"));
+  const wrong = [
+    { PORTZERO_TRUNKS: "[" },
+    { PORTZERO_TRUNKS: '[{"name":"main"}]' },
+    { PORTZERO_TRUNKS: `[${TRUNKS.slice(1, -1)},${TRUNKS.slice(1, -1)}]` },
+    { PORTZERO_TRUNKS: "[]" },
+    { PORTZERO_DIAL_PLAN_OUTBOUND: '[{"match":"(","trunks":["main"],"allow":["pstn"]}]' },
+    { PORTZERO_DIAL_PLAN_OUTBOUND: '[{"match":"0.","trunks":["main"],"allow":[]}]' },
+    { PORTZERO_DIAL_PLAN_OUTBOUND: '[{"match":"0.","trunks":["other"],"allow":["pstn"]}]' },
+  ];
+  for (const change of wrong) {
+    const [sentence] = faults({ env: { ...env, ...change } });
+    assert.match(sentence ?? "", /expected/, JSON.stringify(change));
+    assert.doesNotMatch(sentence ?? "", /hush/);
+  }
+});
+
+Deno.test("config: hosts of a list, in any spelling; a star is any", () => {
+  assert.ok(isAllowedHost(["*"], "anything.example"));
+  assert.ok(isAllowedHost(["PBX.example.", "::1"], "pbx.example"));
+  assert.ok(isAllowedHost(["::1"], "[::1]"));
+  assert.ok(!isAllowedHost(["pbx.example"], "pbx.example.org"));
+  assert.ok(!isAllowedHost([], "pbx.example"));
 });
 
 Deno.test("config: a secret's value is in no message", () => {
