@@ -103,7 +103,10 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
     allowedOrigins: config.http.allowedOrigins,
     version: VERSION,
     subProtocols: [SIP_SUB_PROTOCOL],
-    limits: { socketsPerAddress: config.session.maxPerAddress },
+    limits: {
+      socketsPerAddress: config.session.maxPerAddress,
+      isLoopbackLimited: config.sip.limits.loopback,
+    },
     onSocket: (socket, { protocol, isSecure }) =>
       protocol === SIP_SUB_PROTOCOL
         ? sip.transports.attachWebSocket(

@@ -1,5 +1,5 @@
 import type { Log } from "../core/log.ts";
-import { SourceCounter, sourceOf } from "../core/sources.ts";
+import { isLoopback, SourceCounter, sourceOf } from "../core/sources.ts";
 import { type Problem, problem } from "./problem.ts";
 import type { OnSocket, ServerSocket, SocketHandler, SocketRequest, WebLimits } from "./types.ts";
 
@@ -46,8 +46,8 @@ export class Sockets {
     }
     const protocol = offered(request).find((one) => this.#subProtocols.includes(one));
     const agreed = protocol === undefined ? {} : { protocol };
-    const source = sourceOf(remoteAddress);
-    if (!this.#sources.take(source)) {
+    const source = this.#limitedSource(remoteAddress);
+    if (source !== undefined && !this.#sources.take(source)) {
       const most = this.#limits.socketsPerAddress;
       return problem("too-many", `${most} WebSockets of ${source} are open, expected fewer`);
     }
@@ -55,7 +55,7 @@ export class Sockets {
     try {
       upgraded = Deno.upgradeWebSocket(request, { idleTimeout: IDLE_SECONDS, ...agreed });
     } catch (error) {
-      this.#sources.release(source);
+      if (source !== undefined) this.#sources.release(source);
       const why = error instanceof Error ? error.message : String(error);
       return problem("upgrade-required", `The WebSocket upgrade is not valid: ${why}`);
     }
@@ -66,6 +66,12 @@ export class Sockets {
   /** Says "going away" to all. */
   close(): void {
     for (const socket of [...this.#open]) socket.close(CLOSE.goingAway, "The server is stopping");
+  }
+
+  /** Undefined: any number. */
+  #limitedSource(remoteAddress: string): string | undefined {
+    const isFree = isLoopback(remoteAddress) && !this.#limits.isLoopbackLimited;
+    return isFree ? undefined : sourceOf(remoteAddress);
   }
 
   #attach(socket: WebSocket, about: SocketRequest, remoteAddress: string): void {
@@ -101,7 +107,8 @@ export class Sockets {
     };
     socket.onclose = () => {
       if (!this.#open.delete(socket)) return;
-      this.#sources.release(sourceOf(remoteAddress));
+      const source = this.#limitedSource(remoteAddress);
+      if (source !== undefined) this.#sources.release(source);
       this.#guard(socket, () => handler?.closed());
     };
     // `close` follows and does the work.

@@ -89,6 +89,8 @@ export interface WebLimits {
   readonly sockets: number;
   /** The same, from one address (IPv6: one /64). */
   readonly socketsPerAddress: number;
+  /** Whether that holds for loopback too, where a proxy of ours or a load test may sit. */
+  readonly isLoopbackLimited: boolean;
   /** Event streams open at the same time. */
   readonly eventStreams: number;
   /** Comment line on a quiet event stream, ms. */
@@ -101,6 +103,7 @@ export const DEFAULT_LIMITS: WebLimits = {
   eventBacklog: 2048,
   sockets: 10_000,
   socketsPerAddress: 200,
+  isLoopbackLimited: false,
   eventStreams: 100,
   heartbeatMs: 15_000,
 };

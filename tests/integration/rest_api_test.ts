@@ -128,6 +128,18 @@ Deno.test("DELETE ends a call once, and a session", async () => {
   await gone.body?.cancel();
 });
 
+Deno.test("protection: who is held back is shown as described, and forgiven by its name", async () => {
+  await using face = await startWebFace();
+  const view = await (await face.request("/api/protection?limit=10")).json();
+  assert.deepEqual(schemas.protection.parse(view), view);
+  const lift = (source: string) =>
+    face.request(`/api/protection/${encodeURIComponent(source)}`, { method: "DELETE" });
+  assert.equal((await lift(view.sources[0].source)).status, 204);
+  const unknown = await lift("2001:db8:0:0::/64");
+  assert.equal(unknown.status, 404);
+  assert.match((await unknown.json()).detail, /2001:db8:0:0::\/64/);
+});
+
 Deno.test("HEAD answers like GET without a body", async () => {
   await using face = await startWebFace();
   for (const path of ["/api/health", "/", "/api/events"]) {

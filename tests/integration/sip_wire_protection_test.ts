@@ -183,7 +183,7 @@ Deno.test("overload: new calls and registrations wait, calls that stand go on", 
 });
 
 Deno.test("WebSockets of one address have a limit", async () => {
-  await using lab = await Lab.start({ env: { PORTZERO_SESSION_MAXPERADDRESS: "3" } });
+  await using lab = await Lab.start({ env: { ...LIMITED, PORTZERO_SESSION_MAXPERADDRESS: "3" } });
   const open = () => {
     const socket = new WebSocket(lab.webSocket);
     const { promise, resolve } = Promise.withResolvers<WebSocket | undefined>();

@@ -31,6 +31,18 @@ Deno.test("house policy: a login that names an account proves its password, on S
   assert.deepEqual(verdict("1000", true, "1001"), CHALLENGE, "somebody else's registration");
 });
 
+Deno.test("house policy: overloaded, it takes no new calls of our clients, but registrations", () => {
+  const policy = newPolicy();
+  const load = { isOverloaded: true };
+  policy.bindLoad(load);
+  policy.admit("f" as FlowId, { user: "alice", isGuest: true });
+  const ask = (method: string) => policy.authorize(request(method), flowOf("f"), null);
+  assert.deepEqual(ask("INVITE"), { kind: "forbid", status: 503, text: "Server Overloaded" });
+  assert.equal(ask("REGISTER").kind, "allow");
+  load.isOverloaded = false;
+  assert.equal(ask("INVITE").kind, "allow");
+});
+
 Deno.test("house policy: who is no guest is challenged, whether the account exists or not", () => {
   assert.deepEqual(verdict("nobody", false), CHALLENGE);
 });
