@@ -12,7 +12,14 @@ import type {
   WorkerView,
 } from "./media_port.ts";
 import { MediaWorkers } from "./media_workers.ts";
-import type { MediaWorker, PoolEndpoint, PoolEvent } from "./pool_endpoint.ts";
+import {
+  faceOf,
+  isWebrtc,
+  type MediaWorker,
+  type PoolEndpoint,
+  type PoolEvent,
+  type PoolPlain,
+} from "./pool_endpoint.ts";
 import type { PoolOptions } from "./pool_options.ts";
 import {
   addressTowards,
@@ -27,6 +34,7 @@ import type {
   RtpEndpointHandle,
   RtpMediaPort,
 } from "./rtp_media_port.ts";
+import { Transcodings } from "./transcodings.ts";
 
 /** An endpoint that no worker has answered for by then has failed, ms. */
 const OPEN_TIMEOUT = 3000;
@@ -40,6 +48,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
   readonly #workers: MediaWorkers;
   readonly #handshakes: Handshakes;
   readonly #bridges: Bridges;
+  readonly #transcodings: Transcodings;
   readonly #byId = new Map<number, PoolEndpoint>();
   readonly #byToken = new Map<EndpointToken, PoolEndpoint>();
   /** Endpoints without a worker, and endpoints whose peer has none. */
@@ -52,6 +61,15 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     this.#options = options;
     this.#bridges = new Bridges(() => this.#nextId++, (endpoint, text) => {
       this.#tell(endpoint, { type: "failed", reason: "no_port", text });
+    });
+    this.#transcodings = new Transcodings(options, {
+      open: (label, near, plain) => this.#addPlain(label, near, plain),
+      close: (endpoint) => {
+        if (endpoint.state !== "closed") this.#forget(endpoint);
+      },
+      update: (endpoint) => this.#sendRemote(endpoint),
+      relink: (endpoint) => this.#relink(endpoint),
+      tell: (endpoint, event) => this.#tell(endpoint, event),
     });
     this.#workers = new MediaWorkers(options, {
       onReady: () => this.#workerUp(),
@@ -92,7 +110,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
   }
 
   open(options: OpenEndpoint, listener: (event: EndpointEvent) => void): EndpointHandle {
-    return this.#handle(this.#add(options, null, listener as (event: PoolEvent) => void));
+    return this.#handle(this.#add(options, {}, listener as (event: PoolEvent) => void));
   }
 
   openRtp(options: OpenRtp, listener: (event: RtpEndpointEvent) => void): RtpEndpointHandle {
@@ -100,23 +118,33 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     const address = addressTowards(rtpAddresses ?? addresses, options.towards);
     const seed = new DataView(entropy.bytes(4).buffer).getInt32(0);
     const rtp: PoolRtp = { options, address: address ?? "", seed, remote: null };
-    return this.#rtpHandle(this.#add(options, rtp, listener as (event: PoolEvent) => void), rtp);
+    const tell = listener as (event: PoolEvent) => void;
+    return this.#rtpHandle(this.#add(options, { rtp }, tell), rtp);
+  }
+
+  #addPlain(label: string, near: EndpointToken, plain: PoolPlain): PoolEndpoint {
+    return this.#add({ label, near }, { plain }, (event) => {
+      if (event.type === "failed" || event.type === "lost") plain.onGone(event.text);
+    });
   }
 
   #add(
     options: { readonly label: string; readonly near?: EndpointToken },
-    rtp: PoolRtp | null,
+    kind: { readonly rtp?: PoolRtp; readonly plain?: PoolPlain },
     listener: (event: PoolEvent) => void,
   ): PoolEndpoint {
     const { entropy, clock } = this.#options;
+    const { rtp = null, plain = null } = kind;
+    const hasIce = rtp === null && plain === null;
     const endpoint: PoolEndpoint = {
       id: this.#nextId++ as EndpointId,
       token: randomHex(entropy, 128) as EndpointToken,
       label: options.label,
       listener,
       rtp,
-      iceUfrag: rtp === null ? randomHex(entropy, 64) : "",
-      icePwd: rtp === null ? randomHex(entropy, 128) : "",
+      plain,
+      iceUfrag: hasIce ? randomHex(entropy, 64) : "",
+      icePwd: hasIce ? randomHex(entropy, 128) : "",
       near: options.near,
       state: "waiting",
       worker: null,
@@ -124,6 +152,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
       remote: null,
       peer: null,
       flowing: true,
+      transcoding: null,
       dtls: "new",
     };
     this.#byId.set(endpoint.id, endpoint);
@@ -193,6 +222,9 @@ export class MediaPool implements MediaPort, RtpMediaPort {
       sendDtmf: (digits, durationMs) => {
         this.#send(endpoint, { type: "send-dtmf", endpoint: endpoint.id, digits, durationMs });
       },
+      transcode: (sides) => {
+        if (endpoint.state !== "closed") this.#transcodings.set(endpoint, sides);
+      },
     };
   }
 
@@ -207,7 +239,8 @@ export class MediaPool implements MediaPort, RtpMediaPort {
         live(() => {
           endpoint.peer = peer;
           this.#bridges.prune(endpoint);
-          this.#link(endpoint);
+          if (endpoint.transcoding) this.#relink(endpoint);
+          else this.#link(endpoint);
         }),
       setFlowing: (flowing) =>
         live(() => {
@@ -243,7 +276,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     const { near } = endpoint;
     const neighbour = near === undefined ? null : this.#byToken.get(near)?.worker ?? null;
     const worker = this.#workers.choose(neighbour);
-    if (worker === null || (endpoint.rtp === null && !this.#handshakes.isRunning)) {
+    if (worker === null || (isWebrtc(endpoint) && !this.#handshakes.isRunning)) {
       this.#waiting.add(endpoint);
       return;
     }
@@ -251,23 +284,15 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     endpoint.worker = worker;
     endpoint.state = "opening";
     worker.endpoints.add(endpoint);
-    worker.process.send(
-      endpoint.rtp !== null ? openCommandOf(endpoint.id, endpoint.rtp) : {
-        type: "open",
-        endpoint: endpoint.id,
-        kind: "webrtc",
-        iceUfrag: endpoint.iceUfrag,
-        icePwd: endpoint.icePwd,
-      },
-    );
-    if (endpoint.rtp === null) this.#handshakes.open(endpoint.id, worker.profiles);
+    worker.process.send(openCommandFor(endpoint));
+    if (isWebrtc(endpoint)) this.#handshakes.open(endpoint.id, worker.profiles);
     this.#sendRemote(endpoint);
     if (!endpoint.flowing) {
       worker.process.send({ type: "set-flowing", endpoint: endpoint.id, flowing: false });
     }
     if (endpoint.peer !== null) this.#link(endpoint);
     for (const other of [...this.#unlinked]) {
-      if (other.peer === endpoint.token) this.#link(other);
+      if (this.#targetOf(other) === endpoint) this.#link(other);
     }
   }
 
@@ -276,6 +301,11 @@ export class MediaPool implements MediaPort, RtpMediaPort {
       const command = remoteCommandOf(endpoint.id, endpoint.rtp);
       if (command !== null) this.#send(endpoint, command);
       return;
+    }
+    if (endpoint.plain !== null) {
+      const { payloads, remote } = endpoint.plain;
+      if (remote === null) return;
+      return this.#send(endpoint, { type: "set-remote", endpoint: endpoint.id, payloads, remote });
     }
     if (endpoint.remote === null || endpoint.worker === null) return;
     const { payloads, fingerprints, transportWideId } = endpoint.remote;
@@ -310,6 +340,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     this.#waiting.delete(endpoint);
     this.#unlinked.delete(endpoint);
     this.#bridges.remove(endpoint);
+    this.#transcodings.set(endpoint, null);
     this.#send(endpoint, { type: "close", endpoint: endpoint.id });
     this.#closeHandshake(endpoint);
     endpoint.worker?.endpoints.delete(endpoint);
@@ -317,13 +348,41 @@ export class MediaPool implements MediaPort, RtpMediaPort {
   }
 
   #closeHandshake(endpoint: PoolEndpoint): void {
-    if (endpoint.rtp === null) this.#handshakes.send({ type: "close", endpoint: endpoint.id });
+    if (isWebrtc(endpoint)) this.#handshakes.send({ type: "close", endpoint: endpoint.id });
   }
 
   // Joining
 
-  #link(endpoint: PoolEndpoint): void {
+  /** A transcoder has come between an endpoint and its peer, or gone: all who are joined with it. */
+  #relink(endpoint: PoolEndpoint): void {
+    const { transcoding } = endpoint;
+    if (transcoding) {
+      const { near, far } = transcoding;
+      near.peer = endpoint.token;
+      if (far.peer !== endpoint.peer) {
+        far.peer = endpoint.peer;
+        this.#bridges.prune(far);
+      }
+      this.#link(near);
+      if (far.peer !== null) this.#link(far);
+    }
+    if (endpoint.peer !== null) this.#link(endpoint);
+    for (const other of this.#byId.values()) {
+      const isJoined = other.peer === endpoint.token && other !== transcoding?.near;
+      if (isJoined) this.#link(other.transcoding?.far ?? other);
+    }
+  }
+
+  /** Whose packets `endpoint`'s go to in truth. */
+  #targetOf(endpoint: PoolEndpoint): PoolEndpoint | undefined {
+    if (endpoint.transcoding) return endpoint.transcoding.near;
     const peer = endpoint.peer === null ? undefined : this.#byToken.get(endpoint.peer);
+    const isNear = peer?.transcoding?.near === endpoint;
+    return isNear ? peer : peer && faceOf(peer);
+  }
+
+  #link(endpoint: PoolEndpoint): void {
+    const peer = this.#targetOf(endpoint);
     if (peer === undefined) {
       this.#unlinked.delete(endpoint);
       this.#options.log("debug", `endpoint ${endpoint.label} was to be joined to one that is gone`);
@@ -418,6 +477,10 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     if (endpoint.timer !== undefined) clock.clearTimeout(endpoint.timer);
     endpoint.timer = undefined;
     endpoint.state = "open";
+    if (endpoint.plain !== null) {
+      if (event.local) endpoint.plain.onOpened(event.local);
+      return;
+    }
     if (endpoint.rtp !== null) {
       const local = localOf(endpoint.rtp, event.sections ?? [], publicAddress);
       this.#tell(endpoint, { type: "opened", local, worker: worker.id });
@@ -440,7 +503,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
 
   #handshakesReady(): void {
     for (const endpoint of this.#byId.values()) {
-      if (endpoint.rtp !== null || endpoint.dtls !== "new" || endpoint.worker === null) continue;
+      if (!isWebrtc(endpoint) || endpoint.dtls !== "new" || endpoint.worker === null) continue;
       this.#handshakes.open(endpoint.id, endpoint.worker.profiles);
       this.#sendRemote(endpoint);
     }
@@ -481,4 +544,11 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     this.#onStarted = null;
     onStarted(fault);
   }
+}
+
+function openCommandFor(endpoint: PoolEndpoint): MediaCommand {
+  const { id, rtp, plain, iceUfrag, icePwd } = endpoint;
+  if (rtp !== null) return openCommandOf(id, rtp);
+  if (plain !== null) return { type: "open", endpoint: id, kind: "plain" };
+  return { type: "open", endpoint: id, kind: "webrtc", iceUfrag, icePwd };
 }

@@ -34,6 +34,22 @@ export type HandshakeProcess = SupervisedWorker<HandshakeCommand, HandshakeEvent
 
 export type PoolEvent = EndpointEvent | RtpEndpointEvent;
 
+/** What stands for a transcoder beside an endpoint: a plain hop to a codec worker. */
+export interface PoolPlain {
+  /** Where the hop's packets are taken, once the worker has opened it. */
+  readonly onOpened: (local: SocketAddress) => void;
+  readonly onGone: (text: string) => void;
+  payloads: readonly PayloadKind[];
+  remote: SocketAddress | null;
+}
+
+/** A transcoder between an endpoint and whatever it is joined with. */
+export interface PoolTranscoding {
+  /** Beside the endpoint itself, and beside whatever it is joined with. */
+  readonly near: PoolEndpoint;
+  readonly far: PoolEndpoint;
+}
+
 /** An endpoint as the pool keeps it: what was asked for, so that it can be told to a worker later. */
 export interface PoolEndpoint {
   readonly id: EndpointId;
@@ -41,8 +57,10 @@ export interface PoolEndpoint {
   readonly label: string;
   /** Of a WebRTC leg the events of `MediaPort`, of a SIP leg those of `RtpMediaPort`. */
   readonly listener: (event: PoolEvent) => void;
-  /** Null: a WebRTC leg. */
+  /** Of a SIP leg. */
   readonly rtp: PoolRtp | null;
+  /** Of a hop. With neither it is a WebRTC leg. */
+  readonly plain: PoolPlain | null;
   readonly iceUfrag: string;
   readonly icePwd: string;
   readonly near: EndpointToken | undefined;
@@ -53,10 +71,22 @@ export interface PoolEndpoint {
   remote: RemoteTransport | null;
   peer: EndpointToken | null;
   flowing: boolean;
+  transcoding: PoolTranscoding | null;
   dtls: DtlsState;
 }
 
+/** A WebRTC leg: it has a handshake. */
+export function isWebrtc(endpoint: PoolEndpoint): boolean {
+  return endpoint.rtp === null && endpoint.plain === null;
+}
+
+/** What an endpoint that joins this one hears in truth. */
+export function faceOf(endpoint: PoolEndpoint): PoolEndpoint {
+  return endpoint.transcoding?.far ?? endpoint;
+}
+
 export function payloadsOf(endpoint: PoolEndpoint): readonly PayloadKind[] {
+  if (endpoint.plain !== null) return endpoint.plain.payloads;
   if (endpoint.rtp !== null) return payloadsOfRtp(endpoint.rtp);
   return endpoint.remote?.payloads ?? [];
 }

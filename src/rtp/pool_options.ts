@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Entropy } from "../core/entropy.ts";
 import type { WorkerId } from "../core/ids.ts";
+import type { CodecPool } from "./codec/pool.ts";
 import type {
   HandshakeCommand,
   HandshakeEvent,
@@ -42,4 +43,6 @@ export interface PoolOptions {
   readonly allowCrash: boolean;
   readonly log: MediaLog;
   readonly onWorkerEvent: (event: PoolWorkerEvent) => void;
+  /** Where transcoders run; absent: there are none. */
+  readonly codecs?: Pick<CodecPool, "open">;
 }

@@ -1,4 +1,6 @@
 import type { EndpointId, EndpointToken, WorkerId } from "../core/ids.ts";
+import type { CodecName } from "./codec/codec.ts";
+import type { DirectionStatistics, TranscoderSide } from "./codec/contract.ts";
 import type { EndpointStatistics } from "./media_port.ts";
 
 /**
@@ -33,8 +35,42 @@ export interface RtpEndpointHandle {
   requestKeyFrame(): void;
   /** RFC 4733 events on the audio stream, one after the other, 50 ms apart. */
   sendDtmf(digits: string, durationMs: number): void;
+  /**
+   * Puts a transcoder between this endpoint and whatever it is joined with, or takes it away. The same
+   * again changes nothing. Payload types of audio in `setRemote` are then those of this side alone.
+   */
+  transcode(sides: TranscodedSides | null): void;
   close(): void;
 }
+
+/** One side of a transcoder, as negotiated; its stream's first numbers are drawn by the pool. */
+export type TranscodedSide = Omit<
+  TranscoderSide,
+  "ssrc" | "firstSequence" | "firstTimestamp" | "bitrate"
+>;
+
+export interface TranscodedSides {
+  /** Towards the far end of this leg. */
+  readonly own: TranscodedSide;
+  /** Towards the joined endpoint. */
+  readonly peer: TranscodedSide;
+  /** Other media between the two sides, which passes untouched, by the joined endpoint's numbers. */
+  readonly passed: readonly {
+    readonly payloadType: number;
+    readonly codec: string;
+    readonly clockRate: number;
+  }[];
+}
+
+/** What a transcoder has done so far, and how it stands. */
+export interface TranscodingStatistics {
+  /** What came from this leg's far end, and what went to it. */
+  readonly fromOwn: DirectionStatistics;
+  readonly fromPeer: DirectionStatistics;
+}
+
+/** Codecs between which a pool can transcode; empty until its codec workers run. */
+export type Transcodable = () => ReadonlySet<CodecName>;
 
 /** Where one section's packets are received. */
 export interface LocalRtp {
@@ -81,4 +117,5 @@ export type RtpEndpointEvent =
   | { readonly type: "key-frame-wanted" }
   | { readonly type: "silent"; readonly ms: number }
   | { readonly type: "statistics"; readonly statistics: EndpointStatistics }
+  | { readonly type: "transcoding"; readonly statistics: TranscodingStatistics }
   | { readonly type: "lost"; readonly text: string };

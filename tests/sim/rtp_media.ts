@@ -8,6 +8,7 @@ import type {
   RtpEndpointEvent,
   RtpEndpointHandle,
   RtpMediaPort,
+  TranscodedSides,
 } from "../../src/rtp/rtp_media_port.ts";
 
 /** Our media address in the simulator. */
@@ -20,6 +21,7 @@ export class SimRtpEndpoint implements RtpEndpointHandle {
   isClosed = false;
   keyFrames = 0;
   dtmf: string[] = [];
+  sides: TranscodedSides | null = null;
 
   constructor(
     readonly media: SimRtpMedia,
@@ -51,6 +53,10 @@ export class SimRtpEndpoint implements RtpEndpointHandle {
 
   sendDtmf(digits: string): void {
     this.dtmf.push(digits);
+  }
+
+  transcode(sides: TranscodedSides | null): void {
+    this.sides = sides;
   }
 
   close(): void {

@@ -123,6 +123,7 @@ export class BrowserMedia implements WireMedia {
       worker: this.#worker,
       isSecure: true,
       isHeld: this.#isHeld,
+      transcoding: null,
       statistics: this.#statistics,
     };
   }

@@ -17,8 +17,12 @@ export interface WireSettings {
   readonly profile: "rtp" | "webrtc";
   /** Offer RTP/SAVP with SDES keys. Offers of the far end are taken as they come. */
   readonly srtp: boolean;
+  /** Refuse offers of the far end without keys. */
+  readonly srtpRequired?: boolean;
   /** Offer RTCP feedback. */
   readonly avpf: boolean;
+  /** The only audio codecs that are offered, names in lower case, preferred first; absent: all. */
+  readonly codecs?: readonly string[];
   /** `direct`: where the other wire side says so too, descriptions pass untouched. */
   readonly media: "relay" | "direct";
 }
@@ -64,6 +68,8 @@ export interface EdgePorts {
   readonly sentBy?: string;
   readonly rtp: RtpMediaPort;
   readonly webrtc: MediaPort;
+  /** Codecs between which calls can be transcoded; absent: none. */
+  transcodable?(): ReadonlySet<string>;
   /** Asked once a dialog, with the INVITE that makes it. */
   settings(flow: Flow, invite: SipRequest): WireSettings;
   /** Into the SIP element, also from within `outgoing`: inputs must be able to wait their turn. */
@@ -95,6 +101,18 @@ export interface AnchorView {
   readonly answeredAt: number | null;
 }
 
+/** A transcoder between a far end and whoever it talks with. */
+export interface TranscodingView {
+  /** What the far end sends and hears. */
+  readonly from: string;
+  /** What the other side does. */
+  readonly to: string;
+  /** How long audio waits in the jitter buffer, either way, ms; null before it is known. */
+  readonly delayMs: number | null;
+  /** Audio that was made up for what was lost or late, both ways, ms. */
+  readonly concealedMs: number;
+}
+
 export interface WireMediaView {
   readonly kind: "rtp" | "webrtc" | "direct";
   readonly codecs: readonly string[];
@@ -104,6 +122,8 @@ export interface WireMediaView {
   readonly worker: number | null;
   readonly isSecure: boolean;
   readonly isHeld: boolean;
+  /** Null: audio passes as it is. */
+  readonly transcoding: TranscodingView | null;
   readonly statistics: EndpointStatistics | null;
 }
 

@@ -70,6 +70,7 @@ export class DirectMedia implements WireMedia {
       worker: null,
       isSecure: false,
       isHeld: this.#isHeld,
+      transcoding: null,
       statistics: null,
     };
   }

@@ -416,7 +416,11 @@ function bound(ports: EdgePorts): EdgePorts {
     toWire: (flow, bytes, message) => ports.toWire(flow, bytes, message),
     onEffect: (effect) => ports.onEffect(effect),
   };
-  return ports.trace ? { ...base, trace: (machine, state) => ports.trace?.(machine, state) } : base;
+  return {
+    ...base,
+    ...(ports.transcodable ? { transcodable: () => ports.transcodable?.() ?? new Set() } : {}),
+    ...(ports.trace ? { trace: (machine, state) => ports.trace?.(machine, state) } : {}),
+  };
 }
 
 function addTo<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {

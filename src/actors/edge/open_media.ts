@@ -41,12 +41,14 @@ export const openMedia = {
     if (kinds.length === 0) {
       return err({ reason: "unsupported", text: "the offer has neither audio nor video over RTP" });
     }
-    const { ports: { rtp, entropy }, label, keep, refuseRemote, onEvent } = choice;
+    const { ports, label, keep, refuseRemote, onEvent } = choice;
+    const { rtp, entropy } = ports;
     return ok(
       new PhoneMedia({
         rtp,
         entropy,
         profile: settings,
+        transcodable: ports.transcodable?.() ?? new Set(),
         kinds,
         near,
         towards: hostOf(choice.flow),

@@ -8,9 +8,12 @@ import type {
   RtpEndpointEvent,
   RtpEndpointHandle,
   RtpMediaPort,
+  TranscodedSides,
+  TranscodingStatistics,
 } from "../../rtp/rtp_media_port.ts";
 import * as sdp from "../../sdp/mod.ts";
 import type { WireMediaView } from "./contract.ts";
+import { transcodedSides, transcodingView } from "./transcoded.ts";
 import {
   type Described,
   nothing,
@@ -23,6 +26,8 @@ export interface PhoneMediaOptions {
   readonly rtp: RtpMediaPort;
   readonly entropy: Entropy;
   readonly profile: sdp.PhoneProfile;
+  /** Codecs between which calls can be transcoded. */
+  readonly transcodable: ReadonlySet<string>;
   readonly kinds: readonly ("audio" | "video")[];
   readonly near: EndpointToken | undefined;
   readonly towards: string;
@@ -54,12 +59,14 @@ export class PhoneMedia implements WireMedia {
   #isFlowing = true;
   #latched: string | null = null;
   #statistics: EndpointStatistics | null = null;
+  #sides: TranscodedSides | null = null;
+  #transcoding: TranscodingStatistics | null = null;
 
   constructor(options: PhoneMediaOptions) {
-    const { rtp, near, label, towards, kinds, entropy } = options;
+    const { rtp, near, label, towards, kinds, entropy, transcodable } = options;
     this.#options = options;
     this.#sessionId = String(new DataView(entropy.bytes(4).buffer).getUint32(0));
-    this.#means = { kinds, key: (kind, suite) => this.#key(kind, suite) };
+    this.#means = { kinds, transcodable, key: (kind, suite) => this.#key(kind, suite) };
     this.#endpoint = rtp.openRtp(
       { label, towards, media: kinds, ...(near === undefined ? {} : { near }) },
       (event) => this.#onEvent(event),
@@ -97,7 +104,9 @@ export class PhoneMedia implements WireMedia {
   }
 
   offerIn(text: string): Result<string, sdp.SdpFault> {
-    const offer = sdp.offerOfPhone(text, this.#agreed, this.#options.kinds);
+    const { kinds, profile, transcodable } = this.#options;
+    const { srtpRequired = false } = profile;
+    const offer = sdp.offerOfPhone(text, this.#agreed, kinds, { srtpRequired, transcodable });
     if (!offer.ok) return offer;
     const fault = this.#checkRemote(offer.value);
     if (fault) return err(fault);
@@ -138,6 +147,7 @@ export class PhoneMedia implements WireMedia {
       worker: this.#worker,
       isSecure: live.length > 0 && live.every((section) => section.theirs !== undefined),
       isHeld: live.length > 0 && live.every((section) => section.direction !== "sendrecv"),
+      transcoding: this.#sides && transcodingView(this.#sides, this.#transcoding),
       statistics: this.#statistics,
     };
   }
@@ -158,11 +168,13 @@ export class PhoneMedia implements WireMedia {
     if (this.#agreed === sections) return;
     const before = this.#agreed;
     this.#agreed = sections;
+    this.#sides = transcodedSides(sections);
     this.#endpoint.setRemote(this.#options.kinds.map((kind) => {
       const index = sections.findIndex((section) => section.kind === kind && !section.rejected);
       const section = sections[index];
       return section ? this.#remoteOf(section, before[index]) : null;
     }));
+    this.#endpoint.transcode(this.#sides);
     const flowing = sdp.isFlowing(sections);
     if (flowing === this.#isFlowing) return;
     this.#isFlowing = flowing;
@@ -175,6 +187,7 @@ export class PhoneMedia implements WireMedia {
     const said = [remote.address, before?.remote?.address ?? ""]
       .find((address) => !sdp.isNowhere(address) && IP.test(address));
     const own = ours[0];
+    const isOwn = section.kind === "audio" && this.#sides !== null;
     return {
       // A name, or none: packets go where the signalling goes until the first one comes back.
       address: said ?? this.#options.towards,
@@ -185,7 +198,10 @@ export class PhoneMedia implements WireMedia {
         payloadType: wire.payloadType,
         codec: wire.name,
         clockRate: wire.clockRate,
-        ...(wire.payloadType === inner.payloadType ? {} : { peerPayloadType: inner.payloadType }),
+        // A transcoder hears the far end's own numbers.
+        ...(isOwn || wire.payloadType === inner.payloadType
+          ? {}
+          : { peerPayloadType: inner.payloadType }),
       })),
       hasFeedback: sdp.hasFeedback(section),
     };
@@ -228,6 +244,9 @@ export class PhoneMedia implements WireMedia {
         return;
       case "statistics":
         this.#statistics = event.statistics;
+        return;
+      case "transcoding":
+        this.#transcoding = event.statistics;
         return;
       default:
         return this.#options.onEvent(event);

@@ -1,3 +1,4 @@
+import type { SocketAddress } from "../contract.ts";
 import type { CodecAvailability, CodecName } from "./codec.ts";
 
 /**
@@ -49,10 +50,24 @@ export interface TranscoderPacket {
   readonly bytes: Uint8Array;
 }
 
+/** Sockets on loopback that the two sides of a transcoder are reached at. */
+export interface TranscoderHop {
+  readonly a: SocketAddress;
+  readonly b: SocketAddress;
+  /** Payload types of other media, alike on both sides, that pass as they are. */
+  readonly passed: readonly number[];
+}
+
 export type CodecCommand =
   /** First; answered by `ready` or `start-failed`. */
   | { readonly type: "start"; readonly allowCrash: boolean }
-  | { readonly type: "open"; readonly id: number; readonly options: TranscoderOptions }
+  | {
+    readonly type: "open";
+    readonly id: number;
+    readonly options: TranscoderOptions;
+    /** Packets of the two sides come from there and go there, past the main thread. */
+    readonly hop?: TranscoderHop;
+  }
   | { readonly type: "packets"; readonly packets: readonly TranscoderPacket[] }
   /** What the side's RTCP receiver reports say of the packets that we send to it. */
   | {
@@ -66,7 +81,12 @@ export type CodecCommand =
   | { readonly type: "shutdown" };
 
 export type CodecEvent =
-  | { readonly type: "ready"; readonly codecs: readonly CodecAvailability[] }
+  | {
+    readonly type: "ready";
+    readonly codecs: readonly CodecAvailability[];
+    /** Where the packets of hops are taken. */
+    readonly local?: SocketAddress;
+  }
   | { readonly type: "start-failed"; readonly text: string }
   /** Nothing follows for this id; a codec that is missing, or options that make no sense. */
   | { readonly type: "failed"; readonly id: number; readonly text: string }

@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/clock.ts";
-import type { WorkerFactory } from "../contract.ts";
+import type { SocketAddress, WorkerFactory } from "../contract.ts";
 import { SupervisedWorker, type WorkerState } from "../supervised_worker.ts";
 import type { KeepWorker } from "../worker_life.ts";
 import type { CodecAvailability } from "./codec.ts";
@@ -8,8 +8,10 @@ import type {
   CodecEvent,
   DirectionStatistics,
   Side,
+  TranscoderHop,
   TranscoderOptions,
   TranscoderPacket,
+  TranscoderSide,
 } from "./contract.ts";
 import { StreamMemory } from "./stream_memory.ts";
 
@@ -31,6 +33,8 @@ export type TranscoderEvent =
     readonly fromA: DirectionStatistics;
     readonly fromB: DirectionStatistics;
   }
+  /** Of a hop: where its sides have to send; again when another worker has taken it over. */
+  | { readonly type: "placed"; readonly local: SocketAddress }
   /** It cannot go on; the handle is closed. */
   | { readonly type: "failed"; readonly text: string };
 
@@ -63,17 +67,26 @@ interface Entry {
   readonly listener: (event: TranscoderEvent) => void;
   /** Our streams to the two sides, so that a new worker goes on where the old one ended. */
   readonly memory: Readonly<Record<Side, StreamMemory>>;
+  readonly hop: TranscoderHop | undefined;
   worker: Slot;
+  /** Workers that it has been in. */
+  places: number;
 }
 
+type CodecReady = Extract<CodecEvent, { type: "ready" }>;
+
 interface Slot {
-  readonly supervised: SupervisedWorker<CodecCommand, CodecEvent, readonly CodecAvailability[]>;
+  readonly supervised: SupervisedWorker<CodecCommand, CodecEvent, CodecReady>;
   readonly name: string;
   readonly entries: Set<Entry>;
   /** Packets of the present event, which go as one message. */
   packets: TranscoderPacket[];
   load: number;
+  local: SocketAddress | undefined;
 }
+
+/** Golden ratio of 2^32: no two of the first thousands of multiples are near each other. */
+const SSRC_STEP = 0x9e37_79b9;
 
 /**
  * Places transcoders on codec workers. When a worker dies its transcoders are opened again, in its
@@ -118,10 +131,14 @@ export class CodecPool {
     }));
   }
 
-  /** The handle is usable at once; `failed` may follow, never within this call. */
+  /**
+   * The handle is usable at once; `failed` may follow, never within this call.
+   * @param hop the sides' packets go by UDP on loopback instead of through `send` and `packet` events
+   */
   open(
     options: TranscoderOptions,
     listener: (event: TranscoderEvent) => void,
+    hop?: TranscoderHop,
   ): TranscoderHandle {
     const { clock } = this.#options;
     const entry: Entry = {
@@ -129,7 +146,9 @@ export class CodecPool {
       options,
       listener,
       memory: { a: new StreamMemory(options.a, clock), b: new StreamMemory(options.b, clock) },
+      hop,
       worker: this.#leastLoaded(),
+      places: 0,
     };
     this.#entries.set(entry.id, entry);
     if (entry.worker.supervised.state === "stopped") {
@@ -176,16 +195,17 @@ export class CodecPool {
       entries: new Set(),
       packets: [],
       load: 0,
+      local: undefined,
       supervised: new SupervisedWorker({
         name,
         keep,
         factory,
         startCommand: () => ({ type: "start", allowCrash }),
         startAnswer: (event) => {
-          if (event.type === "ready") return { ready: event.codecs };
+          if (event.type === "ready") return { ready: event };
           return event.type === "start-failed" ? { failed: event.text } : null;
         },
-        onReady: (codecs) => this.#onReady(slot, codecs),
+        onReady: (ready) => this.#onReady(slot, ready),
         onEvent: (event) => this.#onEvent(slot, event),
         onDown: (text, isFinal) => this.#onDown(slot, text, isFinal),
       }),
@@ -201,12 +221,24 @@ export class CodecPool {
 
   /** Opens it in its worker, now or when that is up. */
   #place(entry: Entry): void {
-    const { options, memory, worker } = entry;
+    const { options, memory, worker, hop } = entry;
     worker.entries.add(entry);
+    if (worker.supervised.state !== "running") return;
+    const place = entry.places++;
+    // What a hop has sent is not seen here, so its stream can't be gone on with: it begins anew.
+    const side = (of: Side) => hop ? anew(options[of], place) : memory[of].resume();
     worker.supervised.send({
       type: "open",
       id: entry.id,
-      options: { ...options, a: memory.a.resume(), b: memory.b.resume() },
+      options: { ...options, a: side("a"), b: side("b") },
+      ...(hop ? { hop } : {}),
+    });
+    const { local } = worker;
+    if (!hop || !local) return;
+    this.#options.clock.defer(() => {
+      if (this.#entries.get(entry.id) === entry && entry.worker === worker) {
+        entry.listener({ type: "placed", local });
+      }
     });
   }
 
@@ -231,8 +263,9 @@ export class CodecPool {
     entry.listener({ type: "failed", text });
   }
 
-  #onReady(slot: Slot, codecs: readonly CodecAvailability[]): void {
+  #onReady(slot: Slot, { codecs, local }: CodecReady): void {
     this.#availability = codecs;
+    slot.local = local;
     for (const entry of [...slot.entries]) this.#place(entry);
     this.#options.onWorkerEvent({ type: "started", worker: slot.name, text: "" });
     const isAllUp = this.#slots.every(({ supervised }) => supervised.state === "running");
@@ -289,4 +322,8 @@ export class CodecPool {
     const entry = this.#entries.get(id);
     if (entry !== undefined) this.#fail(entry, text);
   }
+}
+
+function anew(side: TranscoderSide, place: number): TranscoderSide {
+  return { ...side, ssrc: (side.ssrc + Math.imul(place, SSRC_STEP)) >>> 0 };
 }

@@ -1,6 +1,7 @@
 import type { CodecCommand, CodecEvent } from "../codec/contract.ts";
 import { CodecEngine } from "../codec/engine.ts";
 import { openCatalogue } from "./codec/catalogue.ts";
+import { CodecHops } from "./codec_hops.ts";
 
 /**
  * Entry point of a codec worker. Apart from the workers that relay, so that a frame that takes long to
@@ -18,6 +19,7 @@ let allowCrash = false;
 let timer: ReturnType<typeof setTimeout> | undefined;
 let timerAt = Infinity;
 let busyMs = 0;
+let hops: CodecHops | null = null;
 
 async function start(): Promise<void> {
   try {
@@ -30,7 +32,10 @@ async function start(): Promise<void> {
         return busy;
       },
     });
-    scope.postMessage({ type: "ready", codecs: availability });
+    hops = new CodecHops((packets) => {
+      run((engine, now) => engine.handle({ type: "packets", packets }, now));
+    });
+    scope.postMessage({ type: "ready", codecs: availability, local: hops.local });
   } catch (error) {
     scope.postMessage({ type: "start-failed", text: String(error) });
   }
@@ -42,7 +47,8 @@ function run(input: (engine: CodecEngine, now: number) => void): void {
   const begun = performance.now();
   input(engine, begun);
   for (let event = engine.poll(); event !== undefined; event = engine.poll()) {
-    scope.postMessage(event);
+    const left = hops === null ? event : hops.take(event);
+    if (left !== null) scope.postMessage(left);
   }
   arm(engine.deadline()?.at ?? Infinity);
   busyMs += performance.now() - begun;
@@ -71,9 +77,11 @@ scope.onmessage = ({ data }) => {
       if (allowCrash) throw new Error("crash command");
       break;
     case "shutdown":
+      hops?.close();
       scope.close();
       break;
     default:
+      hops?.note(data);
       run((engine, now) => engine.handle(data, now));
   }
 };

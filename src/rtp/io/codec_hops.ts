@@ -1,0 +1,100 @@
+import type { CodecCommand, CodecEvent, Side, TranscoderPacket } from "../codec/contract.ts";
+import { HopFilter, HopWay } from "../codec/hop_filter.ts";
+import type { SocketAddress } from "../contract.ts";
+
+interface Hop {
+  readonly id: number;
+  readonly filter: HopFilter;
+  readonly to: Readonly<Record<Side, Deno.NetAddr>>;
+}
+
+const HOST = "127.0.0.1";
+
+/**
+ * The packets of a codec worker's transcoders by UDP on loopback, straight from and to the workers that
+ * relay: no packet passes the main thread. One socket serves all; a side is known by its port.
+ */
+export class CodecHops {
+  readonly #socket = Deno.listenDatagram({ transport: "udp", hostname: HOST, port: 0 });
+  readonly #hops = new Map<number, Hop>();
+  readonly #byPort = new Map<number, { readonly hop: Hop; readonly side: Side }>();
+  readonly #onPackets: (packets: readonly TranscoderPacket[]) => void;
+
+  constructor(onPackets: (packets: readonly TranscoderPacket[]) => void) {
+    this.#onPackets = onPackets;
+    void this.#read();
+  }
+
+  get local(): SocketAddress {
+    return { address: HOST, port: (this.#socket.addr as Deno.NetAddr).port };
+  }
+
+  /** What a command means for the hops. */
+  note(command: CodecCommand): void {
+    if (command.type === "close") this.#forget(command.id);
+    if (command.type !== "open" || !command.hop) return;
+    const { id, options, hop: { a, b, passed } } = command;
+    const hop = {
+      id,
+      filter: new HopFilter(options, passed),
+      to: { a: placeOf(a), b: placeOf(b) },
+    };
+    this.#hops.set(id, hop);
+    this.#byPort.set(a.port, { hop, side: "a" });
+    this.#byPort.set(b.port, { hop, side: "b" });
+  }
+
+  /** Sends what goes by UDP; gives what is left for the main thread, or null. */
+  take(event: CodecEvent): CodecEvent | null {
+    if (event.type === "failed" || event.type === "fault") this.#forget(event.id);
+    if (event.type !== "packets") return event;
+    const others = event.packets.filter(({ id, side, bytes }) => {
+      const hop = this.#hops.get(id);
+      if (hop) this.#send(bytes, hop.to[side]);
+      return !hop;
+    });
+    return others.length > 0 ? { type: "packets", packets: others } : null;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #forget(id: number): void {
+    const hop = this.#hops.get(id);
+    if (!hop) return;
+    this.#hops.delete(id);
+    for (const { port } of [hop.to.a, hop.to.b]) this.#byPort.delete(port);
+  }
+
+  #send(bytes: Uint8Array, to: Deno.NetAddr): void {
+    // A full buffer loses a packet, as networks do.
+    this.#socket.send(bytes, to).catch(() => {});
+  }
+
+  async #read(): Promise<void> {
+    try {
+      for await (const [bytes, from] of this.#socket) this.#receive(bytes, from as Deno.NetAddr);
+    } catch {
+      // Closed, with the worker.
+    }
+  }
+
+  #receive(bytes: Uint8Array, { hostname, port }: Deno.NetAddr): void {
+    const found = hostname === HOST ? this.#byPort.get(port) : undefined;
+    if (!found) return;
+    const { hop, side } = found;
+    switch (hop.filter.way(side, bytes)) {
+      case HopWay.transcode:
+        return this.#onPackets([{ id: hop.id, side, bytes }]);
+      case HopWay.pass:
+        return this.#send(bytes, hop.to[side === "a" ? "b" : "a"]);
+      case HopWay.drop:
+        return;
+    }
+  }
+}
+
+function placeOf({ address, port }: SocketAddress): Deno.NetAddr {
+  return { transport: "udp", hostname: address, port };
+}
