@@ -5,7 +5,6 @@ import { parseIpv4 } from "../engine/address_table.ts";
 import { parseIpv6 } from "../engine/ipv6.ts";
 import type { MediaPort, WorkerView } from "../media_port.ts";
 import type { CodecPool } from "../codec/pool.ts";
-import type { CodecPool } from "../codec/pool.ts";
 import { MediaPool } from "../pool.ts";
 import type { MediaLog, PoolWorkerEvent } from "../pool_options.ts";
 import type { RtpMediaPort } from "../rtp_media_port.ts";
@@ -49,8 +48,6 @@ export interface MediaPoolOptions {
   readonly silentAfterMs?: number;
   /** False: the portable shell even where the fast one would work; default true. */
   readonly ffi?: boolean;
-  /** Where transcoders run; absent: there are none. */
-  readonly codecs?: Pick<CodecPool, "open">;
   /** Where transcoders run; absent: there are none. */
   readonly codecs?: Pick<CodecPool, "open">;
   /** Lets the `crash` functions work; tests only. */
@@ -123,7 +120,6 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<Runnin
     portRange: options.portRange,
     silentAfterMs: options.silentAfterMs ?? SILENT_AFTER_MS,
     allowCrash: options.allowCrash ?? false,
-    ...(options.codecs ? { codecs: options.codecs } : {}),
     ...(options.codecs ? { codecs: options.codecs } : {}),
     log: options.log,
     onWorkerEvent: options.onWorkerEvent,
