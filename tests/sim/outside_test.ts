@@ -118,6 +118,23 @@ Deno.test("outside: calls without registering; refused, cancelled, busy and away
   clean(house);
 });
 
+Deno.test("outside: without addContactId the login stands in Contact, and the newest window rings", () => {
+  const house = world({ addContactId: false });
+  const first = house.guest("bob", { authName: "bob.auth" });
+  const second = house.guest("bob", { authName: "bob.auth" });
+  const alice = house.guest("alice", { authName: "alice.auth" });
+  house.clock.advance(1_000);
+  for (const request of house.requests("REGISTER")) {
+    const { user } = request.to.uri;
+    assert.equal(request.headers.get("Contact"), `<sip:${user}@127.0.0.1:5060>`);
+  }
+  assert.equal(house.pbx.bindingCount, 2);
+  alice.call("bob");
+  house.clock.advance(1_000);
+  assert.deepEqual([first.live.length, second.live.length], [0, 1]);
+  clean(house);
+});
+
 Deno.test("outside: a stranger reaches no session by its Contact", () => {
   const house = world();
   const alice = house.guest("alice", { authName: "alice.auth" });

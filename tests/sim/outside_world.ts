@@ -14,7 +14,7 @@ import {
 import type { SessionProfile } from "../../src/actors/client.ts";
 import type { SimClient } from "./client.ts";
 import { SimRtpMedia } from "./rtp_media.ts";
-import { type HopFaults, SimWorld } from "./world.ts";
+import { type HopFaults, OPTIONS, SimWorld } from "./world.ts";
 
 /** Our house and a server of others, registrar and proxy, at the far end of a wire. */
 
@@ -35,7 +35,7 @@ export interface OutsideWorldOptions {
   readonly users: Readonly<Record<string, string>>;
   /** The server hears nothing. */
   readonly silent?: boolean;
-  readonly outsideAllow?: readonly string[];
+  readonly addContactId?: boolean;
 }
 
 export class OutsideWorld extends SimWorld {
@@ -59,6 +59,7 @@ export class OutsideWorld extends SimWorld {
     let made: SimRtpMedia | undefined;
     super({
       seed: options.seed,
+      plane: { sip: { ...OPTIONS.sip, addContactId: options.addContactId ?? true } },
       ports: ({ clock, chance }) => ({
         rtp: made = new SimRtpMedia(clock, chance),
         wireSettings: defaultSettings,

@@ -159,6 +159,41 @@ Deno.test("trunk: a carrier that refuses our credentials is no prompt for the ca
   clean(house);
 });
 
+Deno.test("trunk: over a lossy wire, challenged, each call ends and nothing is left, by 60 seeds", () => {
+  let talked = 0;
+  for (let seed = 1; seed <= 60; seed++) {
+    const register = { user: "acme", password: "carrier-pass" };
+    const house = world({
+      seed,
+      wire: { loss: 0.1, duplication: 0.1, delayMs: 80 },
+      carriers: [{ address: MAIN, ...register }, { address: SPARE }],
+      trunks: [
+        { ...TRUNK, name: "main", host: MAIN, register },
+        { ...TRUNK, name: "spare", host: SPARE, priority: 20 },
+      ],
+    });
+    house.clock.advance(20_000);
+    const alice = login(house, "1000");
+    const bob = login(house, "1001");
+    alice.onIncoming = (call) => alice.answer(call);
+    for (let round = 0; round < 3; round++) {
+      const call = alice.call("030123");
+      house.clock.advance(500 + house.chance.below(12_000));
+      if (call.status === "talking") talked++;
+      if (house.chance.fraction() < 0.5) alice.hold(call, true);
+      bob.call("030123");
+      house.clock.advance(house.chance.below(3_000));
+      if (house.chance.fraction() < 0.5) alice.hangup(call);
+      else for (const carrier of house.carriers.values()) carrier.hangup();
+      house.carrier(MAIN).call("+4930555100");
+      house.clock.advance(3_000);
+    }
+    for (const carrier of house.carriers.values()) carrier.hangup();
+    clean(house);
+  }
+  assert.ok(talked > 60, `only ${talked} calls came about`);
+});
+
 Deno.test("trunk: the next one follows on 5xx, 408 and silence, and not on a busy callee", () => {
   for (const status of [500, 503, 408, "silent"] as const) {
     const house = world();

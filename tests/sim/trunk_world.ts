@@ -24,7 +24,7 @@ import {
 } from "../../src/sip/stack.ts";
 import { readPhoneSdp, writePhoneSdp } from "./phone_sdp.ts";
 import { SimRtpMedia } from "./rtp_media.ts";
-import { OPTIONS, SimWorld } from "./world.ts";
+import { type HopFaults, OPTIONS, SimWorld } from "./world.ts";
 
 /** Our house and carriers at the far ends of trunks. */
 
@@ -270,11 +270,14 @@ export interface TrunkWorldOptions {
   readonly dialPlan: DialPlanOptions;
   /** By address; all that trunks name. */
   readonly carriers: readonly CarrierOptions[];
+  /** What the wires do to messages. */
+  readonly wire?: HopFaults;
 }
 
 export class TrunkWorld extends SimWorld {
   readonly rtp: SimRtpMedia;
   readonly carriers = new Map<string, SimCarrier>();
+  readonly #faults: HopFaults | undefined;
 
   constructor(options: TrunkWorldOptions) {
     let made: SimRtpMedia | undefined;
@@ -291,7 +294,7 @@ export class TrunkWorld extends SimWorld {
         wire: {
           send: (flow, bytes) => {
             const carrier = this.carriers.get(flow.peer?.address ?? "");
-            if (carrier) clock.defer(() => carrier.receive(bytes));
+            if (carrier) this.#carry(() => carrier.receive(bytes));
           },
           resolve: ({ address, port = 5060 }, done) =>
             clock.defer(() => done(ok([{ transport: "UDP", host: address, port, name: address }]))),
@@ -304,6 +307,7 @@ export class TrunkWorld extends SimWorld {
       }),
     });
     this.rtp = made!;
+    this.#faults = options.wire;
     for (const carrier of options.carriers) {
       this.carriers.set(carrier.address, new SimCarrier(this, carrier));
     }
@@ -314,7 +318,17 @@ export class TrunkWorld extends SimWorld {
   }
 
   toHouse({ flow }: SimCarrier, bytes: Uint8Array): void {
-    this.clock.defer(() => this.plane.receiveWire({ type: "receive", flow, bytes }));
+    this.#carry(() => this.plane.receiveWire({ type: "receive", flow, bytes }));
+  }
+
+  #carry(deliver: () => void): void {
+    const faults = this.#faults;
+    if (!faults) return this.clock.defer(deliver);
+    const copies = this.chance.fraction() < faults.duplication ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      if (this.chance.fraction() < faults.loss) continue;
+      this.clock.setTimeout(deliver, 1 + this.chance.below(faults.delayMs));
+    }
   }
 
   /** Speaks from an address that no trunk has. */
