@@ -108,12 +108,13 @@ export class Bridges {
       return { endpoint, worker: endpoint.worker, plain: this.#nextId(), local: null };
     };
     const bridge: Bridge = { ends: [end(a), end(b)] };
-    for (const { endpoint, worker, plain } of bridge.ends) {
+    for (const [{ endpoint, worker, plain }, far] of bothWays(bridge)) {
       this.#byPlain.set(plain, bridge);
       const bridges = this.#byEndpoint.get(endpoint) ?? new Set();
       bridges.add(bridge);
       this.#byEndpoint.set(endpoint, bridges);
-      worker.process.send({ type: "open", endpoint: plain, kind: "plain" });
+      const isSingle = far.endpoint.rtp !== null;
+      worker.process.send({ type: "open", endpoint: plain, kind: "plain", isSingle });
     }
     return bridge;
   }

@@ -77,7 +77,13 @@ export type MediaCommand =
     readonly icePwd: string;
   }
   /** Plain RTP with RTCP on the same port, on a loopback socket of its own: one end of a bridge. */
-  | { readonly type: "open"; readonly endpoint: number; readonly kind: "plain" }
+  | {
+    readonly type: "open";
+    readonly endpoint: number;
+    readonly kind: "plain";
+    /** It stands for a SIP leg: what comes of one kind is one stream, whatever its SSRC. */
+    readonly isSingle?: boolean;
+  }
   /** A SIP leg: a port pair of this address for each media section. */
   | {
     readonly type: "open";

@@ -99,6 +99,8 @@ export class Endpoint {
     readonly kind: "webrtc" | "plain" | "rtp",
     /** SSRC of our own feedback. */
     readonly ssrc: number,
+    /** What it sends of one kind is one stream, whatever its SSRC: a phone's way. */
+    readonly isSingle = kind === "rtp",
   ) {}
 
   statistics(): EndpointStatistics {

@@ -190,7 +190,8 @@ export class MediaEngine {
     now: Instant,
   ): Endpoint | null {
     const id = command.endpoint;
-    const endpoint = new Endpoint(id, command.kind, Math.imul(id + 1, 0x9e3779b1));
+    const isSingle = command.kind === "plain" && command.isSingle === true;
+    const endpoint = new Endpoint(id, command.kind, Math.imul(id + 1, 0x9e3779b1), isSingle);
     endpoint.heardLast = now;
     if (command.kind === "webrtc") {
       endpoint.iceUfrag = command.iceUfrag;
@@ -268,7 +269,7 @@ export class MediaEngine {
     if (chosen === before) return;
     endpoint.source = chosen;
     if (before !== null) this.#leave(before, endpoint);
-    if (chosen?.kind === "rtp") endpoint.out ??= new OutStreams(false);
+    if (chosen?.isSingle) endpoint.out ??= new OutStreams(false);
     this.#forwarder.refresh(endpoint, now);
   }
 

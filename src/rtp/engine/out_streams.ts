@@ -25,7 +25,8 @@ function roleOf(payload: PayloadKind | null): Role {
 /** Where a stream comes from: an endpoint of this worker, by identity. */
 export interface StreamSource {
   readonly id: number;
-  readonly kind: "webrtc" | "plain" | "rtp";
+  /** Its streams of one kind are one. */
+  readonly isSingle: boolean;
 }
 
 /** One stream as a far end sees it, and how it is made of what its present source sends. */
@@ -183,7 +184,7 @@ export class OutStreams {
 
   /** The stream that a new SSRC goes on with, or a new one. */
   #take(source: StreamSource, ssrc: number, kind: Kind, role: Role): OutStream {
-    const isSingle = this.isSingle || source.kind === "rtp";
+    const isSingle = this.isSingle || source.isSingle;
     let stream: OutStream | null = null;
     for (const candidate of this.streams) {
       if (candidate.kind !== kind || candidate.role !== role) continue;

@@ -5,8 +5,8 @@ const OCTETS = 160;
 
 const PCMU = new Uint8Array(OCTETS).fill(0xff);
 const PCMA = new Uint8Array(OCTETS).fill(0xd5);
-/** Silence of a G.722 encoder at rest. */
-const G722 = new Uint8Array(OCTETS).fill(0xfa);
+/** The least steps of both bands, which leave a decoder where it is. */
+const G722 = new Uint8Array(OCTETS).fill(0xff);
 /** A frame of 20 ms without content (RFC 6716 3.1, code 0). */
 const OPUS = Uint8Array.of(0xf8, 0xff, 0xfe);
 

@@ -377,3 +377,22 @@ Deno.test("a phone that says nothing is told silent; held, its time starts over"
   harness.advance(4000);
   assert.equal(harness.of("silent").length, 1, "RTCP is a sign of life too");
 });
+
+Deno.test("a phone beyond a bridge: a new SSRC of it is no new stream for the browser either", () => {
+  const harness = new EngineHarness();
+  const browser = new FakeBrowser(harness, 1);
+  browser.up();
+  harness.command({ type: "open", endpoint: 2, kind: "plain", isSingle: true });
+  const remote = { address: "127.0.0.1", port: 4000 };
+  harness.command({ type: "set-remote", endpoint: 2, payloads: PAYLOADS, remote });
+  join(harness, 1, 2);
+  const socket = [...harness.openSockets].at(-1)!;
+  const maker = new FakePhone(harness, 3);
+  const hear = (ssrc: number, sequence: number) => {
+    const packet = maker.packet({ ssrc, sequence, payloadType: 111 });
+    const [got] = browser.plain(harness.receive(socket, 0x7f000001, 4000, packet));
+    return [headerOf(got!).ssrc, headerOf(got!).sequence];
+  };
+  assert.deepEqual(hear(5, 10), [5, 10]);
+  assert.deepEqual(hear(6, 999), [5, 11]);
+});
