@@ -17,7 +17,7 @@ export interface Account {
 
 /**
  * Phones that give up where any challenge, not just the first, names an algorithm that they don't
- * know, against RFC 8760 2.4: baresip before 3.12.
+ * know (against RFC 8760 2.4): baresip before 3.12.
  */
 const MD5_ONLY = /^baresip v(?:[0-2]|3\.(?:\d|1[01]))\./;
 
@@ -76,14 +76,20 @@ export class Authenticator {
     const isForUs = request.method === "REGISTER";
     const nonce = this.#nonces.issue(now);
     const challenges = createChallenges({ realm, nonce, stale });
-    const knowsMd5Only = MD5_ONLY.test(request.headers.get("User-Agent") ?? "");
     return {
       kind: "challenge",
       status: isForUs ? 401 : 407,
       header: isForUs ? "WWW-Authenticate" : "Proxy-Authenticate",
-      values: knowsMd5Only ? challenges.slice(0, 1) : challenges,
+      values: knowsMd5Only(request) ? challenges.slice(0, 1) : challenges,
     };
   }
+}
+
+/** Pages, too, whatever they call themselves: JsSIP looks at the last challenge, SIP.js at the first. */
+function knowsMd5Only(request: SipRequest): boolean {
+  const { transport } = request.topVia;
+  return transport === "WS" || transport === "WSS" ||
+    MD5_ONLY.test(request.headers.get("User-Agent") ?? "");
 }
 
 /** Takes the credentials for `realm` away: they are nobody else's business (RFC 3261 22.3). */

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { BARESIP, Baresip } from "../support/baresip.ts";
+import { HIGH_HERTZ, LOW_HERTZ, peerTest, type Stage } from "../support/browser.ts";
+import { type JsSipSite, JsSipUser, serveJsSip } from "../support/jssip.ts";
+
+/** A page with JsSIP, registered over a WebSocket: with browsers on the Web SDK, and with phones. */
+
+const PHONE_HERTZ = 700;
+
+async function pageOf(stage: Stage, site: JsSipSite, name: string): Promise<JsSipUser> {
+  const page = await stage.page(name, HIGH_HERTZ);
+  const user = await JsSipUser.open(name, page, site);
+  await user.register(stage.lab);
+  return user;
+}
+
+peerTest("a page with JsSIP", [BARESIP], async (t, stage) => {
+  const { lab } = stage;
+  const site = await serveJsSip();
+  try {
+    await stage.step(t, "calls a browser", async () => {
+      const jane = await pageOf(stage, site, "1003");
+      const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
+      await alice.login();
+      await jane.call(alice.name);
+      assert.equal((await alice.rings()).caller, "1003");
+      await jane.tells("progress");
+      await alice.answer();
+      await Promise.all([jane.tells("confirmed"), alice.callIs("ESTABLISHED")]);
+      await Promise.all([jane.hears(LOW_HERTZ), alice.hears(HIGH_HERTZ)]);
+
+      await alice.hangup();
+      await Promise.all([jane.tells("ended"), alice.callIs("FINISH")]);
+    });
+
+    await stage.step(t, "is called by a browser", async () => {
+      const jane = await pageOf(stage, site, "1003");
+      const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
+      await alice.login();
+      await alice.call("1003");
+      assert.equal((await jane.tells("ringing")).by, alice.name);
+      await alice.callIs("RING");
+      await jane.answer();
+      await Promise.all([jane.tells("confirmed"), alice.callIs("ESTABLISHED")]);
+      await Promise.all([jane.hears(LOW_HERTZ), alice.hears(HIGH_HERTZ)]);
+
+      await alice.hold();
+      await alice.callIs("HOLD");
+      await Promise.all([jane.hears(0), alice.hears(0)]);
+      await alice.unhold();
+      await alice.callIs("ESTABLISHED", { count: 2 });
+      await Promise.all([jane.hears(LOW_HERTZ), alice.hears(HIGH_HERTZ)]);
+      await jane.hangup();
+      await Promise.all([jane.tells("ended"), alice.callIs("FINISH")]);
+    });
+
+    const phoneAt = (): Promise<Baresip> =>
+      Baresip.start({ user: "1004", hertz: PHONE_HERTZ, port: lab.sipPort, codec: "PCMU" });
+
+    await stage.step(t, "calls a phone", async () => {
+      await using phone = await phoneAt();
+      const jane = await pageOf(stage, site, "1003");
+      await jane.call("1004");
+      await phone.rings();
+      await jane.tells("progress");
+      await phone.answer();
+      await Promise.all([jane.tells("confirmed"), phone.established()]);
+      await Promise.all([jane.hears(PHONE_HERTZ), phone.hears(HIGH_HERTZ)]);
+      await jane.hangup();
+      await Promise.all([jane.tells("ended"), phone.closed()]);
+    });
+
+    await stage.step(t, "is called by a phone", async () => {
+      await using phone = await phoneAt();
+      const jane = await pageOf(stage, site, "1003");
+      await phone.dial("1003");
+      assert.equal((await jane.tells("ringing")).by, "1004");
+      await jane.answer();
+      await Promise.all([jane.tells("confirmed"), phone.established()]);
+      await Promise.all([jane.hears(PHONE_HERTZ), phone.hears(HIGH_HERTZ)]);
+      await phone.hangup();
+      await Promise.all([jane.tells("ended"), phone.closed()]);
+      await jane.unregister();
+    });
+  } finally {
+    await site.close();
+  }
+});

@@ -1,0 +1,132 @@
+/** What a test does in a page with JsSIP: registers, calls, answers, and keeps what happens. */
+(() => {
+  const FFT_SIZE = 8192;
+  /** Below this there is silence, dB. */
+  const SILENCE = -60;
+  const facts = [];
+  const listeners = [];
+  let agent = null;
+  let session = null;
+  let analyser = null;
+  let audio = null;
+
+  const note = (name, more) => {
+    facts.push({ name, ...more });
+    for (const listen of listeners.splice(0)) listen();
+  };
+
+  const until = async (name, count, ms) => {
+    const end = performance.now() + ms;
+    for (;;) {
+      const found = facts.filter((fact) => fact.name === name)[count - 1];
+      if (found) return found;
+      const left = end - performance.now();
+      if (left <= 0) throw new Error(`no ${name} (${count}) within ${ms} ms`);
+      await new Promise((resolve) => {
+        const timer = setTimeout(resolve, left);
+        listeners.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+  };
+
+  const listen = (connection) => {
+    connection.addEventListener("track", ({ track }) => {
+      if (track.kind !== "audio") return;
+      audio ??= new AudioContext();
+      // Chromium lets a remote track flow only where an element plays it.
+      const element = new Audio();
+      element.srcObject = new MediaStream([track]);
+      element.muted = true;
+      element.play();
+      analyser = new AnalyserNode(audio, { fftSize: FFT_SIZE, smoothingTimeConstant: 0 });
+      audio.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+    });
+  };
+
+  const peak = () => {
+    if (!analyser) return -1;
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    let best = 1;
+    for (let i = 2; i < bins.length; i++) if (bins[i] > bins[best]) best = i;
+    return bins[best] < SILENCE ? 0 : Math.round(best * audio.sampleRate / FFT_SIZE);
+  };
+
+  const media = {
+    mediaConstraints: {
+      audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
+      video: false,
+    },
+    pcConfig: { iceServers: [] },
+  };
+
+  const watch = (made) => {
+    session = made;
+    const named = (name) => (event) =>
+      note(name, { by: event?.originator, cause: event?.cause ?? event?.response?.status_code });
+    for (const name of ["progress", "accepted", "confirmed", "ended", "failed", "hold", "unhold"]) {
+      session.on(name, named(name));
+    }
+    session.on("newDTMF", ({ originator, dtmf }) => {
+      if (originator === "remote") note("digit", { by: dtmf.tone });
+    });
+    if (session.connection) listen(session.connection);
+    else session.on("peerconnection", ({ peerconnection }) => listen(peerconnection));
+  };
+
+  globalThis.user = {
+    facts: () => facts,
+    until,
+
+    async register({ socket, name, password }, ms) {
+      agent = new JsSIP.UA({
+        sockets: [new JsSIP.WebSocketInterface(socket)],
+        uri: `sip:${name}@localhost`,
+        password,
+        register_expires: 300,
+        session_timers: true,
+      });
+      for (const name of ["registered", "unregistered", "disconnected"]) {
+        agent.on(name, () => note(name));
+      }
+      agent.on(
+        "registrationFailed",
+        ({ cause, response }) =>
+          note("registrationFailed", { cause: response?.status_code ?? cause }),
+      );
+      agent.on("newRTCSession", ({ originator, session: made }) => {
+        watch(made);
+        if (originator === "remote") {
+          note("ringing", { by: made.remote_identity.uri.user });
+        }
+      });
+      agent.start();
+      await until("registered", 1, ms);
+    },
+    async unregister(ms) {
+      agent.unregister();
+      await until("unregistered", 1, ms);
+    },
+    call: (name) => void agent.call(`sip:${name}@localhost`, media),
+    answer: () => session.answer(media),
+    hangup: () => session.terminate(),
+    hold: () => void session.hold(),
+    unhold: () => void session.unhold(),
+    digits: (digits) => session.sendDTMF(digits, { transportType: "RFC2833" }),
+
+    async hears(hertz, ms) {
+      const end = performance.now() + ms;
+      for (;;) {
+        const heard = peak();
+        if (Math.abs(heard - hertz) < 15) return;
+        if (performance.now() > end) {
+          throw new Error(`hears ${hertz} Hz: not within ${ms} ms, last ${heard}`);
+        }
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+  };
+})();
