@@ -3,6 +3,7 @@ import { e2e, HIGH_HERTZ, LOW_HERTZ, type PageUser, type Stage } from "../suppor
 
 /** The vendor's example pages, unmodified, operated as a person does. */
 
+const THIRD_HERTZ = 1_200;
 const FOLDER = "/client2/examples/demo/sip";
 
 /** `#callStatus` and the like, once they say so. */
@@ -51,6 +52,32 @@ async function phoneHold(user: PageUser): Promise<void> {
   await user.receives("talk", 2);
 }
 
+/** Two at the vendor's phone with its skin, logged in and talking. */
+async function phoneUiCall(stage: Stage): Promise<[PageUser, PageUser]> {
+  const path = `${FOLDER}/phone-ui/Phone.html`;
+  const users = await Promise.all([
+    stage.visitor(stage.unique("alice"), LOW_HERTZ, path),
+    stage.visitor(stage.unique("bob"), HIGH_HERTZ, path),
+  ]);
+  const [alice, bob] = users;
+  for (const user of users) {
+    await user.page.click(".b-display__header__login");
+    await fillAccount(user);
+    await user.page.click(".b-login__btn input");
+    await shows(user, ".b-display__header__login", "Log out");
+    await user.receives("registered");
+  }
+  await alice.page.click(".b-display__bottom__number > span");
+  await alice.page.fill(".b-numbers", bob.name);
+  await alice.page.click(".b-nav__voice");
+  await shows(bob, ".call__inc__dial", alice.name);
+  await bob.page.click(".b-nav__answer");
+  await Promise.all(users.map((user) => user.receives("talk")));
+  await alice.page.locator(".voice_call__call").waitFor();
+  await Promise.all([alice.hears(HIGH_HERTZ), bob.hears(LOW_HERTZ)]);
+  return [alice, bob];
+}
+
 e2e("the vendor's pages", {}, async (t, stage) => {
   await stage.step(t, "phone: call, hold, unhold, hangup, token", async () => {
     const [alice, bob] = await phonePair(stage, "/phone/phone.html");
@@ -84,35 +111,50 @@ e2e("the vendor's pages", {}, async (t, stage) => {
   });
 
   await stage.step(t, "phone-ui: log in, call, answer, hangup", async () => {
-    const path = `${FOLDER}/phone-ui/Phone.html`;
-    const users = await Promise.all([
-      stage.visitor(stage.unique("alice"), LOW_HERTZ, path),
-      stage.visitor(stage.unique("bob"), HIGH_HERTZ, path),
-    ]);
-    const [alice, bob] = users;
-    for (const user of users) {
-      await user.page.click(".b-display__header__login");
-      await fillAccount(user);
-      await user.page.click(".b-login__btn input");
-      await shows(user, ".b-display__header__login", "Log out");
-      await user.receives("registered");
-    }
-    await alice.page.click(".b-display__bottom__number > span");
-    await alice.page.fill(".b-numbers", bob.name);
-    await alice.page.click(".b-nav__voice");
-    await shows(bob, ".call__inc__dial", alice.name);
-    await bob.page.click(".b-nav__answer");
-    await Promise.all(users.map((user) => user.receives("talk")));
-    await alice.page.locator(".voice_call__call").waitFor();
-    await Promise.all([alice.hears(HIGH_HERTZ), bob.hears(LOW_HERTZ)]);
+    const [alice, bob] = await phoneUiCall(stage);
     await alice.page.click(".voice_call__stop");
     await alice.receives("hold");
     await alice.page.click(".voice_call__play");
     await alice.receives("talk", 2);
     await Promise.all([alice.hears(HIGH_HERTZ), bob.hears(LOW_HERTZ)]);
     await alice.page.click(".b-nav__cancel_call");
-    await Promise.all(users.map((user) => user.receives("finish")));
+    await Promise.all([alice, bob].map((user) => user.receives("finish")));
   });
+
+  await stage.step(
+    t,
+    "phone-ui: transfers, given up, failed and done",
+    async () => {
+      const [alice, bob] = await phoneUiCall(stage);
+      const carol = await stage.user(stage.unique("carol"), THIRD_HERTZ);
+      await carol.login();
+      const { page } = alice;
+      await page.click(".voice_call__transfer");
+      await alice.receives("hold");
+      await page.click(".b-transfer__cancel");
+      await alice.receives("talk", 2);
+      await Promise.all([alice.hears(HIGH_HERTZ), bob.hears(LOW_HERTZ)]);
+      const transfer = async (target: string) => {
+        await page.click(".voice_call__transfer");
+        await page.fill("#transfer", target);
+        await page.click(".b-transfer__ok");
+      };
+      await transfer("nobody-of-that-name");
+      // Held for it, and still held; this page's way back is to open its window again.
+      await alice.receives("hold", 3);
+      await page.click(".voice_call__transfer");
+      await page.click(".b-transfer__cancel");
+      await alice.receives("talk", 3);
+      await Promise.all([alice.hears(HIGH_HERTZ), bob.hears(LOW_HERTZ)]);
+      await transfer(carol.name);
+      await carol.rings();
+      await carol.answer();
+      await alice.receives("finish");
+      await Promise.all([bob.hears(THIRD_HERTZ), carol.hears(HIGH_HERTZ)]);
+      await bob.page.click(".b-nav__cancel_call");
+      await carol.callIs("FINISH");
+    },
+  );
 
   await stage.step(t, "click-to-call calls somebody at the phone page", async () => {
     const bob = await stage.visitor(
