@@ -1,5 +1,11 @@
 import { sizeOf } from "./arena.ts";
-import { type CipherMemory, indexAt, LibcryptoCipher, swap32 } from "./libcrypto_cipher.ts";
+import {
+  type CipherMemory,
+  indexAt,
+  LibcryptoCipher,
+  RTCP_KEYS,
+  swap32,
+} from "./libcrypto_cipher.ts";
 import type { ProfileFacts, SessionKeys } from "./srtp_keys.ts";
 
 const RTCP_HEADER = 8;
@@ -15,28 +21,27 @@ const FILL_AT = 23;
 const INNER = 0;
 const OUTER = 5;
 const SALT = 10;
-const RTCP_KEYS = 16;
 
 /** AES_CM_128_HMAC_SHA1_80 and _32 (RFC 3711 4.1.1, 4.2.1) by libcrypto: six calls a packet. */
 export class CmCipher extends LibcryptoCipher {
   readonly #rtp: bigint;
-  readonly #rtcp: bigint;
+  readonly #control: bigint;
 
   constructor(memory: CipherMemory, facts: ProfileFacts, rtp: SessionKeys, rtcp: SessionKeys) {
     super(memory, facts.rtpTag, INDEX + facts.rtcpTag);
-    this.#rtp = this.#prepare(rtp, this.keysAt);
-    this.#rtcp = this.#prepare(rtcp, this.keysAt + RTCP_KEYS);
+    const cipher = BigInt(memory.library.EVP_aes_128_ctr());
+    this.#rtp = memory.context(cipher, rtp.encryption);
+    this.#control = memory.controlContext(cipher);
+    memory.storeControlKey(rtcp.encryption, this.keysAt);
+    this.#prepare(rtp, this.keysAt);
+    this.#prepare(rtcp, this.keysAt + RTCP_KEYS);
   }
 
-  /** Keys a cipher context and fills the key words at `at`. */
-  #prepare(keys: SessionKeys, at: number): bigint {
+  /** Fills the key words at `at`. */
+  #prepare(keys: SessionKeys, at: number): void {
     const { memory } = this;
     const { library, bytes, words, work, sha1Address } = memory;
     const workAddress = memory.arena.address(work);
-    const context = BigInt(library.EVP_CIPHER_CTX_new());
-    if (context === 0n) throw new Error("libcrypto has no memory for a cipher");
-    bytes.set(keys.encryption, work);
-    library.EVP_EncryptInit_ex(context, BigInt(library.EVP_aes_128_ctr()), 0n, workAddress, 0n);
     for (const [state, pad] of [[INNER, 0x36], [OUTER, 0x5c]] as const) {
       for (let i = 0; i < BLOCK; i++) bytes[work + i] = (keys.authentication[i] ?? 0) ^ pad;
       library.SHA1_Init(sha1Address);
@@ -44,10 +49,7 @@ export class CmCipher extends LibcryptoCipher {
       for (let i = 0; i < STATE; i++) memory.keys[at + state + i] = words[(memory.sha1 >> 2) + i]!;
     }
     bytes.fill(0, work, work + BLOCK);
-    bytes.set(keys.salt, work);
-    for (let i = 0; i < 4; i++) memory.keys[at + SALT + i] = words[(work >> 2) + i]!;
-    bytes.fill(0, work, work + 16);
-    return context;
+    memory.store(keys.salt, at + SALT);
   }
 
   protected seal(offset: number, header: number, length: number, counter: number): number {
@@ -92,7 +94,6 @@ export class CmCipher extends LibcryptoCipher {
 
   protected free(): void {
     this.memory.library.EVP_CIPHER_CTX_free(this.#rtp);
-    this.memory.library.EVP_CIPHER_CTX_free(this.#rtcp);
   }
 
   /** IV: (salt * 2^16) XOR (SSRC * 2^64) XOR (index * 2^16). */
@@ -104,7 +105,7 @@ export class CmCipher extends LibcryptoCipher {
     words[at + 1] = keys[salt + 1]! ^ words[(offset + 8) >> 2]!;
     words[at + 2] = keys[salt + 2]! ^ swap32(counter);
     words[at + 3] = keys[salt + 3]! ^ (bytes[offset + 2]! | (bytes[offset + 3]! << 8));
-    this.#crypt(this.#rtp, offset + header, length - header);
+    this.#crypt(this.#rtp, 0n, offset + header, length - header);
   }
 
   #cryptRtcp(offset: number, length: number, index: number): void {
@@ -115,14 +116,17 @@ export class CmCipher extends LibcryptoCipher {
     words[at + 1] = keys[salt + 1]! ^ words[(offset + 4) >> 2]!;
     words[at + 2] = keys[salt + 2]! ^ swap32(index >>> 16);
     words[at + 3] = keys[salt + 3]! ^ swap32(index << 16);
-    this.#crypt(this.#rtcp, offset + RTCP_HEADER, length - RTCP_HEADER);
+    const key = this.memory.controlKey(this.keysAt);
+    this.#crypt(this.#control, key, offset + RTCP_HEADER, length - RTCP_HEADER);
+    this.memory.wipeControlKey();
   }
 
-  #crypt(context: bigint, offset: number, length: number): void {
+  /** @param key 0: the context has it */
+  #crypt(context: bigint, key: bigint, offset: number, length: number): void {
     if (length <= 0) return;
     const { library, arena, ivAddress, writtenAddress } = this.memory;
     const at = arena.address(offset);
-    library.EVP_EncryptInit_ex(context, 0n, 0n, 0n, ivAddress);
+    library.EVP_EncryptInit_ex(context, 0n, 0n, key, ivAddress);
     library.EVP_EncryptUpdate(context, at, writtenAddress, at, length);
   }
 

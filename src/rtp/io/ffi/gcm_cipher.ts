@@ -1,5 +1,11 @@
 import { EVP_CTRL_AEAD_GET_TAG, EVP_CTRL_AEAD_SET_TAG } from "./libcrypto.ts";
-import { type CipherMemory, indexAt, LibcryptoCipher, swap32 } from "./libcrypto_cipher.ts";
+import {
+  type CipherMemory,
+  indexAt,
+  LibcryptoCipher,
+  RTCP_KEYS,
+  swap32,
+} from "./libcrypto_cipher.ts";
 import type { SessionKeys } from "./srtp_keys.ts";
 
 const TAG = 16;
@@ -7,38 +13,27 @@ const RTCP_HEADER = 8;
 const INDEX = 4;
 /** Key words of one protocol: the salt, as bytes of the IV and as they lie in memory. */
 const SALT = 0;
-const RTCP_KEYS = 16;
 
 /** AEAD_AES_128_GCM and AEAD_AES_256_GCM (RFC 7714 8, 9) by libcrypto: five calls a packet. */
 export class GcmCipher extends LibcryptoCipher {
   readonly #rtp: bigint;
-  readonly #rtcp: bigint;
+  readonly #control: bigint;
 
   constructor(memory: CipherMemory, rtp: SessionKeys, rtcp: SessionKeys) {
     super(memory, TAG, TAG + INDEX);
-    this.#rtp = this.#prepare(rtp, this.keysAt);
-    this.#rtcp = this.#prepare(rtcp, this.keysAt + RTCP_KEYS);
-  }
-
-  #prepare(keys: SessionKeys, at: number): bigint {
-    const { memory } = this;
-    const { library, bytes, words, work } = memory;
-    const { length } = keys.encryption;
-    const context = BigInt(library.EVP_CIPHER_CTX_new());
-    if (context === 0n) throw new Error("libcrypto has no memory for a cipher");
-    bytes.set(keys.encryption, work);
-    const cipher = BigInt(length === 16 ? library.EVP_aes_128_gcm() : library.EVP_aes_256_gcm());
-    library.EVP_EncryptInit_ex(context, cipher, 0n, memory.arena.address(work), 0n);
-    bytes.fill(0, work, work + length);
-    bytes.set(keys.salt, work);
-    for (let i = 0; i < 3; i++) memory.keys[at + SALT + i] = words[(work >> 2) + i]!;
-    bytes.fill(0, work, work + 12);
-    return context;
+    const { library } = memory;
+    const isLong = rtp.encryption.length === 32;
+    const cipher = BigInt(isLong ? library.EVP_aes_256_gcm() : library.EVP_aes_128_gcm());
+    this.#rtp = memory.context(cipher, rtp.encryption);
+    this.#control = memory.controlContext(cipher);
+    memory.store(rtp.salt, this.keysAt + SALT);
+    memory.store(rtcp.salt, this.keysAt + RTCP_KEYS + SALT);
+    memory.storeControlKey(rtcp.encryption, this.keysAt);
   }
 
   protected seal(offset: number, header: number, length: number, counter: number): number {
     this.#setIv(this.keysAt, offset + 8, counter, this.#sequence(offset));
-    this.#encrypt(this.#rtp, offset, header, offset + header, length - header, -1);
+    this.#encrypt(this.#rtp, 0n, offset, header, offset + header, length - header, -1);
     this.#copyTag(this.memory.digest, offset + length);
     return length + TAG;
   }
@@ -47,7 +42,15 @@ export class GcmCipher extends LibcryptoCipher {
     const plain = length - TAG;
     this.#setIv(this.keysAt, offset + 8, counter, this.#sequence(offset));
     this.#copyTag(offset + plain, this.memory.digest);
-    const isRight = this.#decrypt(this.#rtp, offset, header, offset + header, plain - header, -1);
+    const isRight = this.#decrypt(
+      this.#rtp,
+      0n,
+      offset,
+      header,
+      offset + header,
+      plain - header,
+      -1,
+    );
     return isRight ? plain : -1;
   }
 
@@ -61,7 +64,9 @@ export class GcmCipher extends LibcryptoCipher {
     bytes[at + 3] = index;
     this.#setIv(this.keysAt + RTCP_KEYS, offset + 4, index >>> 16, index & 0xffff);
     const body = offset + RTCP_HEADER;
-    this.#encrypt(this.#rtcp, offset, RTCP_HEADER, body, length - RTCP_HEADER, at);
+    const key = this.memory.controlKey(this.keysAt);
+    this.#encrypt(this.#control, key, offset, RTCP_HEADER, body, length - RTCP_HEADER, at);
+    this.memory.wipeControlKey();
     this.#copyTag(this.memory.digest, offset + length);
     return length + TAG + INDEX;
   }
@@ -76,7 +81,10 @@ export class GcmCipher extends LibcryptoCipher {
     const isEncrypted = (bytes[at]! & 0x80) !== 0;
     const header = isEncrypted ? RTCP_HEADER : plain;
     const body = offset + header;
-    return this.#decrypt(this.#rtcp, offset, header, body, plain - header, at) ? plain : -1;
+    const key = this.memory.controlKey(this.keysAt);
+    const isRight = this.#decrypt(this.#control, key, offset, header, body, plain - header, at);
+    this.memory.wipeControlKey();
+    return isRight ? plain : -1;
   }
 
   rtcpIndex(buffer: Uint8Array, offset: number, length: number): number {
@@ -85,7 +93,6 @@ export class GcmCipher extends LibcryptoCipher {
 
   protected free(): void {
     this.memory.library.EVP_CIPHER_CTX_free(this.#rtp);
-    this.memory.library.EVP_CIPHER_CTX_free(this.#rtcp);
   }
 
   #sequence(offset: number): number {
@@ -109,9 +116,13 @@ export class GcmCipher extends LibcryptoCipher {
     words[at + 2] = keys[keysAt + 2]! ^ (swapped >>> 16) ^ swap32(low);
   }
 
-  /** @param index where the RTCP index word lies, associated data behind the header; -1: none */
+  /**
+   * @param key 0: the context has it
+   * @param index where the RTCP index word lies, associated data behind the header; -1: none
+   */
   #encrypt(
     context: bigint,
+    key: bigint,
     aad: number,
     aadLength: number,
     at: number,
@@ -119,7 +130,7 @@ export class GcmCipher extends LibcryptoCipher {
     index: number,
   ): void {
     const { library, arena, ivAddress, writtenAddress, digestAddress } = this.memory;
-    library.EVP_EncryptInit_ex(context, 0n, 0n, 0n, ivAddress);
+    library.EVP_EncryptInit_ex(context, 0n, 0n, key, ivAddress);
     library.EVP_EncryptUpdate(context, 0n, writtenAddress, arena.address(aad), aadLength);
     if (index >= 0) {
       library.EVP_EncryptUpdate(context, 0n, writtenAddress, arena.address(index), INDEX);
@@ -134,6 +145,7 @@ export class GcmCipher extends LibcryptoCipher {
 
   #decrypt(
     context: bigint,
+    key: bigint,
     aad: number,
     aadLength: number,
     at: number,
@@ -141,7 +153,7 @@ export class GcmCipher extends LibcryptoCipher {
     index: number,
   ): boolean {
     const { library, arena, ivAddress, writtenAddress, digestAddress } = this.memory;
-    library.EVP_DecryptInit_ex(context, 0n, 0n, 0n, ivAddress);
+    library.EVP_DecryptInit_ex(context, 0n, 0n, key, ivAddress);
     library.EVP_DecryptUpdate(context, 0n, writtenAddress, arena.address(aad), aadLength);
     if (index >= 0) {
       library.EVP_DecryptUpdate(context, 0n, writtenAddress, arena.address(index), INDEX);

@@ -9,8 +9,11 @@ const MAX_PACKET = 4096;
 /** Size of SHA_CTX; what follows shows a larger one before it does harm. */
 const SHA1_CONTEXT = 96;
 const SHA1_GUARD = 160;
-/** Words of key material of one cipher: a line of the processor's cache for each protocol. */
-export const KEY_WORDS = 32;
+/** Words of key material of one cipher: a line of the processor's cache for RTP, two for RTCP. */
+export const KEY_WORDS = 48;
+/** Where RTCP's begin: what RTP has at the same places, then the encryption key. */
+export const RTCP_KEYS = 16;
+const RTCP_CIPHER_KEY = 32;
 
 /**
  * What all ciphers of a worker share, for only one of them works at a time: pieces of the arena, and the
@@ -30,6 +33,8 @@ export class CipherMemory {
   readonly work: number;
   readonly bounce: number;
   keys = new Int32Array(KEY_WORDS * 64);
+  /** Contexts of `controlContext`. */
+  readonly #control = new Map<bigint, bigint>();
   readonly #free: number[] = [];
   #end = 0;
 
@@ -51,6 +56,54 @@ export class CipherMemory {
   guardHolds(): boolean {
     const at = this.sha1 + SHA1_CONTEXT;
     return this.bytes.subarray(at, at + SHA1_GUARD).every((byte) => byte === 0);
+  }
+
+  /** A new cipher context, keyed: for RTP, which has one of its own in each direction. */
+  context(cipher: bigint, key: Uint8Array): bigint {
+    const { library, bytes, work } = this;
+    const context = BigInt(library.EVP_CIPHER_CTX_new());
+    if (context === 0n) throw new Error("libcrypto has no memory for a cipher");
+    bytes.set(key, work);
+    library.EVP_EncryptInit_ex(context, cipher, 0n, this.arena.address(work), 0n);
+    bytes.fill(0, work, work + key.length);
+    return context;
+  }
+
+  /** The context for all RTCP of one kind of cipher: it is rare, so it is keyed for each packet. */
+  controlContext(cipher: bigint): bigint {
+    let context = this.#control.get(cipher);
+    if (context === undefined) {
+      context = BigInt(this.library.EVP_CIPHER_CTX_new());
+      if (context === 0n) throw new Error("libcrypto has no memory for a cipher");
+      this.library.EVP_EncryptInit_ex(context, cipher, 0n, 0n, 0n);
+      this.#control.set(cipher, context);
+    }
+    return context;
+  }
+
+  /** Puts bytes, such as a salt, into the key words at `at`. */
+  store(bytes: Uint8Array, at: number): void {
+    const { work } = this;
+    this.bytes.fill(0, work, work + 32);
+    this.bytes.set(bytes, work);
+    const words = Math.ceil(bytes.length / 4);
+    for (let i = 0; i < words; i++) this.keys[at + i] = this.words[(work >> 2) + i]!;
+    this.bytes.fill(0, work, work + 32);
+  }
+
+  storeControlKey(key: Uint8Array, at: number): void {
+    this.store(key, at + RTCP_CIPHER_KEY);
+  }
+
+  /** Puts the RTCP key of the cipher at `at` into the arena; gives its address. */
+  controlKey(at: number): bigint {
+    const { words, keys, work } = this;
+    for (let i = 0; i < 8; i++) words[(work >> 2) + i] = keys[at + RTCP_CIPHER_KEY + i]!;
+    return this.arena.address(work);
+  }
+
+  wipeControlKey(): void {
+    this.bytes.fill(0, this.work, this.work + 32);
   }
 
   /** Where `KEY_WORDS` words of `keys` are free. */
