@@ -18,6 +18,7 @@ import { systemClock } from "./src/core/io/system_clock.ts";
 import { systemEntropy } from "./src/core/io/system_entropy.ts";
 import type { Result } from "./src/core/result.ts";
 import { startMedia } from "./src/house/media.ts";
+import { startCodecs } from "./src/house/transcoders.ts";
 import { listenerSpecs, planeOptions, webSdkOptions } from "./src/house/options.ts";
 import { openSip } from "./src/house/sip.ts";
 import { supervise } from "./src/house/supervise.ts";
@@ -51,6 +52,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
   const addresses = orRefuse(mediaAddresses(config));
   // The pool starts beside the control plane that will hear of its workers.
   let onWorkerEvent: (event: PoolWorkerEvent) => void = () => {};
+  const transcoders = startCodecs(config, logs);
   const [certificate, pages, media] = await Promise.all([
     ensureCertificate({
       certificateFile: config.tls.certificate,
@@ -61,7 +63,8 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
       entropy: systemEntropy,
     }).then(orRefuse),
     createPages({ cache: join(directory, "pages"), log: logs.log("web") }),
-    startMedia(config, addresses, logs, (event) => onWorkerEvent(event)),
+    startMedia(config, addresses, transcoders, logs, (event) => onWorkerEvent(event)),
+    transcoders?.started,
   ]);
   if (certificate.warning !== undefined) log.warn(certificate.warning);
 
@@ -81,6 +84,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
       media,
       rtp: media,
       workers: () => media.workers(),
+      ...(transcoders ? { codecs: () => transcoders.availability() } : {}),
       wire: sip.wire,
       wireSettings: (flow) => ({ ...defaultSettings(flow), media: config.sip.media }),
       bindings: store.bindings,
@@ -132,7 +136,10 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
   const listeners = started.value;
   // SIP over WebSocket comes in on the ports of the web.
   ownPorts = [...ownPorts, ...listeners.listeners.map(({ port }) => port)];
-  superviseLife({ log, shutdown: supervise({ plane, listeners, sip, media, store }, log) });
+  superviseLife({
+    log,
+    shutdown: supervise({ plane, listeners, sip, media, transcoders, store }, log),
+  });
   const portOf = (name: string) =>
     listeners.listeners.find((listener) => listener.name === name)?.port ?? 0;
   printLines(readyLines({
@@ -154,6 +161,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
       portTo: config.media.portTo,
       workers: media.workers().length,
     },
+    codecs: transcoders?.availability() ?? [],
     lanAddresses: lan,
     hostNames: config.http.allowedHosts,
     isCertificateSelfSigned: certificate.isSelfSigned,

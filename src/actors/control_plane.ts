@@ -64,7 +64,30 @@ export interface SipMediaView {
   readonly localAddress: string | null;
   readonly worker: number | null;
   readonly isSecure: boolean;
+  /** Null: audio passes as it is. */
+  readonly transcoding: TranscodingView | null;
   readonly statistics: EndpointStatistics | null;
+}
+
+/** A transcoder between a phone and whoever it talks with. */
+export interface TranscodingView {
+  /** What the phone sends and hears. */
+  readonly from: string;
+  /** What the other side does. */
+  readonly to: string;
+  /** How long audio waits in the jitter buffer, either way, ms; null before it is known. */
+  readonly delayMs: number | null;
+  /** Audio that was made up for what was lost or late, both ways, ms. */
+  readonly concealedMs: number;
+}
+
+/** A codec of the transcoders, and what it is by or why it is missing. */
+export interface CodecView {
+  readonly codec: string;
+  readonly available: boolean;
+  /** `built in`, `libopus 1.3.1`, ... */
+  readonly library: string | null;
+  readonly why: string | null;
 }
 
 /** A digit that was pressed on either side (RFC 4733 event, or INFO). */
@@ -162,6 +185,8 @@ export interface HealthView {
   readonly sessions: number;
   readonly calls: number;
   readonly workers: { readonly running: number; readonly total: number };
+  /** What calls without a common codec are transcoded by; empty where that is off. */
+  readonly codecs: readonly CodecView[];
 }
 
 /** A source that was held back: an IPv4 address or an IPv6 /64. */

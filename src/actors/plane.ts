@@ -5,7 +5,7 @@ import type { MediaPort, WorkerView } from "../rtp/media_port.ts";
 import type { CallOptions } from "./call_ports.ts";
 import { Calls } from "./calls.ts";
 import { Commands } from "./commands.ts";
-import type { ControlPlane } from "./control_plane.ts";
+import type { CodecView, ControlPlane } from "./control_plane.ts";
 import type { FlowId } from "../core/ids.ts";
 import type { WireInput } from "../sip/stack_io.ts";
 import type { RtpMediaPort } from "../rtp/rtp_media_port.ts";
@@ -72,6 +72,8 @@ export interface PlanePorts {
   readonly accounts?: AccountStore;
   /** Media of SIP legs; absent: descriptions of wire sides pass as they are. */
   readonly rtp?: RtpMediaPort;
+  /** What the transcoders can do; absent: calls are never transcoded. */
+  readonly codecs?: () => readonly CodecView[];
   /** How media goes to a wire side; absent: by its transport alone. */
   readonly wireSettings?: (flow: Flow, invite: SipRequest) => WireSettings;
   /** Sees every SIP message between user agents and proxy. */
@@ -254,11 +256,17 @@ function edgeOf(
     ...wireSettings(flow, invite),
     ...ofParty(flow, invite),
   });
-  return { edge: { rtp, webrtc, settings, onEffect, ...(trace ? { trace } : {}) } };
+  const { codecs } = ports;
+  const able = codecs ? { transcodable: () => transcodable(codecs()) } : {};
+  return { edge: { rtp, webrtc, settings, onEffect, ...able, ...(trace ? { trace } : {}) } };
+}
+
+function transcodable(codecs: readonly CodecView[]): ReadonlySet<string> {
+  return new Set(codecs.flatMap(({ codec, available }) => available ? [codec] : []));
 }
 
 export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
-  const { clock, workers } = ports;
+  const { clock, workers, codecs } = ports;
   const { bus, sip, sessions, calls, trunks, ladder, protection } = build(ports, options);
   if (options.protection) protection.start();
   let onGone: (() => void) | undefined;
@@ -267,7 +275,17 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
       clock.defer(() => onGone?.());
     }
   });
-  const queries = new Queries({ clock, sessions, calls, sip, bus, ladder, workers, protection }, {
+  const queries = new Queries({
+    clock,
+    sessions,
+    calls,
+    sip,
+    bus,
+    ladder,
+    workers,
+    protection,
+    ...(codecs ? { codecs } : {}),
+  }, {
     version: options.version,
     ownAddress: options.sip.sentBy,
   });

@@ -5,6 +5,7 @@ import type {
   CallQuery,
   CallSummary,
   CallView,
+  CodecView,
   HealthView,
   LadderView,
   Page,
@@ -29,6 +30,7 @@ export interface QueryPorts {
   readonly bus: EventBus;
   readonly ladder: Ladder;
   readonly workers: () => readonly WorkerView[];
+  readonly codecs?: () => readonly CodecView[];
   readonly protection: { readonly overloadReasons: readonly string[] };
 }
 
@@ -70,6 +72,7 @@ export class Queries {
       sessions: sessions.size,
       calls: calls.size,
       workers: { running, total: workers.length },
+      codecs: this.#ports.codecs?.() ?? [],
     };
   }
 

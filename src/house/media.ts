@@ -4,6 +4,7 @@ import type { LogSystem } from "../core/io/logging.ts";
 import { refuseToStart } from "../core/io/start_up.ts";
 import { systemClock } from "../core/io/system_clock.ts";
 import { systemEntropy } from "../core/io/system_entropy.ts";
+import type { Transcoders } from "../rtp/io/start_codec_pool.ts";
 import {
   createMediaPool,
   type PoolWorkerEvent,
@@ -14,6 +15,7 @@ import {
 export function startMedia(
   config: Config,
   addresses: readonly string[],
+  transcoders: Transcoders | undefined,
   logs: LogSystem,
   onEvent: (event: PoolWorkerEvent) => void,
 ): Promise<RunningMediaPool> {
@@ -28,6 +30,7 @@ export function startMedia(
     ...(publicAddress === "" ? {} : { publicAddress }),
     portRange: [portFrom, portTo],
     ffi,
+    ...(transcoders ? { codecs: transcoders } : {}),
     ...(silenceTimeoutSeconds === 0 ? {} : { silentAfterMs: silenceTimeoutSeconds * 1000 }),
     log: (level, text, fields) => media[level](text, fields),
     onWorkerEvent: onEvent,

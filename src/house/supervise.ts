@@ -3,6 +3,7 @@ import { Supervisor } from "../actors/supervisor.ts";
 import { systemClock } from "../core/io/system_clock.ts";
 import type { Log } from "../core/log.ts";
 import type { Listeners } from "../rest/serve.ts";
+import type { Transcoders } from "../rtp/io/start_codec_pool.ts";
 import type { RunningMediaPool } from "../rtp/io/start_pool.ts";
 import type { SipStore } from "../sip/io/store.ts";
 import type { RunningSip } from "./sip.ts";
@@ -19,11 +20,12 @@ export interface House {
   readonly listeners: Listeners;
   readonly sip: RunningSip;
   readonly media: RunningMediaPool;
+  readonly transcoders: Transcoders | undefined;
   readonly store: SipStore;
 }
 
 /** What runs, in the order of its start; it ends in reverse (`docs/closures.md`). */
-export function supervise({ plane, listeners, sip, media, store }: House, log: Log) {
+export function supervise({ plane, listeners, sip, media, transcoders, store }: House, log: Log) {
   const supervisor = new Supervisor({
     name: "house",
     strategy: "rest_for_one",
@@ -45,6 +47,7 @@ export function supervise({ plane, listeners, sip, media, store }: House, log: L
           ),
       }),
     });
+  if (transcoders) child("codec workers", CLOSE_GRACE_MS, () => transcoders.close());
   child("media workers", CLOSE_GRACE_MS, () => media.close());
   child("sip", CLOSE_GRACE_MS + LATE_MS, () => sip.close(CLOSE_GRACE_MS));
   child("listeners", CLOSE_GRACE_MS + LATE_MS, () => listeners.shutdown(CLOSE_GRACE_MS));

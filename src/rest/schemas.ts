@@ -21,6 +21,13 @@ import type {
 const time = () => z.iso.datetime();
 const count = () => z.int().min(0);
 
+const codec = z.object({
+  codec: z.string(),
+  available: z.boolean(),
+  library: z.string().nullable(),
+  why: z.string().nullable().meta({ description: "Why it, or its best library, is missing." }),
+}).meta({ id: "Codec", description: "A codec of the transcoders." });
+
 export const health = z.object({
   status: z.enum(["ok", "degraded"]),
   reasons: z.array(z.string()).readonly().meta({ description: "Why it is degraded." }),
@@ -30,6 +37,9 @@ export const health = z.object({
   sessions: count(),
   calls: count(),
   workers: z.object({ running: count(), total: count() }),
+  codecs: z.array(codec).readonly().meta({
+    description: "What calls without a common codec are transcoded by; empty where that is off.",
+  }),
 }).meta({ id: "Health", description: "The state of the server as a whole." });
 
 export const sessionState = z.enum([
@@ -129,6 +139,13 @@ const webrtcLeg = z.object({
   statistics: statistics.nullable(),
 }).meta({ id: "WebrtcLeg", description: "The client's side of a call." });
 
+const transcoding = z.object({
+  from: z.string().meta({ description: "What the phone sends and hears." }),
+  to: z.string().meta({ description: "What the other side does." }),
+  delayMs: count().nullable().meta({ description: "Wait in the jitter buffer, ms." }),
+  concealedMs: count().meta({ description: "Audio made up for what was lost or late, ms." }),
+}).meta({ id: "Transcoding", description: "A transcoder between a phone and its far side." });
+
 const sipMedia = z.object({
   kind: z.enum(["rtp", "webrtc", "direct"]),
   codecs: z.array(z.string()).readonly(),
@@ -136,6 +153,7 @@ const sipMedia = z.object({
   localAddress: z.string().nullable(),
   worker: z.int().nullable(),
   isSecure: z.boolean(),
+  transcoding: transcoding.nullable(),
   statistics: statistics.nullable(),
 }).meta({ id: "SipMedia", description: "Media of a SIP leg; `direct` passes by this server." });
 

@@ -85,6 +85,7 @@ export class MemoryControlPlane implements ControlPlane {
       sessions: this.#sessions.size,
       calls: this.#liveCalls().length,
       workers: { running: 1, total: 1 },
+      codecs: [],
     };
   }
 

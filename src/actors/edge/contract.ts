@@ -2,6 +2,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { Entropy } from "../../core/entropy.ts";
 import type { EndpointToken, FlowId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
+import type { TranscodingView } from "../control_plane.ts";
 import type { EndpointStatistics, MediaPort } from "../../rtp/media_port.ts";
 import type { RtpMediaPort } from "../../rtp/rtp_media_port.ts";
 import type { Flow } from "../../sip/flow.ts";
@@ -99,18 +100,6 @@ export interface AnchorView {
   /** Wall clock, ms since 1970. */
   readonly startedAt: number;
   readonly answeredAt: number | null;
-}
-
-/** A transcoder between a far end and whoever it talks with. */
-export interface TranscodingView {
-  /** What the far end sends and hears. */
-  readonly from: string;
-  /** What the other side does. */
-  readonly to: string;
-  /** How long audio waits in the jitter buffer, either way, ms; null before it is known. */
-  readonly delayMs: number | null;
-  /** Audio that was made up for what was lost or late, both ways, ms. */
-  readonly concealedMs: number;
 }
 
 export interface WireMediaView {

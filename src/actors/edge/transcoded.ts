@@ -5,7 +5,7 @@ import type {
   TranscodingStatistics,
 } from "../../rtp/rtp_media_port.ts";
 import * as sdp from "../../sdp/mod.ts";
-import type { TranscodingView } from "./contract.ts";
+import type { TranscodingView } from "../control_plane.ts";
 
 /** What a transcoder has to do, by what was agreed with a phone. Pure. */
 

@@ -30,6 +30,12 @@ export interface ReadyFacts {
     readonly portTo: number;
     readonly workers: number;
   };
+  /** Codecs of the transcoders; empty or absent: calls are never transcoded. */
+  readonly codecs?: readonly {
+    readonly codec: string;
+    readonly available: boolean;
+    readonly why: string | null;
+  }[];
   /** Addresses of the machine in its networks. */
   readonly lanAddresses: readonly string[];
   /** Names that the operator configured. */
@@ -60,6 +66,7 @@ export function readyLines(facts: ReadyFacts): string[] {
     ...(facts.sip ? [`  SIP         ${sipLine(facts.sip)}`] : []),
     `  media       UDP ${media.portFrom}-${media.portTo} on ${announced}, ` +
     `${media.workers} ${media.workers === 1 ? "worker" : "workers"}`,
+    `  codecs      ${codecLine(facts.codecs ?? [])}`,
   ];
   if (!isExposed) {
     lines.push("", `To call: open http://${near}:${ports.http}/ in two windows, with two names.`);
@@ -78,6 +85,16 @@ export function readyLines(facts: ReadyFacts): string[] {
     lines.push(`Operator token for console and REST: ${shown}`);
   }
   return lines;
+}
+
+/** `OPUS, PCMU ... transcoded; missing: G729 (libbcg729 is not installed)`. */
+function codecLine(codecs: NonNullable<ReadyFacts["codecs"]>): string {
+  if (codecs.length === 0) return "no transcoding";
+  const able = codecs.filter(({ available }) => available).map(({ codec }) => codec);
+  const missing = codecs.filter(({ available }) => !available)
+    .map(({ codec, why }) => why === null ? codec : `${codec} (${why})`);
+  return `${able.join(", ")} transcoded` +
+    (missing.length === 0 ? "" : `; missing: ${missing.join(", ")}`);
 }
 
 /** `udp+tcp 127.0.0.1:5060, tls 5061`. */

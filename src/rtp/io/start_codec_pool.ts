@@ -1,5 +1,6 @@
 import type { CodecCommand, CodecEvent } from "../codec/contract.ts";
 import { CodecPool, type CodecPoolOptions } from "../codec/pool.ts";
+import type { CodecAvailability } from "../codec/codec.ts";
 import { workerFactory } from "./worker_port.ts";
 
 export interface RunningCodecPool extends CodecPool {
@@ -34,4 +35,35 @@ export async function createCodecPool(
       pool.terminate();
     },
   });
+}
+
+/** Codec workers that a media pool can be given before they run. */
+export interface Transcoders extends Pick<CodecPool, "open"> {
+  /** Resolves when they run, or have been given up; never rejects. */
+  readonly started: Promise<void>;
+  /** Empty before they run. */
+  availability(): readonly CodecAvailability[];
+  close(): Promise<void>;
+}
+
+/** Starts codec workers beside everything else; a server without them serves all the same. */
+export function startTranscoders(
+  options: Omit<CodecPoolOptions, "factory"> & { readonly onFault: (text: string) => void },
+): Transcoders {
+  let pool: RunningCodecPool | undefined;
+  const started = createCodecPool(options).then((made) => {
+    pool = made;
+  }, (fault) => options.onFault(fault instanceof Error ? fault.message : String(fault)));
+  return {
+    started,
+    availability: () => pool?.availability ?? [],
+    open(...of) {
+      if (!pool) throw new Error("a transcoder was wanted before the codec workers ran");
+      return pool.open(...of);
+    },
+    close: async () => {
+      await started;
+      await pool?.close();
+    },
+  };
 }
