@@ -207,7 +207,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
 
 /** Where nothing is said of them. */
 const DEFAULT_PROTECTION: ProtectionOptions = {
-  overload: { lagMs: 500, transactions: 190_000 },
+  overload: { lagMs: 1_000, transactions: 190_000 },
   limitsLoopback: false,
   exempt: [],
 };
