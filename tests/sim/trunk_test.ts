@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createInvite } from "../../src/sip/dialog/requests.ts";
 import { serialize } from "../../src/sip/message/mod.ts";
+import { authorize } from "../../src/sip/user_agent/credentials.ts";
 import type { SimClient } from "./client.ts";
 import { TRUNK, TrunkWorld, type TrunkWorldOptions } from "./trunk_world.ts";
 
@@ -331,18 +332,43 @@ Deno.test("trunk: a stranger on the wire reaches none, by no From, route, target
   clean(house);
 });
 
-Deno.test("trunk: an account without the right gets to a carrier by no Contact that was seen", () => {
-  const house = world();
+Deno.test("trunk: no phone gets to a carrier by a Contact that was seen, whatever its rights", () => {
+  const desk = "198.51.100.20";
+  const house = world({ carriers: [{ address: MAIN }, { address: SPARE }, { address: desk }] });
   const alice = login(house, "1000");
-  const first = alice.call("030123");
+  alice.call("030123");
   house.clock.advance(1_000);
-  assert.equal(first.status, "talking");
+  assert.equal(alice.live[0]?.status, "talking");
   const before = invites(house);
-  const bob = login(house, "1001");
-  for (const callee of [`sip:gw@${MAIN}`, `gw@${MAIN}`]) {
-    bob.call(callee);
-    house.clock.advance(5_000);
+  const phone = house.carrier(desk);
+  let serial = 0;
+  /** INVITE with the proof that is asked for; tells the final status. */
+  const dial = (account: string, target: string): number => {
+    const invite = createInvite({
+      requestUri: target,
+      from: `<sip:${account}@localhost>;tag=1`,
+      to: `<${target}>`,
+      callId: `phone${++serial}`,
+      sequence: 1,
+      contact: `<sip:${account}@${desk}>`,
+    });
+    phone.send(invite.clone());
+    house.clock.advance(1_000);
+    const challenge = phone.responses.at(-1)!;
+    assert.equal(challenge.status, 407);
+    const proof = authorize(invite, challenge, { username: account, password: "1234" }, "c0ffee");
+    invite.headers.set("CSeq", "2 INVITE");
+    invite.headers.set(...proof!.header);
+    phone.send(invite);
+    house.clock.advance(6_000);
+    return phone.responses.at(-1)!.status;
+  };
+  for (const account of ["1000", "1001"]) {
+    for (const target of [`sip:gw@${MAIN}`, `sip:030123@${MAIN}`, `sip:gw@${MAIN}:5060`]) {
+      assert.equal(dial(account, target), 403, `${account} ${target}`);
+    }
   }
+  assert.equal(dial("1001", "sip:030123@localhost"), 403);
   assert.equal(invites(house), before);
   clean(house);
 });
