@@ -173,6 +173,7 @@ export class OutStreams {
     stream.timestamp = received.timestamp;
     stream.at = received.at;
     stream.clockRate = payload.clockRate;
+    stream.packets = received.received;
     this.#add(stream);
   }
 

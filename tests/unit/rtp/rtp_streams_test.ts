@@ -101,7 +101,7 @@ Deno.test("sender reports of the new side: SSRC, time and counts of the staying 
   const [report] = a.plain(c.send(c.rtcp(compound)));
   const [sender, sdes, ...rest] = partsOf(report!);
   assert.deepEqual(sender!.words.slice(0, 4), [200, ...ntp, first.timestamp + 480]);
-  assert.equal(sender!.words[4], 1, "packets that this side was sent of it by us");
+  assert.equal(sender!.words[4], 2, "packets of it, whoever sent them");
   assert.deepEqual([sdes!.type, sdes!.words[0]], [202, 200]);
   assert.deepEqual(rest, [], "the BYE stays behind");
 });
