@@ -327,7 +327,7 @@ export class SipService {
     if (!this.#options.ladder || isRegister(input)) return;
     const message = messageOf(input);
     if (!message) return;
-    const bytes = input.type === "receive" ? { bytes: input.bytes } : {};
+    const bytes = input.bytes ? { bytes: input.bytes } : {};
     this.#note({ flow: input.flow, direction: "receive", message, ...bytes });
   }
 

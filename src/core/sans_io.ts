@@ -73,8 +73,9 @@ export class Driver<Input, Output> {
   #arm(): void {
     if (this.#closed) return;
     const at = this.#core.deadline()?.at ?? Infinity;
-    // A timer that is early wakes for nothing once; one that is late breaks the core's promise.
-    if (at === this.#timerAt) return;
+    // A timer that is early wakes for nothing once, which is cheaper than to set it anew each time
+    // that what comes first is done with; one that is late breaks the core's promise.
+    if (at >= this.#timerAt && at !== Infinity) return;
     this.#disarm();
     if (at === Infinity) return;
     this.#timerAt = at;
@@ -93,8 +94,11 @@ export class Driver<Input, Output> {
     if (this.#closed || this.#busy) return;
     this.#busy = true;
     try {
-      this.#core.wake(this.#clock.now());
-      this.#drain();
+      const now = this.#clock.now();
+      if ((this.#core.deadline()?.at ?? Infinity) <= now) {
+        this.#core.wake(now);
+        this.#drain();
+      }
     } finally {
       this.#busy = false;
     }

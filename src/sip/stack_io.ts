@@ -15,11 +15,13 @@ import type { ClientTransactionId, ServerTransactionId } from "./transaction/ids
 export type StackInput =
   /** One whole message, as a datagram or as a framer cut it out. */
   | { readonly type: "receive"; readonly flow: Flow; readonly bytes: Uint8Array }
-  /** What a framer made of a stream: read already, so not to be read again. */
+  /** What a framer made of a stream, or a guard of a datagram: read already, not to be read again. */
   | {
     readonly type: "receive-framed";
     readonly flow: Flow;
     readonly event: Extract<FramerEvent, { type: "message" | "fault" }>;
+    /** As it came, where that is known. */
+    readonly bytes?: Uint8Array;
   }
   | { readonly type: "flow-closed"; readonly flow: FlowId }
   /** New client transaction (neither ACK nor CANCEL). The stack adds the top Via. */

@@ -111,6 +111,11 @@ export class HeaderField {
     return this.#values ??= LISTS.has(this.key) ? splitList(this.value) : [this.value];
   }
 
+  /** The first of `values`. */
+  get first(): string {
+    return this.value.includes(",") ? this.values[0]! : this.value;
+  }
+
   /** What `parse` makes of this field, computed once; always called with one parser a key. */
   parsed<T>(parse: (field: HeaderField) => T): T {
     return (this.#parsed ??= parse(this)) as T;
@@ -159,6 +164,7 @@ function field(name: string, value: string): HeaderField {
  */
 export class HeaderList {
   #fields: HeaderField[];
+  #revision = 0;
 
   constructor(fields: HeaderField[] = []) {
     this.#fields = fields;
@@ -171,6 +177,11 @@ export class HeaderList {
     return list;
   }
 
+  /** Another one after each change. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   /** Number of header fields (lines, not values). */
   get size(): number {
     return this.#fields.length;
@@ -178,7 +189,7 @@ export class HeaderList {
 
   /** The first value (of a comma list its first element), unfolded, trimmed, undecoded. */
   get(name: string): string | undefined {
-    return this.field(name)?.values[0];
+    return this.field(name)?.first;
   }
 
   /** All values in order, comma lists split. */
@@ -220,6 +231,7 @@ export class HeaderList {
 
   /** Replaces all fields of this name by one, in the place of the first. */
   set(name: string, value: string): void {
+    this.#revision++;
     const made = field(name, value);
     const at = this.#fields.findIndex((f) => f.key === made.key);
     if (at < 0) {
@@ -231,16 +243,19 @@ export class HeaderList {
   }
 
   append(name: string, value: string): void {
+    this.#revision++;
     this.#fields.push(field(name, value));
   }
 
   /** Adds a field of another message as it stands. */
   appendField(f: HeaderField): void {
+    this.#revision++;
     this.#fields.push(f);
   }
 
   /** Puts a field before the first of its name, or before all others. */
   prepend(name: string, value: string): void {
+    this.#revision++;
     const made = field(name, value);
     const at = this.#fields.findIndex((f) => f.key === made.key);
     this.#fields.splice(at < 0 ? 0 : at, 0, made);
@@ -248,6 +263,7 @@ export class HeaderList {
 
   /** Removes all fields of this name; whether there were any. */
   remove(name: string): boolean {
+    this.#revision++;
     const key = headerKey(name);
     const before = this.#fields.length;
     this.#fields = this.#fields.filter((f) => f.key !== key);
@@ -256,6 +272,7 @@ export class HeaderList {
 
   /** Takes the first value away (the topmost Via, the first Route) and returns it. */
   removeFirstValue(name: string): string | undefined {
+    this.#revision++;
     const found = this.field(name);
     if (found === undefined) return undefined;
     const at = this.#fields.indexOf(found);
@@ -267,6 +284,7 @@ export class HeaderList {
 
   /** Puts `value` in the place of the first value; adds it where there is none. */
   replaceFirstValue(name: string, value: string): void {
+    this.#revision++;
     const found = this.field(name);
     if (found === undefined) return this.prepend(name, value);
     const values = [value, ...found.values.slice(1)];

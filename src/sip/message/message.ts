@@ -22,6 +22,13 @@ export interface CSeq {
 
 const EMPTY = new Uint8Array(0);
 
+export interface Checked {
+  readonly headers: HeaderList;
+  readonly revision: number;
+  readonly method: string;
+  readonly uri: string;
+}
+
 /**
  * What requests and responses have in common. The typed getters assume that `validate` said yes
  * (or that we wrote the message): what is missing or malformed then is our bug, and they throw.
@@ -32,6 +39,8 @@ abstract class Message {
   headers: HeaderList;
   /** Kept byte for byte. */
   body: Uint8Array;
+  /** What `validate` has found good, so that it need not look again; nobody else's business. */
+  checked: Checked | undefined;
 
   constructor(headers: HeaderList, body: Uint8Array) {
     this.headers = headers;

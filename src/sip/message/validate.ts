@@ -38,8 +38,28 @@ const SPELLING = {
  * Max-Forwards, branch and From tag pass: RFC 2543 has none.
  */
 export function validate(message: SipMessage): Result<void, Fault> {
+  if (isChecked(message)) return GOOD;
   const fault = findFault(message);
-  return fault === undefined ? ok(undefined) : err(fault);
+  if (fault !== undefined) return err(fault);
+  const { headers } = message;
+  const { method, uri } = startOf(message);
+  message.checked = { headers, revision: headers.revision, method, uri };
+  return GOOD;
+}
+
+const GOOD = ok(undefined);
+const RESPONSE = { method: "", uri: "" };
+
+function startOf(message: SipMessage): { readonly method: string; readonly uri: string } {
+  return message.kind === "request" ? message : RESPONSE;
+}
+
+/** Whether nothing has changed since it was found good. */
+function isChecked(message: SipMessage): boolean {
+  const { checked, headers } = message;
+  if (checked === undefined || checked.headers !== headers) return false;
+  const { method, uri } = startOf(message);
+  return checked.revision === headers.revision && checked.method === method && checked.uri === uri;
 }
 
 function findFault(message: SipMessage): Fault | undefined {

@@ -9,7 +9,7 @@ import type { WireInput } from "../stack_io.ts";
 import { statelessTag } from "../transaction/matching.ts";
 import { CallLedger } from "./call_ledger.ts";
 import { COST, type ProtectionLimits } from "./limits.ts";
-import { peek, peekSent, type Sent } from "./peek.ts";
+import { frame, type Framed, peek, peekSent, type Sent } from "./peek.ts";
 import { type Reason, SourceBook, type SourceRecord } from "./source_book.ts";
 import { SourceLog } from "./source_log.ts";
 
@@ -91,7 +91,8 @@ export class SipGuard {
       if (!source.messages.take(1, now)) return this.#drop(source, "messages", now);
       if (this.#isShutOut(source, input.flow, now)) return this.#drop(source, "blocked", now);
     }
-    if (this.#mayIn(input, source, now)) this.#ports.pass(input);
+    const read = once(input);
+    if (this.#mayIn(input, read, source, now)) this.#ports.pass(read());
   }
 
   /** Whether these bytes may go out. What goes out also tells how requests have ended. */
@@ -122,8 +123,13 @@ export class SipGuard {
     return source.isBlocked(now) && !this.#ports.isFlowUsed(flow.id);
   }
 
-  #mayIn(input: Incoming, source: SourceRecord | undefined, now: Instant): boolean {
-    const seen = peek(input);
+  #mayIn(
+    input: Incoming,
+    read: () => Framed,
+    source: SourceRecord | undefined,
+    now: Instant,
+  ): boolean {
+    const seen = peek(input, read);
     if (seen.kind === "standing") return true;
     if (seen.kind === "malformed") {
       if (source) this.#blame(source, "malformed", COST.malformed, now);
@@ -275,6 +281,12 @@ export class SipGuard {
     source.nextLineAt = -Infinity;
     this.#log.say(source, reason, now);
   }
+}
+
+/** Reads what came in when first asked; whoever comes after need not read it again. */
+function once(input: Incoming): () => Framed {
+  let framed = input.type === "receive-framed" ? input : undefined;
+  return () => framed ??= frame(input as Extract<Incoming, { type: "receive" }>);
 }
 
 function isScanner(request: SipRequest | undefined): boolean {

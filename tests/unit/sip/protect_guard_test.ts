@@ -44,7 +44,7 @@ class Bench {
       log,
       limits: { ...DEFAULT_PROTECTION_LIMITS, ...limits },
       pass: (input) => {
-        if (input.type === "receive") this.passed.push(textOf(input.bytes));
+        if (input.type !== "flow-closed") this.passed.push(textOf(input.bytes!));
       },
       send: (_flow, bytes) => void this.sent.push(textOf(bytes)),
       isFlowUsed: (id) => this.used.has(id),

@@ -1,0 +1,122 @@
+import { fileURLToPath } from "node:url";
+import { Child } from "../../support/child_process.ts";
+import { DOMAIN, LOAD_CORE, onCore, PASSWORD, type Server, userName } from "./servers.ts";
+
+/** SIPp on core 1. */
+
+export interface Measured {
+  readonly done: number;
+  readonly failed: number;
+  readonly retransmissions: number;
+  /** Of the server, for each that was done, microseconds. */
+  readonly cpuUs: number;
+  /** Of the server's core while it ran, percent. */
+  readonly load: number;
+  readonly perSecond: number;
+}
+
+interface Load {
+  readonly scenario: "register" | "uac";
+  readonly rate: number;
+  readonly count: number;
+  readonly users: number;
+  /** Index of the first of them; default 1, since user 0 is called. */
+  readonly first?: number;
+  /** Time between ACK and BYE, ms. */
+  readonly holdMs?: number;
+}
+
+const LIMIT_SECONDS = 300;
+
+export class LoadGenerator implements AsyncDisposable {
+  readonly #sipp: string;
+  readonly #directory: string;
+
+  private constructor(sipp: string, directory: string) {
+    this.#sipp = sipp;
+    this.#directory = directory;
+  }
+
+  static async open(sipp: string): Promise<LoadGenerator> {
+    return new LoadGenerator(sipp, await Deno.makeTempDir({ prefix: "portzero-sipp-" }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.#directory, { recursive: true });
+  }
+
+  /** Registers user 0 and answers calls for it. */
+  async answer(server: Server): Promise<AsyncDisposable> {
+    const port = 20_000 + Math.floor(Math.random() * 9_000);
+    const one = { scenario: "register", rate: 1, count: 1, first: 0, users: 1 } as const;
+    const { failed, done } = await this.run(server, one, ["-p", `${port}`]);
+    if (failed > 0 || done !== 1) throw new Error(`${server.name}: the callee cannot register`);
+    const args = ["-sf", scenario("uas"), "-i", "127.0.0.1", "-p", `${port}`, "-nostdin"];
+    const child = this.#spawn([...args, "-buff_size", "4194304"]);
+    return {
+      async [Symbol.asyncDispose]() {
+        child.signal("SIGKILL");
+        await child[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  async run(server: Server, load: Load, more: readonly string[] = []): Promise<Measured> {
+    const { rate, count, users, first = 1, holdMs = 0 } = load;
+    const statistics = await Deno.makeTempFile({ dir: this.#directory, suffix: ".csv" });
+    // deno-fmt-ignore
+    const args = [
+      `127.0.0.1:${server.port}`, "-sf", scenario(load.scenario), "-inf", await this.#users(first, users),
+      "-t", "u1", "-i", "127.0.0.1", "-r", `${rate}`, "-m", `${count}`, "-s", userName(0),
+      "-d", `${holdMs}`, "-l", `${Math.max(2_000, 2 * rate, 12_000)}`, "-nostdin",
+      "-buff_size", "4194304", "-timeout", `${LIMIT_SECONDS}s`,
+      "-trace_stat", "-stf", statistics, "-fd", "1", ...more,
+    ];
+    const before = server.cpuMs();
+    const start = performance.now();
+    const child = this.#spawn(args);
+    await child.ended((LIMIT_SECONDS + 10) * 1000);
+    const ms = performance.now() - start;
+    const cpu = server.cpuMs() - before;
+    await child[Symbol.asyncDispose]();
+    const counts = readStatistics(await Deno.readTextFile(statistics));
+    return {
+      ...counts,
+      cpuUs: cpu * 1000 / counts.done,
+      load: cpu * 100 / ms,
+      perSecond: counts.done * 1000 / ms,
+    };
+  }
+
+  #spawn(args: readonly string[]): Child {
+    const [program, command] = onCore(LOAD_CORE, [this.#sipp, ...args]);
+    return new Child(program, command, { cwd: this.#directory, env: { TERM: "dumb" } });
+  }
+
+  async #users(first: number, count: number): Promise<string> {
+    const file = `${this.#directory}/users-${first}-${count}.csv`;
+    const lines = Array.from({ length: count }, (_, i) => {
+      const name = userName(first + i);
+      return `${name};${DOMAIN};[authentication username=${name} password=${PASSWORD}]`;
+    });
+    await Deno.writeTextFile(file, ["SEQUENTIAL", ...lines, ""].join("\n"));
+    return file;
+  }
+}
+
+function scenario(name: string): string {
+  return fileURLToPath(new URL(`./${name}.xml`, import.meta.url));
+}
+
+/** The last line of SIPp's statistics, by the names in its first. */
+function readStatistics(text: string): Pick<Measured, "done" | "failed" | "retransmissions"> {
+  const lines = text.trim().split("\n").map((line) => line.split(";"));
+  const names = lines[0] ?? [];
+  const last = lines.at(-1) ?? [];
+  const value = (name: string) => Number(last[names.indexOf(name)]);
+  return {
+    done: value("SuccessfulCall(C)"),
+    failed: value("FailedCall(C)"),
+    retransmissions: value("Retransmissions(C)"),
+  };
+}
