@@ -278,7 +278,7 @@ export const callSetup = setup({
     switchOver: assign(({ context, event }) => {
       const under = context.transfer;
       if (under?.role !== "dialling" || event.type !== "next.answered") return {};
-      const joined = plan.joinTarget(context, under.localSdp, event.body);
+      const joined = plan.joinTarget(under.localSdp, event.body);
       if (!joined.ok) return {};
       if (joined.value.peer) context.media?.send({ type: "connect", peer: joined.value.peer });
       return { ...joined.value.change, ...transfer.switched(context, under) };
@@ -342,7 +342,7 @@ export const callSetup = setup({
     isRefused: ({ event }) => event.type === "dialog.referProgress" && event.status >= 300,
     fitsTarget: ({ context, event }) =>
       context.transfer?.role === "dialling" && event.type === "next.answered" &&
-      plan.joinTarget(context, context.transfer.localSdp, event.body).ok,
+      plan.joinTarget(context.transfer.localSdp, event.body).ok,
   },
   delays: {
     ringTimeout: ({ context }) => context.ports.options.ringTimeoutMs,

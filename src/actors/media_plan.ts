@@ -125,13 +125,13 @@ export function offerToTarget(context: CallContext): Result<string, sdp.SdpFault
 
 /** The target of a transfer has answered `offer`: the browser stays as it is. */
 export function joinTarget(
-  context: CallContext,
   offer: string,
   body: string,
 ): Result<{ peer: EndpointToken | undefined; change: Change }, Termination> {
   const answer = sdp.parseSdp(body);
   if (!answer.ok) return err(fault("The target's answer", answer.error));
-  const promised = firstPromised(context, offer);
+  const offered = sdp.parseSdp(offer);
+  const [promised] = offered.ok ? sdp.codecsOf(offered.value).audio : [];
   if (promised !== undefined && !sdp.codecsOf(answer.value).audio.includes(promised)) {
     return err(termination("no_common_codec", {
       text: `The target can't receive ${promised}, which this side was promised`,
@@ -148,14 +148,6 @@ export function joinTarget(
       reofferTries: 0,
     },
   });
-}
-
-/** The codec that this browser sends: the first that the first answer left. */
-function firstPromised(context: CallContext, offer: string): string | undefined {
-  const parsed = sdp.parseSdp(offer);
-  const possible = parsed.ok ? sdp.codecsOf(parsed.value).audio : [];
-  const sends = context.codecs[0];
-  return sends !== undefined && possible.includes(sends) ? sends : possible[0];
 }
 
 /** The endpoint that our packets go to. */

@@ -3,8 +3,16 @@ import type { EndpointToken } from "../core/ids.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { intersect, reverse } from "./direction.ts";
 import { checkSipSdp } from "./extra_lines.ts";
-import type { Direction, MediaSection, Sdp, SdpFault } from "./model.ts";
-import { abstractSection, commonSection, rejectedSection } from "./negotiate.ts";
+import {
+  type Codec,
+  type Direction,
+  isMediaCodec,
+  type MediaSection,
+  samePayload,
+  type Sdp,
+  type SdpFault,
+} from "./model.ts";
+import { abstractSection, commonSection, rejectedSection, usableCodecs } from "./negotiate.ts";
 import { parseSdp } from "./parse.ts";
 import { writeSdp } from "./write.ts";
 
@@ -60,8 +68,9 @@ export function abstractOfferOfAnswer(
 }
 
 /**
- * The offer that the side which wrote `last` makes to somebody new: exactly what it has negotiated
- * with the side that wrote `theirs`, in all the directions that it could take at first.
+ * The offer that the side which wrote `last` makes to somebody new after it has negotiated with the
+ * side that wrote `theirs`: the very codec that it sends, whatever else it could take, since it
+ * can't be told to send another; and all the directions that it could take at first.
  */
 export function continuingOffer(last: string, theirs: Sdp): Result<string, SdpFault> {
   const own = parseOwn(last);
@@ -70,13 +79,20 @@ export function continuingOffer(last: string, theirs: Sdp): Result<string, SdpFa
   const live = matched.value.flatMap((section, index) => {
     const mine = own.media[index];
     if (section.rejected || !mine) return [];
-    return [{
-      ...section,
-      direction: mine.ownDirection ?? mine.direction,
-      ownDirection: undefined,
-    }];
+    const direction = mine.ownDirection ?? mine.direction;
+    const codecs = sentCodecs(section, theirs.media[index]?.codecs ?? []);
+    return [{ ...section, codecs, direction, ownDirection: undefined }];
   });
   return ok(rewrite(own, live));
+}
+
+/** The first codec of the other side that this one has, with what belongs to it. */
+function sentCodecs({ codecs }: MediaSection, wanted: readonly Codec[]): Codec[] {
+  const isShared = (codec: Codec) => codecs.some((own) => samePayload(own, codec));
+  const sent = wanted.find((codec) => isMediaCodec(codec) && isShared(codec));
+  return usableCodecs(
+    codecs.filter((codec) => !isMediaCodec(codec) || sent && samePayload(codec, sent)),
+  );
 }
 
 /**

@@ -82,8 +82,11 @@ e2e("an audio call", {}, async (t, stage) => {
       const view = await lab.until(
         "packets both ways and a round trip",
         () => lab.call(id),
-        ({ legs: [{ statistics }] }) =>
-          statistics !== null && statistics.receivePackets > 50 && statistics.sendPackets > 50,
+        ({ legs: [{ kind, ...leg }] }) => {
+          const statistics = kind === "webrtc" && "statistics" in leg ? leg.statistics : null;
+          return statistics !== null && statistics.receivePackets > 50 &&
+            statistics.sendPackets > 50;
+        },
       );
       const [webrtc, sip] = view.legs;
       assert.ok(webrtc.kind === "webrtc" && sip.kind === "sip");

@@ -15,6 +15,8 @@ export interface EdgeWorldOptions {
   readonly accounts: readonly string[];
   readonly settings?: (flow: Flow) => Partial<WireSettings>;
   readonly trace?: (machine: string, state: string) => void;
+  /** Codecs that can be transcoded into each other; none where absent. */
+  readonly codecs?: readonly string[];
 }
 
 /** Timer C of the proxy and the anchors' own patience are over by then. */
@@ -35,6 +37,13 @@ export class EdgeWorld extends SimWorld {
       ...(options.trace ? { trace: options.trace } : {}),
       ports: ({ clock, chance }) => ({
         rtp: made = new SimRtpMedia(clock, chance, options.rtp),
+        codecs: () =>
+          (options.codecs ?? []).map((codec) => ({
+            codec,
+            available: true,
+            library: null,
+            why: null,
+          })),
         wireSettings: (flow) => ({ ...defaultSettings(flow), ...options.settings?.(flow) }),
         wire: {
           send: (flow, bytes) => toPhone(flow, bytes),

@@ -262,3 +262,29 @@ Deno.test("digits in a lossy network keep their order", () => {
   }
   assert(talked > 5, `only ${talked} of 10 calls came about`);
 });
+
+Deno.test("a browser that talks Opus is handed on to a phone that has none, by a transcoder", () => {
+  const house = new EdgeWorld({ seed: 1, accounts: ["1000"], codecs: ["OPUS", "PCMU"] });
+  const desk = house.phone({
+    user: "1000",
+    transport: "UDP",
+    address: "192.0.2.10",
+    codecs: [[0, "PCMU/8000"], [101, "telephone-event/8000"]],
+  });
+  desk.onIncoming = (call) => desk.answer(call);
+  const alice = house.client("alice").connect();
+  const bob = house.client("bob").connect();
+  bob.onIncoming = (call) => bob.answer(call);
+  house.clock.advance(1_000);
+  const out = alice.call("bob");
+  house.clock.advance(1_000);
+  alice.transfer(out, "1000");
+  house.clock.advance(5_000);
+  assert.equal(out.reason, "transferred");
+  const [in_] = [...bob.calls.values()];
+  assert.equal(in_?.status, "talking");
+  assert.equal(house.plane.control.call(in_.id)?.codecs[0], "opus");
+  const [rtp] = house.rtp.live.values();
+  assert(rtp?.sides, "the phone's endpoint should be transcoded");
+  clean(house);
+});
