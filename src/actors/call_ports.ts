@@ -96,6 +96,8 @@ export interface DialogResources {
   /** An INVITE that no dialog has taken yet. */
   unanswered: { readonly agent: UserAgent; readonly invite: IncomingInvite } | null;
   usage: InviteUsage | null;
+  /** Gives back the rights by which its INVITE was sent. */
+  takeBack: (() => void) | null;
 }
 
 /**
@@ -110,7 +112,7 @@ export interface CallResources {
 }
 
 export function noDialog(role: DialogResources["role"]): DialogResources {
-  return { role, unanswered: null, usage: null };
+  return { role, unanswered: null, usage: null, takeBack: null };
 }
 
 export function noResources(): CallResources {
@@ -128,9 +130,10 @@ export function releaseResources(resources: CallResources, sipStatus: number, lo
 }
 
 function releaseDialog(dialog: DialogResources, sipStatus: number, log: Log): void {
-  const { unanswered, usage } = dialog;
+  const { unanswered, usage, takeBack } = dialog;
   dialog.unanswered = null;
   dialog.usage = null;
+  dialog.takeBack = null;
   if (unanswered) {
     attempt("an INVITE", log, () => {
       const { agent, invite } = unanswered;
@@ -138,6 +141,7 @@ function releaseDialog(dialog: DialogResources, sipStatus: number, log: Log): vo
       agent.respond(invite.id, createResponse(invite.request, sipStatus, undefined, { toTag }));
     });
   }
+  if (takeBack) attempt("lent rights", log, takeBack);
   if (usage) attempt("the SIP dialog", log, () => usage.abandon(sipStatus));
 }
 

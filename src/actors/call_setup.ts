@@ -244,12 +244,15 @@ export const callSetup = setup({
     dialTarget: assign(({ context, spawn }) => {
       const under = context.transfer;
       if (under?.role !== "dialling") return {};
-      context.ports.rights.lend(under.callId, context.remoteUri);
+      const { rights } = context.ports;
+      // The will finds it here, whatever becomes of this machine.
+      context.resources.others.add(under.resources);
+      under.resources.takeBack = () => rights.takeBack(under.callId);
+      rights.lend(under.callId, context.remoteUri);
       const dialog = spawn("sipDialog", {
         id: `dialog ${context.sipCallIds.length + 1} ${under.callId}`,
         input: nextDialogInput(context, under),
       });
-      context.resources.others.add(under.resources);
       return { transfer: { ...under, dialog } };
     }),
     noteTargetProgress: assign(({ context, event }) => {
@@ -306,7 +309,7 @@ export const callSetup = setup({
       const under = context.transfer;
       if (under?.role === "dialling") {
         under.refer.progress(487);
-        context.ports.rights.takeBack(under.callId);
+        under.resources.takeBack?.();
         if (under.dialog !== context.dialog) {
           sendTo(under.dialog, { type: "terminate", sipStatus: 487 });
         }

@@ -297,9 +297,6 @@ export class Calls {
     const reason = end ?? termination("internal_error");
     releaseResources(record.resources, refusalOf(reason), this.#ports.log);
     const context = this.#contextOf(record);
-    if (context.transfer?.role === "dialling") {
-      this.#ports.rights.takeBack(context.transfer.callId);
-    }
     const ended: CallContext = {
       ...context,
       termination: reason,

@@ -87,9 +87,7 @@ export function progressed(context: CallContext, status: number): Partial<CallCo
   const { transfer } = context;
   if (!transfer || !isUnderWay(transfer)) return {};
   const view: TransferView = { ...transfer.view, sipStatus: status, status: wordOf(status) };
-  if (status >= 200 && transfer.role === "dialling") {
-    context.ports.rights.takeBack(transfer.callId);
-  }
+  if (status >= 200 && transfer.role === "dialling") transfer.resources.takeBack?.();
   return told(context, { ...transfer, view });
 }
 
