@@ -90,6 +90,8 @@ export interface Plane {
   /** What came in from the network. */
   receiveWire(input: WireInput): void;
   isFlowUsed(flow: FlowId): boolean;
+  /** Whether a connection of this address is to be taken. */
+  isWelcome(address: string): boolean;
   /** Ends calls and sessions; `done` follows when the last one is gone. New ones are refused. */
   stop(done: () => void): void;
   /** Stops what timers are left; nothing is answered any more. */
@@ -307,6 +309,7 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
     bus,
     receiveWire: (input) => protection.receive(input),
     isFlowUsed: (flow) => sip.isFlowUsed(flow),
+    isWelcome: (address) => protection.isWelcome(address),
     control: {
       health: () => queries.health(),
       sessions: (query) => queries.sessions(query),

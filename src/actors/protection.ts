@@ -128,6 +128,11 @@ export class Protection {
     return this.#overload.reasons;
   }
 
+  /** False for a blocked address: it can't even connect. */
+  isWelcome(address: string): boolean {
+    return this.#guard.isWelcome(address);
+  }
+
   receive(input: WireInput): void {
     this.#guard.receive(input);
   }

@@ -51,6 +51,7 @@ export async function openSip(
     },
     onInput: (input) => plane?.receiveWire(input),
     isFlowUsed: (flow) => plane?.isFlowUsed(flow) ?? false,
+    isWelcome: (address) => plane?.isWelcome(address) ?? true,
   });
   const exposed = isExposed(config);
   const own = isWildcardHost(http.host) ? lan[0] ?? sip.host : http.host;

@@ -33,22 +33,24 @@ async function phones(lab: Lab): Promise<[SipPeer, SipPeer]> {
   return [...pair];
 }
 
-/** INVITE to ACK; how to end it comes back. */
+/** ACKs have no answer, so that they are repeated blindly. */
+const ACKS = 3;
+
+/** INVITE to ACK; how to end it comes back. A flood may swallow datagrams: all is repeated. */
 async function call(caller: SipPeer, callee: SipPeer): Promise<() => Promise<SipResponse>> {
   caller.heard.length = callee.heard.length = 0;
+  for (const phone of [caller, callee]) {
+    phone.onRequest = (request) => {
+      if (request.method !== "ACK") void phone.answer(request, 200);
+    };
+  }
   const invite = caller.request("INVITE", `sip:${callee.user}@localhost`);
   const answered = caller.ask(invite);
   const received = await callee.hearRequest("INVITE");
-  await callee.answer(received, 200);
   const response = await answered;
   assert.equal(response.status, 200);
-  await caller.ack(invite, response);
-  await callee.hearRequest("ACK");
-  return async () => {
-    const over = callee.ask(byeOf(callee, received, response));
-    await caller.answer(await caller.hearRequest("BYE"), 200);
-    return await over;
-  };
+  for (let at = 0; at < ACKS; at++) await caller.ack(invite, response);
+  return () => callee.ask(byeOf(callee, received, response));
 }
 
 /** The callee's BYE along the routes that the INVITE recorded. */
@@ -111,6 +113,23 @@ Deno.test("hostile sources are held back, each by itself, while others call", as
     assert.equal(await cracker.tryPassword("1002", "1234"), undefined, "for the right one too");
     assert.equal((await sourceOf(lab, cracker.address))?.state, "blocked");
     assert.equal((await alice.register()).status, 200);
+  });
+
+  await t.step("who is blocked can't connect either", async () => {
+    // A connection comes from the address that it goes to: so it is the phones' own.
+    await using nonsense = new HostileSource("127.0.0.1", lab.sipPort);
+    await nonsense.flood(40, (at) => random.bytes(20 + at));
+    await lab.until(
+      "the address is blocked",
+      () => sourceOf(lab, nonsense.address),
+      (found) => found?.state === "blocked",
+    );
+    const conn = await Deno.connect({ hostname: nonsense.address, port: lab.sipPort });
+    const count = await conn.read(new Uint8Array(1)).catch(() => null);
+    assert.equal(count, null, "closed at once");
+    conn.close();
+    assert.equal((await alice.register()).status, 200, "a registered phone is spared");
+    await fetch(`${lab.origin}/api/protection/${nonsense.address}`, { method: "DELETE" });
   });
 
   await t.step("a flood of calls", async () => {

@@ -12,7 +12,7 @@ import {
 /** How long an answer may take before it counts as silence, ms. */
 const SILENCE_MS = 1_000;
 /** Datagrams sent before the far end gets a turn. */
-const VOLLEY = 50;
+const VOLLEY = 20;
 
 export class HostileSource implements AsyncDisposable {
   readonly address: string;
@@ -45,7 +45,7 @@ export class HostileSource implements AsyncDisposable {
   async flood(count: number, make: (at: number) => Uint8Array): Promise<void> {
     for (let at = 0; at < count; at++) {
       await this.send(make(at));
-      if (at % VOLLEY === VOLLEY - 1) await new Promise((resolve) => setTimeout(resolve, 1));
+      if (at % VOLLEY === VOLLEY - 1) await new Promise((resolve) => setTimeout(resolve, 4));
     }
   }
 

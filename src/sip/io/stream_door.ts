@@ -21,6 +21,7 @@ export interface DoorHost {
   readonly limits: TransportLimits;
   /** Connections of all doors. */
   readonly sources: SourceCounter;
+  isWelcome(address: string): boolean;
   onConnection(conn: Deno.TcpConn | Deno.TlsConn, visitor: Visitor): void;
   /** The socket failed by itself. */
   onLost(why: string): void;
@@ -95,8 +96,9 @@ export class StreamDoor {
     const address = plainAddress(hostname);
     const source = sourceOf(address);
     const isFull = sources.total >= limits.connections;
-    const isWelcome = !this.#isClosed && !isFull && sources.take(source);
-    if (!isWelcome) log.debug("a SIP connection too many is refused", { source, transport });
+    const isWelcome = !this.#isClosed && !isFull && this.#host.isWelcome(address) &&
+      sources.take(source);
+    if (!isWelcome) log.debug("a SIP connection is refused", { source, transport });
     const serve = () => onConnection(conn, { transport, address, port, source });
     if ("handshake" in conn) void this.#shakeHands(conn, isWelcome ? source : undefined, serve);
     else if (isWelcome) serve();

@@ -198,6 +198,7 @@ export class SipTransports implements Transports {
       log: this.#options.log,
       limits: this.#limits,
       sources: this.#sources,
+      isWelcome: (address) => this.#options.isWelcome?.(address) ?? true,
       onConnection: (conn, { transport, address, port, source }) => {
         const stream = this.#adopt(conn, { transport, address, port, local: bound.local });
         this.#sourceOf.set(stream, source);

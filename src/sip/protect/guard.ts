@@ -81,6 +81,12 @@ export class SipGuard {
     return true;
   }
 
+  /** Whether connections of this address are worth having. */
+  isWelcome(address: string): boolean {
+    const now = this.#ports.clock.now();
+    return this.#book.find(sourceOf(address))?.isBlocked(now) !== true;
+  }
+
   /** What comes in from the network. */
   receive(input: WireInput): void {
     if (input.type === "flow-closed") return this.#ports.pass(input);

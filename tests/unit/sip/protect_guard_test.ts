@@ -151,6 +151,8 @@ Deno.test("guard: wrong passwords block a source for a while, not who is registe
   assert(!bench.ask("REGISTER", bench.flow(HOSTILE, 3)), "another port is the same source");
   assert(bench.ask("REGISTER", phone), "a registered phone behind the same address");
   assert(bench.ask("REGISTER", bench.flow(PHONE)), "another source");
+  assert(!bench.guard.isWelcome(HOSTILE), "no connections of a blocked source");
+  assert(bench.guard.isWelcome(PHONE) && bench.guard.isWelcome("198.51.100.1"));
   assert.equal(bench.record(HOSTILE).why.get("wrong credentials"), 6);
   bench.clock.advance(60_001);
   assert(bench.ask("REGISTER", hostile), "a block ends");
