@@ -1,0 +1,83 @@
+import type { Codec } from "../../src/rtp/codec/codec.ts";
+import {
+  createResponse,
+  type SipMessage,
+  type SipRequest,
+  type SipResponse,
+} from "../../src/sip/message/mod.ts";
+import { CodecPhone } from "./codec_phone.ts";
+import type { Lab } from "./lab.ts";
+import { SipPeer } from "./sip_peer.ts";
+
+/** A registered phone that knows one codec: it answers what rings, holds when it is held. */
+export class WirePhone implements AsyncDisposable {
+  readonly media: CodecPhone;
+  readonly sip: SipPeer;
+  /** Descriptions that it was given, in their order. */
+  readonly told: string[] = [];
+  isOver = false;
+  readonly #tag = crypto.randomUUID();
+
+  private constructor(sip: SipPeer, media: CodecPhone) {
+    this.sip = sip;
+    this.media = media;
+    sip.onRequest = (request) => void this.#take(request);
+  }
+
+  static async register(lab: Lab, user: string, codec: Codec, hertz: number): Promise<WirePhone> {
+    const target = { transport: "UDP", host: "127.0.0.1", port: lab.sipPort } as const;
+    const sip = await SipPeer.open(user, target);
+    const { status } = await sip.register();
+    if (status !== 200) throw new Error(`${user} could not register: ${status}`);
+    return new WirePhone(sip, new CodecPhone(codec, hertz));
+  }
+
+  /** Calls, and talks when it is answered; gives the final response. */
+  async call(user: string): Promise<SipResponse> {
+    const invite = this.sip.request("INVITE", `sip:${user}@localhost`);
+    const response = await this.sip.ask(withSdp(invite, this.media.sdp));
+    if (response.status === 200) {
+      await this.sip.ack(invite, response);
+      this.#hear(response);
+    }
+    return response;
+  }
+
+  /** What the audio m-line of the last description says. */
+  get types(): string[] {
+    return /^m=audio \d+ \S+ (.*)$/m.exec(this.told.at(-1) ?? "")?.[1]?.trim().split(" ") ?? [];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.media[Symbol.asyncDispose]();
+    await this.sip[Symbol.asyncDispose]();
+  }
+
+  async #take(request: SipRequest): Promise<void> {
+    if (request.method === "ACK") return;
+    const toTag = this.#tag;
+    const response = createResponse(request, 200, undefined, { toTag, recordRoute: true });
+    if (request.method === "INVITE") {
+      response.headers.set("Contact", `<${this.sip.contact}>`);
+      this.#hear(request);
+      const isHeld = /^a=(sendonly|inactive)/m.test(this.told.at(-1) ?? "");
+      const sdp = isHeld ? this.media.sdp.replace("a=sendrecv", "a=recvonly") : this.media.sdp;
+      withSdp(response, sdp);
+    }
+    if (request.method === "BYE") this.isOver = true;
+    await this.sip.send(response);
+  }
+
+  #hear(message: SipMessage): void {
+    const text = new TextDecoder().decode(message.body);
+    this.told.push(text);
+    const port = Number(/^m=audio (\d+) /m.exec(text)?.[1]);
+    if (port > 0) this.media.play(port);
+  }
+}
+
+function withSdp<M extends SipMessage>(message: M, sdp: string): M {
+  message.headers.set("Content-Type", "application/sdp");
+  message.body = new TextEncoder().encode(sdp);
+  return message;
+}
