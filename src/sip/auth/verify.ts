@@ -1,4 +1,3 @@
-import { timingSafeEqual } from "node:crypto";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { Instant } from "../../core/clock.ts";
 import { type AuthFault, parseDigestParams } from "./auth_params.ts";
@@ -9,6 +8,7 @@ import {
   parseAlgorithm,
 } from "./digest.ts";
 import type { NonceStore } from "./nonce_store.ts";
+import { sameText } from "./same_text.ts";
 
 /** Digest credentials: value of Authorization or Proxy-Authorization (RFC 7616 3.4). */
 export interface Credentials {
@@ -129,11 +129,4 @@ export function verifyAuthorization(input: Verification): Result<void, Refusal> 
   const count = c.nc === undefined ? undefined : parseInt(c.nc, 16);
   const use = input.nonces.use(c.nonce, count, input.now);
   return use === "good" ? ok(undefined) : err({ reason: use, stale: true });
-}
-
-function sameText(a: string, b: string): boolean {
-  const encoder = new TextEncoder();
-  const left = encoder.encode(a);
-  const right = encoder.encode(b);
-  return left.length === right.length && timingSafeEqual(left, right);
 }

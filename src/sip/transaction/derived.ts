@@ -1,6 +1,7 @@
 import {
   createResponse,
   HeaderList,
+  parseMessage,
   serialize,
   type SipMessage,
   SipRequest,
@@ -14,6 +15,30 @@ const NO_BODY = new Uint8Array(0);
 
 export function createPacket<M extends SipMessage>(message: M): Packet<M> {
   return { message, bytes: serialize(message) };
+}
+
+/**
+ * A packet that lingers for repetitions that seldom come: of all that was read of its message only
+ * the bytes are kept, and read again when one comes.
+ */
+export function keepPacket<M extends SipMessage>({ message, bytes }: Packet<M>): Packet<M> {
+  return new KeptPacket<M>(message.kind, bytes);
+}
+
+class KeptPacket<M extends SipMessage> implements Packet<M> {
+  readonly #kind: M["kind"];
+  readonly bytes: Uint8Array;
+
+  constructor(kind: M["kind"], bytes: Uint8Array) {
+    this.#kind = kind;
+    this.bytes = bytes;
+  }
+
+  get message(): M {
+    const parsed = parseMessage(this.bytes);
+    if (parsed.ok && parsed.value.kind === this.#kind) return parsed.value as M;
+    throw new Error("a message that we wrote can't be read");
+  }
 }
 
 /** ACK to a non-2xx final response (RFC 3261 17.1.1.3). */

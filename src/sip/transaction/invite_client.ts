@@ -1,6 +1,6 @@
 import type { SipRequest, SipResponse } from "../message/mod.ts";
 import type { Packet, TransactionEffect } from "./effects.ts";
-import { createAckPacket } from "./derived.ts";
+import { createAckPacket, keepPacket } from "./derived.ts";
 import { type SipTimers, timerD, transactionTimeout } from "./timers.ts";
 import type { TimerName } from "./timers.ts";
 
@@ -21,7 +21,7 @@ export type InviteClientState =
  * ```
  */
 export class InviteClientTransaction {
-  readonly request: Packet<SipRequest>;
+  #request: Packet<SipRequest>;
   readonly #timers: SipTimers;
   readonly #reliable: boolean;
   #state: InviteClientState = "Calling";
@@ -29,7 +29,7 @@ export class InviteClientTransaction {
   #ack: Packet | undefined;
 
   constructor(request: Packet<SipRequest>, reliable: boolean, timers: SipTimers) {
-    this.request = request;
+    this.#request = request;
     this.#reliable = reliable;
     this.#timers = timers;
     this.#interval = timers.t1;
@@ -37,6 +37,11 @@ export class InviteClientTransaction {
 
   get state(): InviteClientState {
     return this.#state;
+  }
+
+  /** As it went out. */
+  get request(): Packet<SipRequest> {
+    return this.#request;
   }
 
   start(out: TransactionEffect[]): void {
@@ -113,6 +118,7 @@ export class InviteClientTransaction {
   #accept(response: SipResponse, out: TransactionEffect[]): void {
     this.#clear(out);
     this.#state = "Accepted";
+    this.#request = keepPacket(this.#request);
     out.push({ type: "pass-response", response });
     out.push({ type: "set-timer", timer: "M", ms: transactionTimeout(this.#timers) });
   }
@@ -120,8 +126,10 @@ export class InviteClientTransaction {
   #complete(response: SipResponse, out: TransactionEffect[]): void {
     this.#clear(out);
     this.#state = "Completed";
-    this.#ack = createAckPacket(this.request.message, response);
-    out.push({ type: "send", packet: this.#ack }, { type: "pass-response", response });
+    const ack = createAckPacket(this.#request.message, response);
+    this.#request = keepPacket(this.#request);
+    this.#ack = keepPacket(ack);
+    out.push({ type: "send", packet: ack }, { type: "pass-response", response });
     const linger = timerD(this.#timers, this.#reliable);
     if (linger === 0) this.#terminate(out);
     else out.push({ type: "set-timer", timer: "D", ms: linger });

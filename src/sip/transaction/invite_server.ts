@@ -1,5 +1,5 @@
 import type { SipRequest, SipResponse } from "../message/mod.ts";
-import { createTryingPacket } from "./derived.ts";
+import { createTryingPacket, keepPacket } from "./derived.ts";
 import type { Packet, TransactionEffect } from "./effects.ts";
 import { type SipTimers, type TimerName, transactionTimeout } from "./timers.ts";
 
@@ -23,7 +23,8 @@ export type InviteServerState =
  * bytes and the clock; a proxy passes 2xx on as they come and sets `repeatAccepted` to false.
  */
 export class InviteServerTransaction {
-  readonly request: SipRequest;
+  /** Until the answer. */
+  #request: SipRequest | undefined;
   readonly #timers: SipTimers;
   readonly #reliable: boolean;
   readonly #repeatAccepted: boolean;
@@ -38,7 +39,7 @@ export class InviteServerTransaction {
     timers: SipTimers,
     repeatAccepted = false,
   ) {
-    this.request = request;
+    this.#request = request;
     this.#reliable = reliable;
     this.#timers = timers;
     this.#repeatAccepted = repeatAccepted;
@@ -60,7 +61,7 @@ export class InviteServerTransaction {
   }
 
   start(out: TransactionEffect[]): void {
-    out.push({ type: "pass-request", request: this.request });
+    if (this.#request) out.push({ type: "pass-request", request: this.#request });
     out.push({ type: "set-timer", timer: "100", ms: this.#timers.trying });
   }
 
@@ -79,6 +80,10 @@ export class InviteServerTransaction {
     if (this.#state === "Proceeding") {
       this.#last = response;
       out.push({ type: "clear-timer", timer: "100" }, { type: "send", packet: response });
+      if (status >= 200) {
+        this.#request = undefined;
+        this.#last = keepPacket(response);
+      }
       if (status >= 300) this.#complete(out);
       else if (status >= 200) this.#accept(out);
     } else if (this.#state === "Accepted" && status >= 200 && status < 300) {
@@ -135,8 +140,9 @@ export class InviteServerTransaction {
 
   /** The last provisional, or a 100 of our own where the user has not spoken yet. */
   #repeatProvisional(out: TransactionEffect[]): void {
-    this.#last ??= createTryingPacket(this.request);
-    out.push({ type: "clear-timer", timer: "100" }, { type: "send", packet: this.#last });
+    if (this.#request) this.#last ??= createTryingPacket(this.#request);
+    out.push({ type: "clear-timer", timer: "100" });
+    if (this.#last) out.push({ type: "send", packet: this.#last });
   }
 
   #complete(out: TransactionEffect[]): void {

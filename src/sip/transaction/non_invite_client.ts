@@ -1,4 +1,5 @@
 import type { SipRequest, SipResponse } from "../message/mod.ts";
+import { keepPacket } from "./derived.ts";
 import type { FailureReason, Packet, TransactionEffect } from "./effects.ts";
 import { type SipTimers, type TimerName, transactionTimeout } from "./timers.ts";
 
@@ -13,14 +14,14 @@ export type NonInviteClientState = "Trying" | "Proceeding" | "Completed" | "Term
  * ```
  */
 export class NonInviteClientTransaction {
-  readonly request: Packet<SipRequest>;
+  #request: Packet<SipRequest>;
   readonly #timers: SipTimers;
   readonly #reliable: boolean;
   #state: NonInviteClientState = "Trying";
   #interval: number;
 
   constructor(request: Packet<SipRequest>, reliable: boolean, timers: SipTimers) {
-    this.request = request;
+    this.#request = request;
     this.#reliable = reliable;
     this.#timers = timers;
     this.#interval = timers.t1;
@@ -31,7 +32,7 @@ export class NonInviteClientTransaction {
   }
 
   start(out: TransactionEffect[]): void {
-    out.push({ type: "send", packet: this.request });
+    out.push({ type: "send", packet: this.#request });
     if (!this.#reliable) out.push({ type: "set-timer", timer: "E", ms: this.#interval });
     out.push({ type: "set-timer", timer: "F", ms: transactionTimeout(this.#timers) });
   }
@@ -44,6 +45,7 @@ export class NonInviteClientTransaction {
       return;
     }
     this.#state = "Completed";
+    this.#request = keepPacket(this.#request);
     out.push({ type: "clear-timer", timer: "E" }, { type: "clear-timer", timer: "F" });
     out.push({ type: "pass-response", response });
     if (this.#reliable) this.#terminate(out);
@@ -58,7 +60,7 @@ export class NonInviteClientTransaction {
           this.#interval = this.#state === "Proceeding"
             ? this.#timers.t2
             : Math.min(this.#interval * 2, this.#timers.t2);
-          out.push({ type: "send", packet: this.request });
+          out.push({ type: "send", packet: this.#request });
           out.push({ type: "set-timer", timer: "E", ms: this.#interval });
         } else if (name === "F") {
           this.#fail("timeout", out);

@@ -1,4 +1,5 @@
 import type { SipRequest, SipResponse } from "../message/mod.ts";
+import { keepPacket } from "./derived.ts";
 import type { Packet, TransactionEffect } from "./effects.ts";
 import { type SipTimers, type TimerName, transactionTimeout } from "./timers.ts";
 
@@ -12,14 +13,15 @@ export type NonInviteServerState = "Trying" | "Proceeding" | "Completed" | "Term
  * ```
  */
 export class NonInviteServerTransaction {
-  readonly request: SipRequest;
+  /** Until the answer. */
+  #request: SipRequest | undefined;
   readonly #timers: SipTimers;
   readonly #reliable: boolean;
   #state: NonInviteServerState = "Trying";
   #last: Packet<SipResponse> | undefined;
 
   constructor(request: SipRequest, reliable: boolean, timers: SipTimers) {
-    this.request = request;
+    this.#request = request;
     this.#reliable = reliable;
     this.#timers = timers;
   }
@@ -29,7 +31,7 @@ export class NonInviteServerTransaction {
   }
 
   start(out: TransactionEffect[]): void {
-    out.push({ type: "pass-request", request: this.request });
+    if (this.#request) out.push({ type: "pass-request", request: this.#request });
   }
 
   /** A request that matched: only ever a retransmission. */
@@ -48,6 +50,8 @@ export class NonInviteServerTransaction {
       return;
     }
     this.#state = "Completed";
+    this.#request = undefined;
+    this.#last = keepPacket(response);
     if (this.#reliable) this.#terminate(out);
     else out.push({ type: "set-timer", timer: "J", ms: transactionTimeout(this.#timers) });
   }
