@@ -6,7 +6,7 @@ import type { SipRequest, SipUri } from "../sip/message/mod.ts";
 import type { Refusal, Route } from "../sip/proxy/proxy_io.ts";
 import type { Account, ProxyPolicy, Verdict } from "../sip/proxy/proxy.ts";
 import type { Flow } from "../sip/stack.ts";
-import type { AccountMedia } from "./wire_settings.ts";
+import { type AccountMedia, type AccountMediaChoice, toAccountMedia } from "./wire_settings.ts";
 
 /** Whose session a flow is. */
 export interface Speaker {
@@ -17,16 +17,13 @@ export interface Speaker {
 }
 
 /** An account of the configuration. */
-export interface HouseAccount {
+export interface HouseAccount extends AccountMediaChoice {
   readonly name: string;
   readonly password: string;
   /** What its owner may do, by words that the dial plan uses. */
   readonly rights?: readonly string[] | undefined;
   /** Its number on trunks; "" or absent: none. */
   readonly number?: string | undefined;
-  /** How media goes to its phones, where that differs from the house's way. */
-  readonly srtp?: boolean | undefined;
-  readonly media?: "relay" | "direct" | undefined;
 }
 
 /** What the house's trunks say of flows and numbers. */
@@ -75,11 +72,9 @@ export class HousePolicy implements ProxyPolicy {
     this.#hosts = options.hosts;
     this.#stored = options.stored;
     this.#isOwnPort = options.isOwnPort ?? (() => true);
-    for (const { name, password, rights = [], number = "", srtp, media } of options.accounts) {
-      this.#media.set(name, {
-        ...(srtp === undefined ? {} : { srtp }),
-        ...(media === undefined ? {} : { media }),
-      });
+    for (const account of options.accounts) {
+      const { name, password, rights = [], number = "" } = account;
+      this.#media.set(name, toAccountMedia(account));
       this.#passwords.set(name, password);
       this.#rights.set(name, new Set(rights));
       if (number !== "") this.#numbers.set(name, number);

@@ -4,7 +4,29 @@ import type { Location } from "../sip/registrar/location.ts";
 import type { WireSettings } from "./edge/contract.ts";
 
 /** How media goes to the phones of an account, where that differs from the house's way. */
-export type AccountMedia = Partial<Pick<WireSettings, "srtp" | "media">>;
+export type AccountMedia = Partial<
+  Pick<WireSettings, "srtp" | "srtpRequired" | "avpf" | "media" | "codecs">
+>;
+
+/** The same as an account of the configuration says it. */
+export interface AccountMediaChoice {
+  /** `offer`: its phones are offered SRTP by SDES; `require`: offers in the clear are refused too. */
+  readonly srtp?: "off" | "offer" | "require" | undefined;
+  /** RTCP feedback (RFC 4585) is offered. */
+  readonly avpf?: boolean | undefined;
+  readonly media?: "relay" | "direct" | undefined;
+  /** The only audio codecs that are offered, names in lower case, preferred first. */
+  readonly codecs?: readonly string[] | undefined;
+}
+
+export function toAccountMedia({ srtp, avpf, media, codecs }: AccountMediaChoice): AccountMedia {
+  return {
+    ...(srtp === undefined ? {} : { srtp: srtp !== "off", srtpRequired: srtp === "require" }),
+    ...(avpf === undefined ? {} : { avpf }),
+    ...(media === undefined ? {} : { media }),
+    ...(codecs === undefined ? {} : { codecs }),
+  };
+}
 
 export interface WireParty {
   readonly flow: Flow;

@@ -11,7 +11,7 @@ const CALLEE_HERTZ = 900;
 /** Accounts that are called as the configuration says. */
 const ACCOUNTS = [
   { name: "clear", password: "secret1", media: "relay" },
-  { name: "coded", password: "secret2", srtp: true },
+  { name: "coded", password: "secret2", srtp: "offer" },
   { name: "near", password: "secret3", media: "direct" },
   { name: "nearby", password: "secret4", media: "direct" },
 ];

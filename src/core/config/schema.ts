@@ -82,8 +82,10 @@ const account = z.strictObject({
   password: z.string().min(1).max(128),
   rights: z.array(z.string().regex(RIGHT)).optional(),
   number: z.union([z.literal(""), phoneNumber]).optional(),
-  srtp: z.boolean().optional(),
+  srtp: z.enum(["off", "offer", "require"]).optional(),
+  avpf: z.boolean().optional(),
   media: z.enum(["relay", "direct"]).optional(),
+  codecs: z.array(z.enum(["opus", "g722", "pcmu", "pcma", "g729", "speex"])).min(1).optional(),
 });
 
 const trunk = z.strictObject({
