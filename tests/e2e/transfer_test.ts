@@ -89,6 +89,40 @@ e2e("transfer", {}, async (t, stage) => {
     await bothFinish(alice, bob);
   });
 
+  await stage.step(t, "hold, unhold, digits and transfer by the vendor's REST calls", async () => {
+    const [alice, bob, carol] = await three(stage);
+    await connect(alice, bob);
+    await Promise.all([alice.hears(HIGH_HERTZ), bob.hears(LOW_HERTZ)]);
+    const callId = await alice.callId();
+    const rest = async (method: string, more: Record<string, unknown> = {}) => {
+      const response = await fetch(`${lab.restOrigin}/rest-api/call/${method}`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ callId, ...more }),
+      });
+      assert.deepEqual([response.status, await response.json()], [200, {}], method);
+    };
+    await rest("hold");
+    // The answer is the outcome.
+    assert.equal((await lab.call(callId)).state, "held");
+    await Promise.all([alice.callIs("HOLD"), alice.hears(0), bob.hears(0)]);
+    await rest("unhold");
+    await Promise.all([alice.hears(HIGH_HERTZ), bob.hears(LOW_HERTZ)]);
+    await rest("send_dtmf", { dtmf: 42, type: "INFO" });
+    await lab.until(
+      "digits",
+      async () => (await lab.call(await bob.callId())).dtmf.map(({ digit }) => digit).join(""),
+      (digits) => digits === "42",
+    );
+    await rest("transfer", { target: carol.name });
+    await carol.rings();
+    await carol.answer();
+    await alice.callIs("FINISH");
+    await Promise.all([bob.hears(THIRD_HERTZ), carol.hears(HIGH_HERTZ)]);
+    await carol.hangup();
+    await bothFinish(bob, carol);
+  });
+
   await stage.step(t, "digits by all three methods, and their view and ladder", async () => {
     const [alice, bob] = await stage.pair();
     await connect(alice, bob);
