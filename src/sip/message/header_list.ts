@@ -63,6 +63,56 @@ const LISTS = new Set([
   "warning",
 ]);
 
+/** Names as they are usually written, so that nearly no name of a message has to be looked up. */
+const USUAL = [
+  "Via",
+  "From",
+  "To",
+  "Call-ID",
+  "CSeq",
+  "Contact",
+  "Max-Forwards",
+  "Content-Length",
+  "Content-Type",
+  "Record-Route",
+  "Route",
+  "Expires",
+  "Allow",
+  "Supported",
+  "Require",
+  "User-Agent",
+  "Server",
+  "Authorization",
+  "Proxy-Authorization",
+  "WWW-Authenticate",
+  "Proxy-Authenticate",
+  "Accept",
+  "Path",
+  "Event",
+  "Subject",
+  "Session-Expires",
+  "Min-SE",
+  "P-Asserted-Identity",
+  "Allow-Events",
+  "Subscription-State",
+];
+/** By length and, in it, first letter. */
+const usual: string[][] = [];
+
+/** The usual name that stands at `at` and ends at `end`, as the one text that all messages share. */
+export function usualName(text: string, at: number, end: number): string | undefined {
+  const found = usual[end - at];
+  if (found === undefined) return undefined;
+  const first = text.charCodeAt(at);
+  for (let i = 0; i < found.length; i++) {
+    const name = found[i]!;
+    if (name.charCodeAt(0) === first && text.startsWith(name, at)) return name;
+  }
+  return undefined;
+}
+
+for (const name of USUAL) (usual[name.length] ??= []).push(name);
+
 const MAX_CACHED_NAMES = 1024;
 const keys = new Map<string, string>();
 
@@ -83,11 +133,11 @@ export function headerKey(name: string): string {
  */
 export class HeaderField {
   /** Spelling as received. */
-  readonly name: string;
+  declare readonly name: string;
   /** Long name in lower case. */
-  readonly key: string;
+  declare readonly key: string;
   /** The whole line without its CRLF, folds and blanks as received. */
-  readonly line: string;
+  declare readonly line: string;
   readonly #valueAt: number;
   #value: string | undefined;
   #values: readonly string[] | undefined;

@@ -1,9 +1,9 @@
 import { err, ok, type Result } from "../../core/result.ts";
-import { HeaderField, HeaderList } from "./header_list.ts";
+import { HeaderField, HeaderList, usualName } from "./header_list.ts";
 import { MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADER_FIELDS } from "./limits.ts";
-import { readNumber, SipRequest, SipResponse } from "./message.ts";
+import { readNumber, SIP_VERSION, SipRequest, SipResponse } from "./message.ts";
 import type { SipMessage } from "./message.ts";
-import { decodeText, inClass, isToken, TOKEN } from "./text.ts";
+import { decodeText, inClass, isToken, skipBlanks, TOKEN } from "./text.ts";
 
 /** Why bytes are no message. */
 export interface ParseFault {
@@ -18,6 +18,8 @@ export interface ParseFault {
 
 const CR = 0x0d;
 const LF = 0x0a;
+const SPACE = 0x20;
+const COLON = 0x3a;
 
 /** Reads one datagram (or one WebSocket message); what follows Content-Length is dropped. */
 export function parseMessage(bytes: Uint8Array): Result<SipMessage, ParseFault> {
@@ -93,28 +95,32 @@ export function parseHead(head: string): Result<SipMessage, ParseFault> {
 /** Reads the lines from `at` on into `out`; the first fault in words, all good fields anyhow. */
 function readFields(head: string, at: number, out: HeaderField[]): string | undefined {
   let fault: string | undefined;
+  // A lone CR or LF would be a line end to somebody else; hardly ever is there one to look for.
+  const isClean = !LONE_LINE_END.test(head);
   while (at < head.length) {
     const end = endOfField(head, at);
     let nameEnd = at;
     while (nameEnd < end && inClass(head.charCodeAt(nameEnd), TOKEN)) nameEnd++;
-    let colon = nameEnd;
-    while (colon < end && (head.charCodeAt(colon) === 0x20 || head.charCodeAt(colon) === 0x09)) {
-      colon++;
-    }
-    if (nameEnd === at || head.charCodeAt(colon) !== 0x3a || colon >= end) {
+    const colon = skipBlanks(head, nameEnd);
+    if (nameEnd === at || head.charCodeAt(colon) !== COLON || colon >= end) {
       fault ??= `Header line without name and colon: "${head.slice(at, Math.min(end, at + 40))}"`;
     } else if (out.length >= MAX_HEADER_FIELDS) {
       return `More than ${MAX_HEADER_FIELDS} header lines`;
     } else {
       const line = head.slice(at, end);
-      // A lone CR or LF would be a line end to somebody else.
-      if (hasLoneLineEnd(line)) fault ??= "Line end that is not CR LF in the header fields";
-      else out.push(new HeaderField(head.slice(at, nameEnd), line, colon - at + 1));
+      if (!isClean && LONE_LINE_END.test(line)) {
+        fault ??= "Line end that is not CR LF in the header fields";
+      } else {
+        const name = usualName(head, at, nameEnd) ?? head.slice(at, nameEnd);
+        out.push(new HeaderField(name, line, colon - at + 1));
+      }
     }
     at = end + 2;
   }
   return fault;
 }
+
+const LONE_LINE_END = /\r(?!\n)|(?<!\r)\n/;
 
 /** End of the field that begins at `at`, before its CRLF, with folded lines (RFC 3261 7.3.1). */
 function endOfField(head: string, at: number): number {
@@ -127,12 +133,9 @@ function endOfField(head: string, at: number): number {
   }
 }
 
-function hasLoneLineEnd(line: string): boolean {
-  if (!line.includes("\n") && !line.includes("\r")) return false;
-  return /[\r\n]/.test(line.replaceAll("\r\n", ""));
-}
-
 function parseStartLine(line: string, headers: HeaderList): Result<SipMessage, ParseFault> {
+  const usual = parseUsualStart(line, headers);
+  if (usual !== undefined) return ok(usual);
   if (/^SIP\/\d+\.\d+ /i.test(line)) return parseStatusLine(line, headers);
   const first = line.indexOf(" ");
   const last = line.lastIndexOf(" ");
@@ -147,6 +150,30 @@ function parseStartLine(line: string, headers: HeaderList): Result<SipMessage, P
   // With a method to name, and a Via among the fields, it can be told so.
   if (!isToken(method)) return err(fault);
   return err({ ...fault, request: new SipRequest(method, uri, headers) });
+}
+
+/** Start lines of our version as nearly all of them are; undefined: to be looked at closely. */
+function parseUsualStart(line: string, headers: HeaderList): SipMessage | undefined {
+  if (line.startsWith("SIP/2.0 ")) {
+    const digit = (at: number) => line.charCodeAt(at) - 0x30;
+    const [a, b, c] = [digit(8), digit(9), digit(10)];
+    const isStatus = a >= 1 && a <= 6 && b >= 0 && b <= 9 && c >= 0 && c <= 9;
+    if (!isStatus || line.charCodeAt(11) !== SPACE) return undefined;
+    const reason = line.slice(12);
+    if (reason.includes("\r") || reason.includes("\n")) return undefined;
+    return new SipResponse(a * 100 + b * 10 + c, reason, headers, undefined, SIP_VERSION);
+  }
+  if (!line.endsWith(" SIP/2.0")) return undefined;
+  const first = line.indexOf(" ");
+  const last = line.length - 8;
+  if (first <= 0 || last <= first + 1) return undefined;
+  for (let at = first + 1; at < last; at++) {
+    const code = line.charCodeAt(at);
+    if (code <= SPACE || code >= 0x7f) return undefined;
+  }
+  const method = line.slice(0, first);
+  if (!isToken(method)) return undefined;
+  return new SipRequest(method, line.slice(first + 1, last), headers, undefined, SIP_VERSION);
 }
 
 function parseStatusLine(line: string, headers: HeaderList): Result<SipMessage, ParseFault> {
