@@ -13,6 +13,8 @@ export interface SippOptions {
   /** User part, and digest user name. */
   readonly user: string;
   readonly password: string;
+  /** Local port; any free one unless told otherwise. */
+  readonly port?: number;
   /** Calls begun a second. */
   readonly rate?: number;
 }
@@ -35,7 +37,7 @@ export async function runSipp(path: string, options: SippOptions): Promise<SippR
       args: [
         remote, "-sf", file, "-t", transport, "-m", `${calls}`, "-r", `${rate}`, "-i", "127.0.0.1",
         "-s", user, "-au", user, "-ap", password, "-timeout", `${LIMIT_SECONDS}s`, "-timeout_error",
-        "-nostdin", "-trace_err", "-error_file", `${directory}/errors.log`,
+        ...(options.port === undefined ? [] : ["-p", `${options.port}`]), "-nostdin", "-trace_err", "-error_file", `${directory}/errors.log`,
       ],
       cwd: directory,
       env: { TERM: "dumb" },
