@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { e2e, HIGH_HERTZ, LOW_HERTZ, type PageUser, type Stage } from "../support/browser.ts";
+import { codecsHere } from "../support/codec_phone.ts";
 import { bothFinish, connect } from "../support/sdk_page.ts";
+import { WirePhone } from "../support/wire_phone.ts";
 
 /** Blind transfer and DTMF among three browsers with the unmodified SDK. */
 
@@ -87,6 +89,31 @@ e2e("transfer", {}, async (t, stage) => {
     await Promise.all([alice.hears(HIGH_HERTZ), bob.hears(LOW_HERTZ)]);
     await alice.hangup();
     await bothFinish(alice, bob);
+  });
+
+  await stage.step(t, "a browser is handed on to a desk phone; digits both ways", async () => {
+    const codec = (await codecsHere()).get("PCMA");
+    assert(codec, "G.711 is always there");
+    await using desk = await WirePhone.register(lab, "1000", codec, THIRD_HERTZ);
+    const [alice, bob] = await stage.pair();
+    await connect(alice, bob);
+    await Promise.all([alice.hears(HIGH_HERTZ), bob.hears(LOW_HERTZ)]);
+    await alice.transfer(desk.sip.user);
+    await alice.callIs("FINISH");
+    await Promise.all([bob.hears(THIRD_HERTZ), desk.media.hears(HIGH_HERTZ)]);
+    await bob.dtmf("5#");
+    await desk.media.until("two digits", () => desk.media.digits === "5#");
+    desk.media.press("8");
+    const bobsCall = await bob.callId();
+    const [pressed] = await lab.until(
+      "the phone's digit",
+      async () => (await lab.call(bobsCall)).dtmf,
+      (digits) => digits.length === 1,
+    );
+    assert.deepEqual([pressed?.digit, pressed?.from, pressed?.method], ["8", "1000", "RFC2833"]);
+    await bob.hangup();
+    await bob.callIs("FINISH");
+    await desk.media.until("the phone is told", () => desk.isOver);
   });
 
   await stage.step(t, "hold, unhold, digits and transfer by the vendor's REST calls", async () => {
