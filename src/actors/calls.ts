@@ -211,6 +211,14 @@ export class Calls {
     }
   }
 
+  /** The media of a dialog's wire side is gone: nobody would hear anybody any more. */
+  loseMedia(sipCallId: string, localTag: string, text: string): void {
+    for (const { resources, actor } of this.ofSipCall(sipCallId)) {
+      if (resources.dialog.usage?.localTag !== localTag) continue;
+      actor.send({ type: "terminate", termination: termination("worker_lost", { text }) });
+    }
+  }
+
   /** The wire side of a dialog has played a digit to the party inside. */
   hearDigit(sipCallId: string, localTag: string, digit: string): void {
     for (const { resources, actor } of this.ofSipCall(sipCallId)) {

@@ -202,6 +202,8 @@ function build(ports: PlanePorts, options: PlaneOptions) {
       calls.hearDigit(effect.dialog.callId, effect.dialog.localTag, effect.digit);
     } else if (effect.type === "key-frame-wanted") {
       calls.askForKeyFrame(effect.dialog.callId, effect.dialog.localTag);
+    } else if (effect.type === "media-lost") {
+      calls.loseMedia(effect.dialog.callId, effect.dialog.localTag, effect.text);
     } else log.debug(`edge: ${effect.type}`, { callId: effect.dialog.callId });
   };
   return { bus, sip, sessions, calls, trunks, ladder, protection };

@@ -266,3 +266,88 @@ Deno.test("edge: a transit call ends by BYE to both sides: operator, silence, lo
     clean(house);
   }
 });
+
+const OPUS_ALONE = [[96, "opus/48000/2"], [101, "telephone-event/8000"]] as const;
+const G729_ALONE = [[18, "G729/8000"], [101, "telephone-event/8000"]] as const;
+
+Deno.test("edge: a browser and a phone without a common codec get a transcoder, both ways round", () => {
+  const house = world({ codecs: ["OPUS", "PCMU", "PCMA", "G722", "G729"] });
+  const desk = phone(house, "1000", 10, { codecs: G729_ALONE });
+  const alice = house.client("alice").connect();
+  house.clock.advance(1_000);
+  desk.onIncoming = (call) => desk.answer(call);
+  const call = alice.call("1000");
+  house.clock.advance(2_000);
+  assert.equal(call.status, "talking");
+  const endpoint = house.rtp.all[0]!;
+  const browser = [...house.media.open_.values()][0]!;
+  assert.deepEqual(endpoint.sides?.own.codec, "G729");
+  assert.deepEqual(endpoint.sides?.own.telephoneEvent, { payloadType: 101, clockRate: 8000 });
+  assert.equal(endpoint.sides?.peer.codec, "OPUS");
+  assert.deepEqual([endpoint.peer, browser.peer], [browser.token, endpoint.token]);
+  const [leg] = house.plane.control.call(call.id)!.legs.filter(({ kind }) => kind === "sip");
+  assert(leg?.kind === "sip");
+  assert.deepEqual(
+    leg.media?.transcoding && [leg.media.transcoding.from, leg.media.transcoding.to],
+    [
+      "G729",
+      "OPUS",
+    ],
+  );
+  const { sides } = endpoint;
+  alice.hold(call, true);
+  house.clock.advance(1_000);
+  assert.equal(desk.live[0]!.isHeld, true);
+  alice.hold(call, false);
+  house.clock.advance(1_000);
+  desk.hold(desk.live[0]!, true);
+  house.clock.advance(1_000);
+  assert.deepEqual(endpoint.sides, sides);
+  alice.hangup(call);
+  house.clock.advance(1_000);
+  alice.onIncoming = (incoming) => alice.answer(incoming);
+  const back = desk.call("alice");
+  house.clock.advance(2_000);
+  assert.equal(back.state, "talking");
+  assert.equal(house.rtp.all[1]!.sides?.own.codec, "G729");
+  clean(house);
+});
+
+Deno.test("edge: phones without a common codec need one transcoder; with one, or none there, none", () => {
+  for (
+    const [theirs, codecs, expected] of [
+      [OPUS_ALONE, ["OPUS", "G729"], 1],
+      [G729_ALONE, ["OPUS", "G729"], 0],
+      [OPUS_ALONE, [], undefined],
+    ] as const
+  ) {
+    const house = world({ codecs });
+    const caller = phone(house, "1000", 10, { codecs: G729_ALONE });
+    const callee = phone(house, "1001", 11, { codecs: theirs });
+    house.clock.advance(1_000);
+    callee.onIncoming = (call) => callee.answer(call);
+    const call = caller.call("1001");
+    house.clock.advance(2_000);
+    assert.equal(call.state, expected === undefined ? "ended" : "talking");
+    const sides = [...house.rtp.live.values()].flatMap((endpoint) => endpoint.sides ?? []);
+    assert.equal(sides.length, expected ?? 0);
+    clean(house);
+  }
+});
+
+Deno.test("edge: a phone's media that is lost ends its call with a browser, on both sides", () => {
+  const house = world();
+  const desk = phone(house, "1000", 10);
+  const alice = house.client("alice").connect();
+  house.clock.advance(1_000);
+  desk.onIncoming = (call) => desk.answer(call);
+  const call = alice.call("1000");
+  house.clock.advance(2_000);
+  assert.equal(call.status, "talking");
+  house.rtp.all[0]!.emit({ type: "lost", text: "its transcoder is gone" });
+  house.clock.advance(1_000);
+  assert.equal(call.status, "finished");
+  assert.equal(desk.live.length, 0);
+  assert.equal(house.plane.control.call(call.id)?.termination?.reason, "worker_lost");
+  clean(house);
+});
