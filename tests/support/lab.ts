@@ -46,6 +46,8 @@ export class Lab {
         PORTZERO_MEDIA_PORTFROM: "26000",
         PORTZERO_MEDIA_PORTTO: "26999",
         PORTZERO_LOG_LEVEL: "debug",
+        // Browsers beside the server keep it waiting; that is no overload of its own.
+        PORTZERO_SIP_LIMITS_LAGMS: "10000",
         ...options.env,
       },
     });
