@@ -334,7 +334,10 @@ export class MediaEngine {
     for (const endpoint of this.#endpoints.values()) {
       endpoint.dtlsSinceTick = 0;
       if (endpoint.kind === "plain") continue;
-      if (this.#ice.expire(endpoint, now)) this.#forwarder.refresh(endpoint, now);
+      // Nobody checks a SIP leg's consent: whether it lives is told by its packets.
+      if (endpoint.kind === "webrtc" && this.#ice.expire(endpoint, now)) {
+        this.#forwarder.refresh(endpoint, now);
+      }
       this.#noticeSilence(endpoint, now);
       this.#legs.tick(endpoint, now);
       this.#forwarder.own.originate(endpoint, now);

@@ -220,3 +220,22 @@ Deno.test("closing: BYE to the phone, and its ports swallow what still comes for
   harness.command({ type: "close", endpoint: 1 });
   assert.deepEqual(harness.engine.size, { endpoints: 0, places: 0, drained: 0 });
 });
+
+Deno.test("a SIP leg needs no consent: in a worker that is up for long it is heard for long", () => {
+  const harness = new EngineHarness();
+  harness.now = 3_600_000;
+  const [browser, phone] = [new FakeBrowser(harness, 1), new FakePhone(harness, 2)];
+  browser.up();
+  phone.up();
+  join(harness, 1, 2);
+  for (let i = 0; i < 60; i++) {
+    harness.advance(1000);
+    browser.check();
+    assert.equal(
+      phone.plain(browser.send(browser.rtp({ ssrc: 9, sequence: i }))).length,
+      1,
+      `${i} s`,
+    );
+  }
+  assert.ok(harness.of("ice").every(({ endpoint }) => endpoint === 1));
+});
