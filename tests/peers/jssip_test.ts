@@ -29,6 +29,12 @@ peerTest("a page with JsSIP", [BARESIP], async (t, stage) => {
       await Promise.all([jane.tells("confirmed"), alice.callIs("ESTABLISHED")]);
       await Promise.all([jane.hears(LOW_HERTZ), alice.hears(HIGH_HERTZ)]);
 
+      await jane.hold();
+      await jane.tells("hold");
+      await Promise.all([jane.hears(0), alice.hears(0)]);
+      await jane.unhold();
+      await jane.tells("unhold");
+      await Promise.all([jane.hearsAnything(), alice.hears(HIGH_HERTZ)]);
       await alice.hangup();
       await Promise.all([jane.tells("ended"), alice.callIs("FINISH")]);
     });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Baresip, BARESIP } from "../support/baresip.ts";
+import { BARESIP, Baresip } from "../support/baresip.ts";
 import { LOW_HERTZ, peerTest } from "../support/browser.ts";
 import { Kamailio, KAMAILIO_DOMAIN, KAMAILIO_PASSWORD } from "../support/kamailio.ts";
 import { needs } from "../support/needs.ts";

@@ -117,4 +117,6 @@ export class JsSipUser {
       `user.until(${js(fact)}, ${count}, ${PATIENCE_MS})`,
     );
   hears = (hertz: number) => this.#run<void>(`user.hears(${hertz}, ${PATIENCE_MS})`);
+  /** More sound than there has been, of whatever tone. */
+  hearsAnything = () => this.#run<void>(`user.hearsAnything(${PATIENCE_MS})`);
 }

@@ -32,17 +32,19 @@
     }
   };
 
-  const listen = (connection) => {
-    connection.addEventListener("track", ({ track }) => {
+  let connection = null;
+
+  const listen = (made) => {
+    connection = made;
+    // As applications do it: each time that a track comes, after a hold too, its stream is played.
+    const element = new Audio();
+    connection.addEventListener("track", ({ track, streams: [stream] }) => {
       if (track.kind !== "audio") return;
       audio ??= new AudioContext();
-      // Chromium lets a remote track flow only where an element plays it.
-      const element = new Audio();
-      element.srcObject = new MediaStream([track]);
-      element.muted = true;
+      element.srcObject = stream;
       element.play();
       analyser = new AnalyserNode(audio, { fftSize: FFT_SIZE, smoothingTimeConstant: 0 });
-      audio.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+      audio.createMediaStreamSource(stream).connect(analyser);
     });
   };
 
@@ -116,6 +118,26 @@
     hold: () => void session.hold(),
     unhold: () => void session.unhold(),
     digits: (digits) => session.sendDTMF(digits, { transportType: "RFC2833" }),
+
+    /**
+     * More sound than there has been. Chromium's Web Audio stays silent for a track that went at a
+     * hold and came back, so that its tone can't be told, while the track itself plays.
+     */
+    async hearsAnything(ms) {
+      const energy = async () => {
+        let sum = 0;
+        (await connection.getStats()).forEach((entry) => {
+          if (entry.type === "inbound-rtp") sum += entry.totalAudioEnergy ?? 0;
+        });
+        return sum;
+      };
+      const before = await energy();
+      for (const end = performance.now() + ms;;) {
+        if (await energy() > before + 0.02) return;
+        if (performance.now() > end) throw new Error(`hears nothing for ${ms} ms`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
 
     async hears(hertz, ms) {
       const end = performance.now() + ms;
