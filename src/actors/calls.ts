@@ -97,6 +97,8 @@ export class Calls {
   readonly #bySession = new Map<SessionId, Set<CallRecord>>();
   readonly #bySipCall = new Map<string, Set<CallRecord>>();
   readonly #ended = new Map<string, EndedCall>();
+  /** Ids of calls between two wire sides that are answered. */
+  readonly #transits = new Set<string>();
   #order = 0;
 
   constructor(ports: CallsPorts) {
@@ -350,6 +352,20 @@ export class Calls {
     return snapshot.context ?? initialCallContext(record.input);
   }
 
+  /** A call between two wire sides begins, which is no call of ours but is listed. */
+  noteTransit(view: CallView): void {
+    this.#transits.add(view.id);
+    this.#ports.ladder?.claim(view.sipCallId);
+    this.#ports.bus.publish("call.connected", transitData(view));
+  }
+
+  /** It is over: kept like others. */
+  archiveTransit(view: CallView): void {
+    if (!this.#transits.delete(view.id)) this.#ports.ladder?.claim(view.sipCallId);
+    this.#archive(view);
+    this.#ports.bus.publish("call.ended", { ...transitData(view), ...view.termination });
+  }
+
   #archive(view: CallView): void {
     // An id may be used again once its call is over; then it names the later one.
     this.#forget(view.id);
@@ -365,6 +381,11 @@ export class Calls {
     this.#ended.delete(id);
     for (const sipCallId of ended.view.sipCallIds) this.#ports.ladder?.release(sipCallId);
   }
+}
+
+function transitData(view: CallView): Readonly<Record<string, unknown>> {
+  const { id, sessionId, direction, caller, callee, sipCallId } = view;
+  return { id, sessionId, direction, caller, callee, sipCallId };
 }
 
 function refusalOf(reason: Termination): number {

@@ -24,6 +24,7 @@ import { Ladder } from "./ladder.ts";
 import { Protection, type ProtectionOptions } from "./protection.ts";
 import { Queries } from "./queries.ts";
 import { defaultSettings, type EdgeEffect, type WireSettings } from "./edge/contract.ts";
+import { toEndedTransit, toTransitView } from "./edge/transit_views.ts";
 import type { SessionOptions } from "./session.ts";
 import { SessionDirectory } from "./sessions.ts";
 import { type Hop, type HopMessage, memoryHop, SipService } from "./sip_service.ts";
@@ -202,6 +203,10 @@ function build(ports: PlanePorts, options: PlaneOptions) {
       calls.hearDigit(effect.dialog.callId, effect.dialog.localTag, effect.digit);
     } else if (effect.type === "key-frame-wanted") {
       calls.askForKeyFrame(effect.dialog.callId, effect.dialog.localTag);
+    } else if (effect.type === "transit-connected") {
+      calls.noteTransit(toTransitView(effect.transit));
+    } else if (effect.type === "transit-ended") {
+      calls.archiveTransit(toEndedTransit(effect.transit, effect.reason, clock.epoch()));
     } else if (effect.type === "media-lost") {
       calls.loseMedia(effect.dialog.callId, effect.dialog.localTag, effect.text);
     } else log.debug(`edge: ${effect.type}`, { callId: effect.dialog.callId });

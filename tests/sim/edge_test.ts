@@ -240,7 +240,7 @@ Deno.test("edge: a flow that goes takes its anchors along", () => {
 });
 
 Deno.test("edge: a transit call ends by BYE to both sides: operator, silence, lost worker", () => {
-  for (const how of ["operator", "silence", "lost"]) {
+  for (const how of ["operator", "silence", "lost"] as const) {
     const house = world();
     const caller = phone(house, "1000", 10);
     const callee = phone(house, "1001", 11, { transport: "TCP" });
@@ -263,6 +263,18 @@ Deno.test("edge: a transit call ends by BYE to both sides: operator, silence, lo
     house.clock.advance(1_000);
     assert.deepEqual([call.state, other.state], ["ended", "ended"], how);
     assert.equal(house.rtp.live.size, 0);
+    // It is kept as others are, and told.
+    const [ended] = house.plane.control.calls({ limit: 1, state: "ended" }).items;
+    const view = house.plane.control.call(ended!.id)!;
+    assert.deepEqual([view.direction, view.state, view.legs.length], ["transit", "ended", 2]);
+    const reasons = { operator: "operator", silence: "media_silent", lost: "worker_lost" } as const;
+    assert.equal(view.termination?.reason, reasons[how]);
+    const told: string[] = [];
+    house.plane.bus.subscribe(0, ({ type, data }) => {
+      if (data.id === view.id) told.push(type);
+    });
+    house.clock.advance(1);
+    assert.deepEqual(told, ["call.connected", "call.ended"]);
     clean(house);
   }
 });

@@ -2,6 +2,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { Entropy } from "../../core/entropy.ts";
 import type { EndpointToken, FlowId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
+import type { TerminationReason } from "../../core/termination.ts";
 import type { TranscodingView } from "../control_plane.ts";
 import type { EndpointStatistics, MediaPort } from "../../rtp/media_port.ts";
 import type { RtpMediaPort } from "../../rtp/rtp_media_port.ts";
@@ -43,6 +44,15 @@ export interface AnchorDialog {
   readonly remoteTag: string | null;
 }
 
+/** Two anchors that feed each other. */
+export type Transit = readonly [caller: AnchorView, callee: AnchorView];
+
+/** Why a call between two wire sides ended, as far as the edge knows. */
+export type TransitEnd = Extract<
+  TerminationReason,
+  "hangup" | "operator" | "media_silent" | "worker_lost"
+>;
+
 /** What the edge wants of its owner. */
 export type EdgeEffect =
   /** The inner side wants a key frame and the far end has no RTCP feedback: INFO (RFC 5168). */
@@ -55,6 +65,18 @@ export type EdgeEffect =
     readonly dialog: AnchorDialog;
     readonly digit: string;
     readonly durationMs: number;
+  }
+  /** A call between two wire sides was answered, or is over; `dialog` is the caller's. */
+  | {
+    readonly type: "transit-connected";
+    readonly dialog: AnchorDialog;
+    readonly transit: Transit;
+  }
+  | {
+    readonly type: "transit-ended";
+    readonly dialog: AnchorDialog;
+    readonly transit: Transit;
+    readonly reason: TransitEnd;
   }
   /** Nothing has come from the far end for this long. */
   | { readonly type: "silent"; readonly dialog: AnchorDialog; readonly ms: number }

@@ -17,17 +17,20 @@ import {
   type EdgePorts,
   type ElementInput,
   MAX_UNANSWERED_PER_FLOW,
+  type Transit,
+  type TransitEnd,
 } from "./contract.ts";
 import { Farewells } from "./farewells.ts";
 import { PhoneMedia } from "./phone_media.ts";
 import { type Passing, WireDialog, type WireDialogPorts } from "./wire_dialog.ts";
-import type { Transit } from "./transit_views.ts";
 import type { WireMedia } from "./wire_media.ts";
 
 /** Reason headers of BYEs of our own (RFC 3326). */
-const LOST = 'SIP;cause=500;text="Media worker lost"';
-const SILENT = 'SIP;cause=408;text="No media"';
-const BY_OPERATOR = 'SIP;cause=200;text="Ended by an operator"';
+const REASONS = {
+  worker_lost: 'SIP;cause=500;text="Media worker lost"',
+  media_silent: 'SIP;cause=408;text="No media"',
+  operator: 'SIP;cause=200;text="Ended by an operator"',
+} as const;
 
 /** Longest way from anchor to anchor that is looked at for a ring of legs. */
 const MAX_RING = 64;
@@ -53,6 +56,8 @@ export class Edge {
 
   readonly #farewells: Farewells;
   #order = 0;
+  /** Why calls between wire sides end at this moment. */
+  #cause: TransitEnd = "hangup";
 
   constructor(ports: EdgePorts) {
     this.#ports = ports;
@@ -66,10 +71,15 @@ export class Edge {
       learn: (dialog, name) => this.#learn(dialog, name),
       keyFrame: (token) => this.#keyFrame(token),
       onMoved: (dialog) => this.#move(dialog),
-      onAnswered: (dialog) => this.#answered(dialog),
+      onAnswered: (dialog) => {
+        this.#answered(dialog);
+        const transit = this.#transitOf(dialog);
+        const { dialog: name } = dialog;
+        if (transit) ports.onEffect({ type: "transit-connected", dialog: name, transit });
+      },
       onClosed: (dialog) => this.#forget(dialog),
       farewell: (flow, bye) => this.#farewells.say(flow, bye),
-      onLost: (dialog) => this.#endTransitOf(dialog, LOST),
+      onLost: (dialog) => this.#endTransitOf(dialog, "worker_lost"),
       onSilent: (dialog) => this.#onSilent(dialog),
     };
   }
@@ -153,7 +163,7 @@ export class Edge {
   /** An operator ends a call between two wire sides; false where there is none of this id. */
   endTransit(id: string): boolean {
     const caller = this.#dialogs.get(id);
-    return caller !== undefined && this.#endTransitOf(caller, BY_OPERATOR);
+    return caller !== undefined && this.#endTransitOf(caller, "operator");
   }
 
   /** Closes all anchors; for the end of the process. */
@@ -283,6 +293,7 @@ export class Edge {
 
   #forget(dialog: WireDialog): void {
     this.#answered(dialog);
+    this.#tellEnd(dialog);
     this.#dialogs.delete(dialog.id);
     const entry = this.#entries.get(dialog);
     if (!entry) return;
@@ -296,11 +307,16 @@ export class Edge {
 
   // --- between anchors ---
 
-  #endTransitOf(dialog: WireDialog, reason: string): boolean {
+  #endTransitOf(dialog: WireDialog, cause: keyof typeof REASONS): boolean {
     const other = dialog.peer === null ? undefined : this.#byToken.get(dialog.peer);
     if (!other || other === dialog) return false;
-    dialog.hangUp(reason);
-    other.hangUp(reason);
+    this.#cause = cause;
+    try {
+      dialog.hangUp(REASONS[cause]);
+      other.hangUp(REASONS[cause]);
+    } finally {
+      this.#cause = "hangup";
+    }
     return true;
   }
 
@@ -310,7 +326,24 @@ export class Edge {
     const isHeld = dialog.media?.view().isHeld || other?.media?.view().isHeld;
     // While it rings nobody owes media.
     const isDue = dialog.isAnswered && dialog.isSilent && other?.isSilent && !isHeld;
-    if (isDue) this.#endTransitOf(dialog, SILENT);
+    if (isDue) this.#endTransitOf(dialog, "media_silent");
+  }
+
+  /** The first of two anchors closes: what the call between them was is known for the last time. */
+  #tellEnd(dialog: WireDialog): void {
+    const { peer } = dialog;
+    const other = peer === null ? undefined : this.#byToken.get(peer);
+    const caller = dialog.role === "caller" ? dialog : other;
+    // Whose place another has taken ends nothing by its going.
+    const isLeft = caller !== dialog && caller?.peer !== dialog.media?.token;
+    const transit = caller?.isAnswered && !isLeft ? this.#transitOf(caller) : undefined;
+    if (!caller || !transit) return;
+    this.#ports.onEffect({
+      type: "transit-ended",
+      dialog: caller.dialog,
+      transit,
+      reason: this.#cause,
+    });
   }
 
   #transitOf(caller: WireDialog): Transit | undefined {

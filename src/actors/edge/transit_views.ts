@@ -5,12 +5,10 @@ import type {
   SipLegView,
   SipMediaView,
 } from "../control_plane.ts";
-import type { AnchorView } from "./contract.ts";
+import { termination } from "../../core/termination.ts";
+import type { AnchorView, Transit, TransitEnd } from "./contract.ts";
 
 /** Calls between two wire sides as operators read them. Pure. */
-
-/** Two anchors that feed each other. */
-export type Transit = readonly [caller: AnchorView, callee: AnchorView];
 
 export function toTransitSummary([caller, callee]: Transit): CallSummary {
   const answeredAt = caller.answeredAt;
@@ -55,6 +53,18 @@ export function toTransitView(transit: Transit): CallView {
     inviteParameters: null,
   };
   return view;
+}
+
+/** A call between two wire sides that is over. @param endedAt wall clock, ms since 1970 */
+export function toEndedTransit(transit: Transit, reason: TransitEnd, endedAt: number): CallView {
+  return {
+    ...toTransitView(transit),
+    state: "ended",
+    endedAt: iso(endedAt),
+    termination: reason === "hangup"
+      ? termination("hangup", { text: "One of the two sides hung up" })
+      : termination(reason),
+  };
 }
 
 /** What is said of a wire side's media beside its dialog. */
