@@ -45,6 +45,8 @@ peerTest("a browser and a phone", [BARESIP], async (t, stage) => {
       await phone.answer();
       await Promise.all([alice.callIs("ESTABLISHED"), phone.established()]);
       await Promise.all([alice.hears(PHONE_HERTZ), phone.hears(LOW_HERTZ)]);
+      await alice.dtmf("5*");
+      await phone.hearsDigits("5*");
       const [call] = await lab.calls();
       assert.deepEqual(
         (await lab.call(call!.id)).codecs[0]?.toLowerCase(),
@@ -72,6 +74,14 @@ peerTest("a browser and a phone", [BARESIP], async (t, stage) => {
       await bob.answer();
       await Promise.all([bob.callIs("ESTABLISHED"), phone.established()]);
       await Promise.all([bob.hears(PHONE_HERTZ), phone.hears(LOW_HERTZ)]);
+      await phone.digits("42");
+      const [call] = await lab.calls();
+      const view = await lab.until(
+        "digits",
+        () => lab.call(call!.id),
+        ({ dtmf }) => dtmf.length > 1,
+      );
+      assert.equal(view.dtmf.map(({ digit }) => digit).join(""), "42");
 
       await phone.hold();
       await Promise.all([phone.receives(false), bob.hears(0)]);

@@ -72,6 +72,8 @@ peerTest("a page with JsSIP", [BARESIP], async (t, stage) => {
       await phone.answer();
       await Promise.all([jane.tells("confirmed"), phone.established()]);
       await Promise.all([jane.hears(PHONE_HERTZ), phone.hears(HIGH_HERTZ)]);
+      await jane.digits("16#");
+      await phone.hearsDigits("16#");
       await jane.hangup();
       await Promise.all([jane.tells("ended"), phone.closed()]);
     });

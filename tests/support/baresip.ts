@@ -148,10 +148,16 @@ export class Baresip implements AsyncDisposable {
   established = (count = 1) => this.tells("CALL_ESTABLISHED", count);
   closed = (count = 1) => this.tells("CALL_CLOSED", count);
 
-  /** Digits that have come, in their order. */
-  get heardDigits(): string {
-    return this.events.filter(({ type }) => type === "CALL_DTMF_START").map(({ param }) => param)
-      .join("");
+  /** Waits until these digits have come as telephone-events, in this order and each once. */
+  async hearsDigits(digits: string, ms = PATIENCE_MS): Promise<void> {
+    for (const end = performance.now() + ms;;) {
+      const heard = this.events.filter(({ type }) => type === "CALL_DTMF_START");
+      const text = heard.map(({ param }) => param).join("");
+      if (text === digits) return;
+      const left = end - performance.now();
+      if (left <= 0 || !digits.startsWith(text)) throw new Error(this.#tell(`digits "${text}"`));
+      await before(this.#changed.promise, left);
+    }
   }
 
   /** Waits until what comes in has this tone and hardly anything else; 0: silence, or nothing. */
