@@ -20,10 +20,17 @@ interface Bridge {
 export class Bridges {
   readonly #nextId: () => number;
   readonly #onFailed: (endpoint: PoolEndpoint, text: string) => void;
+  readonly #targetOf: (endpoint: PoolEndpoint) => PoolEndpoint | undefined;
   readonly #byPlain = new Map<number, Bridge>();
   readonly #byEndpoint = new Map<PoolEndpoint, Set<Bridge>>();
 
-  constructor(nextId: () => number, onFailed: (endpoint: PoolEndpoint, text: string) => void) {
+  /** @param targetOf whose packets an endpoint's go to at present */
+  constructor(
+    nextId: () => number,
+    onFailed: (endpoint: PoolEndpoint, text: string) => void,
+    targetOf: (endpoint: PoolEndpoint) => PoolEndpoint | undefined,
+  ) {
+    this.#targetOf = targetOf;
     this.#nextId = nextId;
     this.#onFailed = onFailed;
   }
@@ -55,7 +62,8 @@ export class Bridges {
   prune(endpoint: PoolEndpoint): void {
     for (const bridge of [...this.#byEndpoint.get(endpoint) ?? []]) {
       const [a, b] = bridge.ends;
-      const isUsed = a.endpoint.peer === b.endpoint.token || b.endpoint.peer === a.endpoint.token;
+      const isUsed = this.#targetOf(a.endpoint) === b.endpoint ||
+        this.#targetOf(b.endpoint) === a.endpoint;
       if (!isUsed) this.#close(bridge);
     }
   }

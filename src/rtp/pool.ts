@@ -61,7 +61,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     this.#options = options;
     this.#bridges = new Bridges(() => this.#nextId++, (endpoint, text) => {
       this.#tell(endpoint, { type: "failed", reason: "no_port", text });
-    });
+    }, (endpoint) => this.#targetOf(endpoint));
     this.#transcodings = new Transcodings(options, {
       open: (label, near, plain) => this.#addPlain(label, near, plain),
       close: (endpoint) => {
@@ -366,10 +366,13 @@ export class MediaPool implements MediaPort, RtpMediaPort {
       this.#link(near);
       if (far.peer !== null) this.#link(far);
     }
+    this.#bridges.prune(endpoint);
     if (endpoint.peer !== null) this.#link(endpoint);
     for (const other of this.#byId.values()) {
-      const isJoined = other.peer === endpoint.token && other !== transcoding?.near;
-      if (isJoined) this.#link(other.transcoding?.far ?? other);
+      if (other.peer !== endpoint.token || other === transcoding?.near) continue;
+      const face = faceOf(other);
+      this.#bridges.prune(face);
+      this.#link(face);
     }
   }
 
