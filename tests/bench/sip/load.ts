@@ -29,6 +29,8 @@ interface Load {
 const LIMIT_SECONDS = 300;
 
 export class LoadGenerator implements AsyncDisposable {
+  /** Whether the messages of calls bring SDP. */
+  hasDescriptions = true;
   readonly #sipp: string;
   readonly #directory: string;
 
@@ -51,7 +53,15 @@ export class LoadGenerator implements AsyncDisposable {
     const one = { scenario: "register", rate: 1, count: 1, first: 0, users: 1 } as const;
     const { failed, done } = await this.run(server, one, ["-p", `${port}`]);
     if (failed > 0 || done !== 1) throw new Error(`${server.name}: the callee cannot register`);
-    const args = ["-sf", scenario("uas"), "-i", "127.0.0.1", "-p", `${port}`, "-nostdin"];
+    const args = [
+      "-sf",
+      await this.#scenario("uas"),
+      "-i",
+      "127.0.0.1",
+      "-p",
+      `${port}`,
+      "-nostdin",
+    ];
     const child = this.#spawn([...args, "-buff_size", "4194304"]);
     return {
       async [Symbol.asyncDispose]() {
@@ -66,7 +76,7 @@ export class LoadGenerator implements AsyncDisposable {
     const statistics = await Deno.makeTempFile({ dir: this.#directory, suffix: ".csv" });
     // deno-fmt-ignore
     const args = [
-      `127.0.0.1:${server.port}`, "-sf", scenario(load.scenario), "-inf", await this.#users(first, users),
+      `127.0.0.1:${server.port}`, "-sf", await this.#scenario(load.scenario), "-inf", await this.#users(first, users),
       "-t", "u1", "-i", "127.0.0.1", "-r", `${rate}`, "-m", `${count}`, "-s", userName(0),
       "-d", `${holdMs}`, "-l", `${Math.max(2_000, 2 * rate, 12_000)}`, "-nostdin",
       "-buff_size", "4194304", "-timeout", `${LIMIT_SECONDS}s`,
@@ -93,6 +103,17 @@ export class LoadGenerator implements AsyncDisposable {
     return new Child(program, command, { cwd: this.#directory, env: { TERM: "dumb" } });
   }
 
+  async #scenario(name: string): Promise<string> {
+    const source = fileURLToPath(new URL(`./${name}.xml`, import.meta.url));
+    const text = await Deno.readTextFile(source);
+    const file = `${this.#directory}/${name}.xml`;
+    await Deno.writeTextFile(
+      file,
+      this.hasDescriptions ? text : text.replaceAll(DESCRIPTION, "Content-Length: 0"),
+    );
+    return file;
+  }
+
   async #users(first: number, count: number): Promise<string> {
     const file = `${this.#directory}/users-${first}-${count}.csv`;
     const lines = Array.from({ length: count }, (_, i) => {
@@ -104,9 +125,9 @@ export class LoadGenerator implements AsyncDisposable {
   }
 }
 
-function scenario(name: string): string {
-  return fileURLToPath(new URL(`./${name}.xml`, import.meta.url));
-}
+/** What stands in a scenario from the type of a description to its end. */
+const DESCRIPTION =
+  /Content-Type: application\/sdp\s+Content-Length: \[len\]\n\n[^]*?(?=\n\n +\]\]>)/g;
 
 /** The last line of SIPp's statistics, by the names in its first. */
 function readStatistics(text: string): Pick<Measured, "done" | "failed" | "retransmissions"> {
