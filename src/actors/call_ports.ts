@@ -4,6 +4,7 @@ import type { CallId, EndpointToken, SessionId } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { Result } from "../core/result.ts";
 import type { EndpointHandle, MediaPort } from "../rtp/media_port.ts";
+import type { SessionTimerWish } from "../sip/user_agent/session_timer.ts";
 import type { Credentials } from "../sip/user_agent/credentials.ts";
 import type { Identity, InviteUsage } from "../sip/user_agent/invite_usage.ts";
 import type { IncomingInvite, UserAgent } from "../sip/user_agent/user_agents.ts";
@@ -59,6 +60,8 @@ export interface CallParty {
   readonly agent: UserAgent;
   readonly identity: Identity;
   readonly credentials: Credentials | null;
+  /** Over servers of others a far end may go unnoticed (RFC 4028); inside the process none does. */
+  readonly sessionTimer?: SessionTimerWish;
 }
 
 /** How a call comes into being. */

@@ -10,13 +10,15 @@ export function dialogInput(context: CallContext): SipDialogInput {
   const { ports, resources, party, origin } = context;
   const { clock } = ports;
   const { agent } = party;
+  const timer = party.sessionTimer ? { sessionTimer: party.sessionTimer } : {};
   if (origin.type === "invite") {
     const { invite } = origin;
     return {
       role: "uas",
       ports,
       resources: resources.dialog,
-      start: (emit) => InviteUsage.inbound({ agent, clock, invite, hooks: hooksOf(emit) }, emit),
+      start: (emit) =>
+        InviteUsage.inbound({ agent, clock, invite, hooks: hooksOf(emit), ...timer }, emit),
     };
   }
   return {
@@ -34,6 +36,7 @@ export function dialogInput(context: CallContext): SipDialogInput {
         body: context.localSdp ?? "",
         headers: context.inviteParameters ?? {},
         credentials: party.credentials,
+        ...timer,
       }, emit),
   };
 }
@@ -63,6 +66,7 @@ export function nextDialogInput(context: CallContext, transfer: Dialling): SipDi
         body: localSdp,
         headers,
         credentials: party.credentials,
+        ...(party.sessionTimer ? { sessionTimer: party.sessionTimer } : {}),
       }, emit),
   };
 }

@@ -54,6 +54,9 @@ export interface SessionDirectoryPorts {
   trace?(machine: string, state: string): void;
 }
 
+/** What RFC 4028 4.2 advises. */
+const OUTSIDE_TIMER = { seconds: 1_800 };
+
 export interface SessionRecord {
   readonly id: SessionId;
   readonly profile: SessionProfile;
@@ -142,6 +145,7 @@ export class SessionDirectory implements Sessions {
         agent,
         identity: { uri: aor, displayName: profile.visibleName },
         credentials,
+        ...(home ? { sessionTimer: OUTSIDE_TIMER } : {}),
       },
       authToken: `/${connection.remoteAddress}/${options.sentBy}-${uuid(entropy)}`,
       order: ++this.#order,
