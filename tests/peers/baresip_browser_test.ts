@@ -6,7 +6,10 @@ import { LOW_HERTZ, peerTest, type Stage } from "../support/browser.ts";
 
 const PHONE_HERTZ = 700;
 
-type Line = Pick<BaresipOptions, "transport" | "codec" | "encryption">;
+/** An account whose phones are offered SRTP by SDES; they take nothing else. */
+const SECURE = { name: "secure", password: "1234", srtp: "require" };
+
+type Line = Pick<BaresipOptions, "transport" | "codec" | "encryption"> & { readonly user?: string };
 
 /** Each transport and each codec once. */
 const LINES: readonly Line[] = [
@@ -14,6 +17,7 @@ const LINES: readonly Line[] = [
   { transport: "tcp", codec: "PCMA" },
   { transport: "tls", codec: "G722" },
   { transport: "udp", codec: "opus" },
+  { user: SECURE.name, transport: "tls", codec: "PCMU", encryption: "srtp-mand" },
 ];
 
 async function phoneAt(
@@ -33,7 +37,7 @@ async function phoneAt(
 peerTest("a browser and a phone", [BARESIP], async (t, stage) => {
   const { lab } = stage;
   for (const line of LINES) {
-    const what = `${line.transport} ${line.codec}`;
+    const what = `${line.transport} ${line.codec} ${line.encryption ?? "rtp"}`;
 
     await stage.step(t, `${what}: the browser calls`, async () => {
       await using phone = await phoneAt(stage, line);
@@ -92,4 +96,4 @@ peerTest("a browser and a phone", [BARESIP], async (t, stage) => {
       await Promise.all([bob.callIs("FINISH"), phone.closed()]);
     });
   }
-});
+}, { config: { sip: { accounts: [SECURE] } } });

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { BARESIP, Baresip } from "../support/baresip.ts";
 import { Lab } from "../support/lab.ts";
 
@@ -47,17 +46,10 @@ Deno.test({
   name: "two phones: relayed, SRTP on one side, direct",
   ignore: BARESIP.ignore,
   async fn(t) {
-    const directory = await Deno.makeTempDir({ prefix: "portzero-phones-" });
-    const file = join(directory, "accounts.jsonc");
-    await Deno.writeTextFile(file, JSON.stringify({ sip: { accounts: ACCOUNTS } }));
-    try {
-      await using lab = await Lab.start({ args: ["--config", file] });
-      for (const pair of PAIRS) {
-        const way = pair.isDirect ? "direct" : "relayed";
-        await t.step(`${pair.caller} calls ${pair.callee}, ${way}`, () => converse(lab, pair));
-      }
-    } finally {
-      await Deno.remove(directory, { recursive: true });
+    await using lab = await Lab.start({ config: { sip: { accounts: ACCOUNTS } } });
+    for (const pair of PAIRS) {
+      const way = pair.isDirect ? "direct" : "relayed";
+      await t.step(`${pair.caller} calls ${pair.callee}, ${way}`, () => converse(lab, pair));
     }
   },
 });

@@ -15,6 +15,8 @@ export interface LabOptions {
   /** Keys of the configuration as environment variables: `PORTZERO_SIP_RING_TIMEOUT_SECONDS`. */
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** A configuration file's content, for what variables can't say. */
+  readonly config?: unknown;
   /** Lines of the log at level error that the test provokes. */
   readonly expectedErrors?: RegExp;
 }
@@ -33,6 +35,11 @@ export class Lab {
     this.#directory = directory;
     this.#expectedErrors = options.expectedErrors;
     const args = ["run", "-A", "--no-check", "main.ts", ...(options.args ?? [])];
+    if (options.config !== undefined) {
+      const file = `${directory}/lab.jsonc`;
+      Deno.writeTextFileSync(file, JSON.stringify(options.config));
+      args.push("--config", file);
+    }
     this.child = new Child(Deno.execPath(), args, {
       cwd: ROOT,
       env: {
