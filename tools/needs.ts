@@ -54,16 +54,6 @@ export const NEEDS = {
     debian: "baresip-core",
     how: "install baresip",
   },
-  linphone: {
-    commands: ["linphonec"],
-    debian: "linphone-cli",
-    how: "install linphonec",
-  },
-  sipvicious: {
-    commands: ["svwar"],
-    debian: "sipvicious",
-    how: "install SIPVicious",
-  },
   kamailio: {
     commands: ["kamailio"],
     debian: "kamailio",
