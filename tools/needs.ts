@@ -54,6 +54,11 @@ export const NEEDS = {
     debian: "baresip-core",
     how: "install baresip",
   },
+  sipvicious: {
+    commands: ["svwar"],
+    debian: "sipvicious",
+    how: "install SIPVicious",
+  },
   kamailio: {
     commands: ["kamailio"],
     debian: "kamailio",
