@@ -115,8 +115,11 @@ export type NeedName = keyof typeof NEEDS;
 
 export const NEED_NAMES = Object.keys(NEEDS) as NeedName[];
 
-/** Names of needs, with commas, that whoever starts the tests has found missing. */
-export const WITHOUT_VARIABLE = "PORTZERO_TESTS_WITHOUT";
+/**
+ * Names of needs, with commas, that whoever starts the tests has found missing. The server, which
+ * inherits it, refuses variables of its own prefix that it doesn't know.
+ */
+export const WITHOUT_VARIABLE = "TESTS_WITHOUT";
 
 /** Folders beside PATH: a plain user's PATH often lacks those of the administrator. */
 const MORE_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
