@@ -18,7 +18,7 @@ import { systemClock } from "./src/core/io/system_clock.ts";
 import { systemEntropy } from "./src/core/io/system_entropy.ts";
 import type { Result } from "./src/core/result.ts";
 import { startMedia } from "./src/house/media.ts";
-import { startCodecs } from "./src/house/transcoders.ts";
+import { codecFacts, codecsStarted, startCodecs } from "./src/house/transcoders.ts";
 import { listenerSpecs, planeOptions, webSdkOptions } from "./src/house/options.ts";
 import { openSip } from "./src/house/sip.ts";
 import { supervise } from "./src/house/supervise.ts";
@@ -64,7 +64,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
     }).then(orRefuse),
     createPages({ cache: join(directory, "pages"), log: logs.log("web") }),
     startMedia(config, addresses, transcoders, logs, (event) => onWorkerEvent(event)),
-    transcoders?.started,
+    codecsStarted(transcoders),
   ]);
   if (certificate.warning !== undefined) log.warn(certificate.warning);
 
@@ -161,7 +161,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
       portTo: config.media.portTo,
       workers: media.workers().length,
     },
-    codecs: transcoders?.availability() ?? [],
+    codecs: codecFacts(transcoders),
     lanAddresses: lan,
     hostNames: config.http.allowedHosts,
     isCertificateSelfSigned: certificate.isSelfSigned,

@@ -4,6 +4,25 @@ import type { LogSystem } from "../core/io/logging.ts";
 import { systemClock } from "../core/io/system_clock.ts";
 import { startTranscoders, type Transcoders } from "../rtp/io/start_codec_pool.ts";
 
+/** Nobody waits longer than this for codecs that few calls need, ms. */
+const PATIENCE_MS = 1_200;
+
+/** Waits until the codec workers run, or a while. */
+export async function codecsStarted(transcoders: Transcoders | undefined): Promise<void> {
+  if (!transcoders) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = systemClock.setTimeout(() => resolve(), PATIENCE_MS);
+  await Promise.race([transcoders.started, promise]);
+  systemClock.clearTimeout(timer);
+}
+
+/** What the startup line says of codecs. */
+export function codecFacts(transcoders: Transcoders | undefined) {
+  if (!transcoders) return [];
+  const codecs = transcoders.availability();
+  return codecs.length > 0 || transcoders.isGivenUp ? codecs : "starting";
+}
+
 /** The codec workers, coming up, where the configuration wants any. */
 export function startCodecs({ media }: Config, logs: LogSystem): Transcoders | undefined {
   if (!media.transcoding) return undefined;

@@ -30,6 +30,12 @@ async function transcodingOf({ lab }: Stage): Promise<string[]> {
 
 e2e("a browser and a phone without a common codec", {}, async (t, stage) => {
   const { lab } = stage;
+  await lab.until(
+    "the codec workers run",
+    () => lab.get<{ codecs: unknown[] }>("/api/health"),
+    ({ codecs }) => codecs.length > 0,
+    30_000,
+  );
 
   await stage.step(
     t,

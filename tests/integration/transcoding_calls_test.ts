@@ -33,8 +33,12 @@ function audioOf(message: SipMessage): { port: number; types: string[] } {
 Deno.test("phones without a common codec talk through a transcoder", async (t) => {
   const here = await codecsHere();
   await using lab = await Lab.start();
-  const { codecs } = await lab.get<{ codecs: { codec: CodecName; available: boolean }[] }>(
-    "/api/health",
+  // The server does not wait for them for ever.
+  const { codecs } = await lab.until(
+    "the codec workers run",
+    () => lab.get<{ codecs: { codec: CodecName; available: boolean }[] }>("/api/health"),
+    (health) => health.codecs.length > 0,
+    30_000,
   );
   assert.deepEqual(
     codecs.filter(({ available }) => available).map(({ codec }) => codec),

@@ -30,12 +30,14 @@ export interface ReadyFacts {
     readonly portTo: number;
     readonly workers: number;
   };
-  /** Codecs of the transcoders; empty or absent: calls are never transcoded. */
-  readonly codecs?: readonly {
-    readonly codec: string;
-    readonly available: boolean;
-    readonly why: string | null;
-  }[];
+  /** Codecs of the transcoders, or none of them is up yet; absent: calls are never transcoded. */
+  readonly codecs?:
+    | "starting"
+    | readonly {
+      readonly codec: string;
+      readonly available: boolean;
+      readonly why: string | null;
+    }[];
   /** Addresses of the machine in its networks. */
   readonly lanAddresses: readonly string[];
   /** Names that the operator configured. */
@@ -89,6 +91,7 @@ export function readyLines(facts: ReadyFacts): string[] {
 
 /** `OPUS, PCMU ... transcoded; missing: G729 (libbcg729 is not installed)`. */
 function codecLine(codecs: NonNullable<ReadyFacts["codecs"]>): string {
+  if (codecs === "starting") return "still starting, see /api/health";
   if (codecs.length === 0) return "no transcoding";
   const able = codecs.filter(({ available }) => available).map(({ codec }) => codec);
   const missing = codecs.filter(({ available }) => !available)

@@ -41,6 +41,8 @@ export async function createCodecPool(
 export interface Transcoders extends Pick<CodecPool, "open"> {
   /** Resolves when they run, or have been given up; never rejects. */
   readonly started: Promise<void>;
+  /** They could not be started. */
+  readonly isGivenUp: boolean;
   /** Empty before they run. */
   availability(): readonly CodecAvailability[];
   close(): Promise<void>;
@@ -51,11 +53,18 @@ export function startTranscoders(
   options: Omit<CodecPoolOptions, "factory"> & { readonly onFault: (text: string) => void },
 ): Transcoders {
   let pool: RunningCodecPool | undefined;
+  let isGivenUp = false;
   const started = createCodecPool(options).then((made) => {
     pool = made;
-  }, (fault) => options.onFault(fault instanceof Error ? fault.message : String(fault)));
+  }, (fault) => {
+    isGivenUp = true;
+    options.onFault(fault instanceof Error ? fault.message : String(fault));
+  });
   return {
     started,
+    get isGivenUp() {
+      return isGivenUp;
+    },
     availability: () => pool?.availability ?? [],
     open(...of) {
       if (!pool) throw new Error("a transcoder was wanted before the codec workers ran");
