@@ -1,6 +1,6 @@
 /**
- * What some tests need beside Deno: programs and libraries of the system, each with where to look for it and how
- * to get it. A need that is not there makes its tests skipped, never green.
+ * What some tests need beside Deno: programs and libraries of the system, each with where to look
+ * for it and how to get it. A need that is not there makes its tests skipped, never green.
  */
 
 export interface Need {

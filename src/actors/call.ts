@@ -6,8 +6,8 @@ import { callSetup } from "./call_setup.ts";
 export type CallActor = ActorRefFrom<typeof callMachine>;
 
 /**
- * One client's call: a browser leg and a SIP leg (design section 2). Outbound, inbound and started by
- * an operator are one machine; every way out goes through `ending`.
+ * One client's call: a browser leg and a SIP leg (design section 2). Outbound, inbound and started
+ * by an operator are one machine; every way out goes through `ending`.
  *
  * ```mermaid
  * stateDiagram-v2

@@ -104,8 +104,8 @@ export interface DialogResources {
 }
 
 /**
- * What a call holds outside its machines. A machine that dies of a fault can't let go of anything, so
- * the supervisor does it by this record: the call's will.
+ * What a call holds outside its machines. A machine that dies of a fault can't let go of anything,
+ * so the supervisor does it by this record: the call's will.
  */
 export interface CallResources {
   dialog: DialogResources;

@@ -24,7 +24,9 @@ const ENDING_LIMIT_MS = 40_000;
 const RING_MARGIN_MS = 5_000;
 /** As much again: whoever was asked to call the target has a deadline of its own. */
 const TRANSFER_MARGIN_MS = 10_000;
-/** Whoever asked for a transfer ends its dialog itself once it hears that it is done (RFC 5589 6.1). */
+/**
+ * Whoever asked for a transfer ends its dialog itself once it hears that it is done (RFC 5589 6.1).
+ */
 const FORMER_GRACE_MS = 2_000;
 const REOFFER_RETRY_MS = 500;
 const REOFFER_TRIES = 6;

@@ -29,7 +29,10 @@ export interface SessionProfile {
   readonly echo: Readonly<Record<string, unknown>>;
 }
 
-/** From the client to its session. `callId` of an unknown call is ignored or answered, never an error. */
+/**
+ * From the client to its session. `callId` of an unknown call is ignored or answered, never an
+ * error.
+ */
 export type ClientCommand =
   | {
     readonly type: "call";
@@ -139,6 +142,8 @@ export interface Sessions {
     profile: SessionProfile,
     connection: ClientConnection,
   ): Result<SessionHandle, SessionRefusal>;
-  /** Attaches to a kept-alive session; the newest connection wins. Undefined: unknown or expired. */
+  /**
+   * Attaches to a kept-alive session; the newest connection wins. Undefined: unknown or expired.
+   */
   resume(authToken: string, connection: ClientConnection): SessionHandle | undefined;
 }

@@ -2,7 +2,9 @@ import type { DtlsState, EndpointStatistics, IceState, WorkerView } from "../rtp
 import type { Result } from "../core/result.ts";
 import type { Termination } from "../core/termination.ts";
 
-/** The control plane as REST and the pages see it: views to read, commands to send, facts to hear. */
+/**
+ * The control plane as REST and the pages see it: views to read, commands to send, facts to hear.
+ */
 
 /** Glossary words; `docs/glossary.md`. */
 export type CallState = "trying" | "ringing" | "active" | "held" | "ending" | "ended";
@@ -105,7 +107,9 @@ export type DtmfMethod = "RFC2833" | "INFO" | "INFO_RELAY";
 
 /** A blind transfer that this call asked for, or that was asked of it. */
 export interface TransferView {
-  /** `requested`: the far party is to call `target`; `dialling`: this call's user is joined with it. */
+  /**
+   * `requested`: the far party is to call `target`; `dialling`: this call's user is joined with it.
+   */
   readonly role: "requested" | "dialling";
   readonly target: string;
   readonly status: "trying" | "ringing" | "completed" | "failed";
@@ -128,7 +132,9 @@ export interface CallView extends CallSummary {
   readonly answeredAt: string | null;
   readonly endedAt: string | null;
   readonly legs: readonly [WebrtcLegView | SipLegView, SipLegView];
-  /** What is wrong, in words, where something is (no packets from this side, ICE not connected ...). */
+  /**
+   * What is wrong, in words, where something is (no packets from this side, ICE not connected ...).
+   */
   readonly warnings: readonly string[];
   readonly custom: unknown;
   readonly inviteParameters: Readonly<Record<string, string>> | null;
@@ -409,8 +415,8 @@ export interface ControlPlane {
   /** Ends a session and its calls. */
   endSession(id: string): Result<void, CommandRefusal>;
   /**
-   * Hears facts from `after` on (the bus keeps the last 1,000). Returns how to stop hearing. A listener
-   * that throws is dropped.
+   * Hears facts from `after` on (the bus keeps the last 1,000). Returns how to stop hearing. A
+   * listener that throws is dropped.
    */
   subscribe(after: number | undefined, listener: (event: DomainEvent) => void): () => void;
 }

@@ -38,8 +38,8 @@ const REOPEN_MAX_MS = 30_000;
 const CLOSE_MARGIN_MS = 1_000;
 
 /**
- * The life of a listener. What can't be opened at the start has failed, for whoever configured it to
- * see; what is lost later is opened again, more and more patiently, until it is there or closed.
+ * The life of a listener. What can't be opened at the start has failed, for whoever configured it
+ * to see; what is lost later is opened again, more and more patiently, until it is there or closed.
  *
  * ```mermaid
  * stateDiagram-v2

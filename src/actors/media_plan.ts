@@ -30,7 +30,9 @@ export function offerFromBrowser(
   return ok({ remote: remote.value, change: { localSdp } });
 }
 
-/** What a browser that is called is offered: the caller's offer, or our own for an operator's call. */
+/**
+ * What a browser that is called is offered: the caller's offer, or our own for an operator's call.
+ */
 export function offerToBrowser(context: CallContext): Change {
   const local = context.local!;
   if (context.origin.type === "startup") {

@@ -71,7 +71,9 @@ export interface SessionRecord {
   isDead: boolean;
 }
 
-/** All sessions of this process, each a root actor; a session that fails takes its own calls along. */
+/**
+ * All sessions of this process, each a root actor; a session that fails takes its own calls along.
+ */
 export class SessionDirectory implements Sessions {
   readonly #ports: SessionDirectoryPorts;
   readonly #live = new Map<SessionId, SessionRecord>();

@@ -66,12 +66,15 @@ export type NextDialogNotice =
 
 /** As if the far side had said it: it is not there any more (RFC 4028 10). */
 const SESSION_EXPIRED = 'SIP;cause=408;text="Session timer expired"';
-/** A BYE or CANCEL that is never answered is given up by its transaction (64*T1); this is beyond it. */
+/**
+ * A BYE or CANCEL that is never answered is given up by its transaction (64*T1); this is beyond it.
+ */
 const GIVE_UP_MS = 35_000;
 
 /**
  * One SIP dialog of a call, as its user agent sees it (RFC 3261 12 to 15). Mechanics are
- * `InviteUsage`'s; this machine says what is allowed when, and ends in `terminated` whatever happens.
+ * `InviteUsage`'s; this machine says what is allowed when, and ends in `terminated` whatever
+ * happens.
  *
  * ```mermaid
  * stateDiagram-v2

@@ -80,8 +80,8 @@ export interface RegisteredBinding {
 }
 
 /**
- * The SIP elements of this process: all user agents as one, registrar and proxy as the other, and the
- * hop between them (design section 1).
+ * The SIP elements of this process: all user agents as one, registrar and proxy as the other, and
+ * the hop between them (design section 1).
  */
 export class SipService {
   readonly #options: SipServiceOptions;

@@ -20,7 +20,9 @@ export interface TrunkInput {
 }
 
 export interface TrunkContext extends TrunkInput {
-  /** The usage under way, and which ping counts; plain objects, like the flow that they speak on. */
+  /**
+   * The usage under way, and which ping counts; plain objects, like the flow that they speak on.
+   */
   readonly box: { usage: RegisterUsage | null; ping: number };
   readonly isUp: boolean;
   /** Why it is down, in words. */

@@ -10,7 +10,9 @@ export type AccountMedia = Partial<
 
 /** The same as an account of the configuration says it. */
 export interface AccountMediaChoice {
-  /** `offer`: its phones are offered SRTP by SDES; `require`: offers in the clear are refused too. */
+  /**
+   * `offer`: its phones are offered SRTP by SDES; `require`: offers in the clear are refused too.
+   */
   readonly srtp?: "off" | "offer" | "require" | undefined;
   /** RTCP feedback (RFC 4585) is offered. */
   readonly avpf?: boolean | undefined;

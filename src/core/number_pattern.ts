@@ -12,9 +12,9 @@ const CLASSES: Readonly<Record<string, string>> = {
 };
 
 /**
- * A pattern of whole numbers: digits, `+`, `*`, `#` for themselves, `X` any digit, `Z` 1 to 9, `N` 2
- * to 9, at the end `.` for one or more of anything and `!` for any rest; or a regular expression that
- * begins with `^`. The fault is a sentence.
+ * A pattern of whole numbers: digits, `+`, `*`, `#` for themselves, `X` any digit, `Z` 1 to 9, `N`
+ * 2 to 9, at the end `.` for one or more of anything and `!` for any rest; or a regular expression
+ * that begins with `^`. The fault is a sentence.
  */
 export function compilePattern(text: string): Result<RegExp, string> {
   if (text.startsWith("^")) {

@@ -8,7 +8,9 @@ import type { RunningMediaPool } from "../rtp/io/start_pool.ts";
 import type { SipStore } from "../sip/io/store.ts";
 import type { RunningSip } from "./sip.ts";
 
-/** How long calls and sessions may take to end, ms; with the rest it stays under the 10 s promised. */
+/**
+ * How long calls and sessions may take to end, ms; with the rest it stays under the 10 s promised.
+ */
 const CALLS_GRACE_MS = 4_000;
 /** Left for each kind of socket, and for the workers, after the last call has ended, ms. */
 const CLOSE_GRACE_MS = 1_000;

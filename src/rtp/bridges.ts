@@ -14,8 +14,8 @@ interface Bridge {
 }
 
 /**
- * Joins endpoints that live in two workers by one plain RTP hop over loopback: each worker gets a plain
- * endpoint that stands for the one far away. Slower than one worker, and right.
+ * Joins endpoints that live in two workers by one plain RTP hop over loopback: each worker gets a
+ * plain endpoint that stands for the one far away. Slower than one worker, and right.
  */
 export class Bridges {
   readonly #nextId: () => number;

@@ -1,8 +1,8 @@
 import type { EndpointId, EndpointToken, WorkerId } from "../core/ids.ts";
 
 /**
- * The media plane as the actors see it: endpoints that are opened, told their remote side, joined by
- * tokens and closed. Nothing here is a promise; answers come as events to the listener.
+ * The media plane as the actors see it: endpoints that are opened, told their remote side, joined
+ * by tokens and closed. Nothing here is a promise; answers come as events to the listener.
  */
 export interface MediaPort {
   /**
@@ -96,8 +96,8 @@ export type EndpointEvent =
   | { readonly type: "media"; readonly kind: "audio" | "video" }
   /**
    * No packet, RTP or RTCP, from the browser for this long: told when the pool's time for it
-   * (`silentAfterMs`) is over, and again each time that as much has passed. A packet or `setFlowing`
-   * starts it over.
+   * (`silentAfterMs`) is over, and again each time that as much has passed. A packet or
+   * `setFlowing` starts it over.
    */
   | { readonly type: "silent"; readonly ms: number }
   | { readonly type: "statistics"; readonly statistics: EndpointStatistics }

@@ -40,8 +40,8 @@ import { Transcodings } from "./transcodings.ts";
 const OPEN_TIMEOUT = 3000;
 
 /**
- * Places endpoints on workers, carries commands and events between them and the actors, joins endpoints
- * by their tokens, and keeps the workers alive.
+ * Places endpoints on workers, carries commands and events between them and the actors, joins
+ * endpoints by their tokens, and keeps the workers alive.
  */
 export class MediaPool implements MediaPort, RtpMediaPort {
   readonly #options: PoolOptions;
@@ -353,7 +353,9 @@ export class MediaPool implements MediaPort, RtpMediaPort {
 
   // Joining
 
-  /** A transcoder has come between an endpoint and its peer, or gone: all who are joined with it. */
+  /**
+   * A transcoder has come between an endpoint and its peer, or gone: all who are joined with it.
+   */
   #relink(endpoint: PoolEndpoint): void {
     const { transcoding } = endpoint;
     if (transcoding) {

@@ -50,7 +50,9 @@ export interface PoolTranscoding {
   readonly far: PoolEndpoint;
 }
 
-/** An endpoint as the pool keeps it: what was asked for, so that it can be told to a worker later. */
+/**
+ * An endpoint as the pool keeps it: what was asked for, so that it can be told to a worker later.
+ */
 export interface PoolEndpoint {
   readonly id: EndpointId;
   readonly token: EndpointToken;

@@ -59,7 +59,9 @@ function isHost(address: string): boolean {
   return address !== "::" && !/^ff/i.test(address);
 }
 
-/** One suite for both directions: the answer repeats the one that it has chosen (RFC 4568 5.1.2). */
+/**
+ * One suite for both directions: the answer repeats the one that it has chosen (RFC 4568 5.1.2).
+ */
 function keysOf(send: SdesKey, receive: SdesKey): SrtpKeys {
   return {
     profile: receive.suite === "AES_CM_128_HMAC_SHA1_32"
@@ -109,8 +111,8 @@ function isNear(address: string): boolean {
 }
 
 /**
- * The local address that reaches a far end: of its family; loopback for loopback; else the one that has
- * most of its first bits in common. Null where there is none of its family.
+ * The local address that reaches a far end: of its family; loopback for loopback; else the one that
+ * has most of its first bits in common. Null where there is none of its family.
  */
 export function addressTowards(addresses: readonly string[], towards: string): string | null {
   const isIpv6 = towards.includes(":");

@@ -36,8 +36,9 @@ export interface RtpEndpointHandle {
   /** RFC 4733 events on the audio stream, one after the other, 50 ms apart. */
   sendDtmf(digits: string, durationMs: number): void;
   /**
-   * Puts a transcoder between this endpoint and whatever it is joined with, or takes it away. The same
-   * again changes nothing. Payload types of audio in `setRemote` are then those of this side alone.
+   * Puts a transcoder between this endpoint and whatever it is joined with, or takes it away. The
+   * same again changes nothing. Payload types of audio in `setRemote` are then those of this side
+   * alone.
    */
   transcode(sides: TranscodedSides | null): void;
   close(): void;
@@ -54,7 +55,9 @@ export interface TranscodedSides {
   readonly own: TranscodedSide;
   /** Towards the joined endpoint. */
   readonly peer: TranscodedSide;
-  /** Other media between the two sides, which passes untouched, by the joined endpoint's numbers. */
+  /**
+   * Other media between the two sides, which passes untouched, by the joined endpoint's numbers.
+   */
   readonly passed: readonly {
     readonly payloadType: number;
     readonly codec: string;

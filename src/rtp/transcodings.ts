@@ -27,8 +27,8 @@ interface Live extends PoolTranscoding {
 const CLOCK_RATE = { "OPUS": 48_000, "SPEEX/16000": 16_000 } as const;
 
 /**
- * Transcoders between endpoints: two plain hops over loopback, one beside the endpoint and one beside
- * whatever it is joined with, and a transcoder of a codec worker between them.
+ * Transcoders between endpoints: two plain hops over loopback, one beside the endpoint and one
+ * beside whatever it is joined with, and a transcoder of a codec worker between them.
  *
  *     endpoint <-> near <-UDP-> codec worker <-UDP-> far <-> peer
  */

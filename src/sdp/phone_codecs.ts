@@ -35,8 +35,8 @@ const MAX_OF_ONE_CODEC = 4;
 /** Feedback that means the same to phones and browsers; congestion control is ended at the edge. */
 const PHONE_FEEDBACK = new Set(["nack", "nack pli", "ccm fir"]);
 /**
- * What the edge takes from the inner side whatever the phone can do: key frame requests, which it says by
- * INFO, and wishes for lost packets, which the media engine keeps for a while.
+ * What the edge takes from the inner side whatever the phone can do: key frame requests, which it
+ * says by INFO, and wishes for lost packets, which the media engine keeps for a while.
  */
 const INNER_FEEDBACK = ["ccm fir", "nack", "nack pli"];
 /** RFC 3551 6: dynamic payload types. */

@@ -37,7 +37,9 @@ const KNOWN: readonly Known[] = [
   known("SPEEX/16000", 97, 16_000),
   known("SPEEX/8000", 98, 8_000),
 ];
-/** Phones are offered the cheapest first, and what only few have; browsers what bears the Internet. */
+/**
+ * Phones are offered the cheapest first, and what only few have; browsers what bears the Internet.
+ */
 const FOR_PHONES: readonly Known[] = [...KNOWN.slice(1), OPUS];
 const EVENT = "telephone-event";
 /** What phones like to call telephone events. */
@@ -64,7 +66,9 @@ export function transcodedPair(pairs: readonly CodecPair[]): CodecPair | undefin
   return pairs.find((pair) => isMediaCodec(pair.wire) && isTranscoded(pair));
 }
 
-/** What `side` is offered beyond the codecs in `pairs`. `able`: what the transcoders can do here. */
+/**
+ * What `side` is offered beyond the codecs in `pairs`. `able`: what the transcoders can do here.
+ */
 export function widened(
   pairs: readonly CodecPair[],
   side: "inner" | "wire",

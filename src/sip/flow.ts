@@ -2,7 +2,9 @@ import type { FlowId } from "../core/ids.ts";
 
 export type SipTransport = "UDP" | "TCP" | "TLS" | "WS" | "WSS";
 
-/** Where a SIP message came from and where its answer goes: a connection, a UDP peer, a hop's end. */
+/**
+ * Where a SIP message came from and where its answer goes: a connection, a UDP peer, a hop's end.
+ */
 export interface Flow {
   readonly id: FlowId;
   readonly transport: SipTransport;

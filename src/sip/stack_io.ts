@@ -15,7 +15,9 @@ import type { ClientTransactionId, ServerTransactionId } from "./transaction/ids
 export type StackInput =
   /** One whole message, as a datagram or as a framer cut it out. */
   | { readonly type: "receive"; readonly flow: Flow; readonly bytes: Uint8Array }
-  /** What a framer made of a stream, or a guard of a datagram: read already, not to be read again. */
+  /**
+   * What a framer made of a stream, or a guard of a datagram: read already, not to be read again.
+   */
   | {
     readonly type: "receive-framed";
     readonly flow: Flow;

@@ -48,7 +48,9 @@ export function toCallObject(
   };
 }
 
-/** How an end is told: status and `CALL_STATUS_INFO`, or a sentence where the vendor has no word. */
+/**
+ * How an end is told: status and `CALL_STATUS_INFO`, or a sentence where the vendor has no word.
+ */
 export interface WireEnd {
   readonly status: "FINISH" | "BUSY" | "FAILED";
   readonly sipStatus: number;

@@ -14,8 +14,8 @@ import { speak } from "../support/speech.ts";
 import { drive, encodeStream, side } from "../support/transcoder_bench.ts";
 
 /**
- * What codecs and transcoding cost: `deno run -A tests/bench/codec_bench.ts [--seconds N] [CALLS ...]`.
- * With CALLS a real worker transcodes so many Opus-PCMU calls at their pace.
+ * What codecs and transcoding cost: `deno run -A tests/bench/codec_bench.ts [--seconds N] [CALLS
+ * ...]`. With CALLS a real worker transcodes so many Opus-PCMU calls at their pace.
  */
 
 const ROUNDS = 5;

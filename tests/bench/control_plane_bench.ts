@@ -1,6 +1,6 @@
 /**
- * Calls a second through the control plane: real actors, real SIP through both elements, no media and
- * no sockets. `deno task bench:control` prints a table; nothing here passes or fails.
+ * Calls a second through the control plane: real actors, real SIP through both elements, no media
+ * and no sockets. `deno task bench:control` prints a table; nothing here passes or fails.
  */
 import { SimWorld } from "../sim/world.ts";
 

@@ -5,8 +5,9 @@ import { OpensslHandshake } from "../../src/rtp/io/ffi/openssl_handshake.ts";
 import { Handshake } from "../../src/rtp/io/handshake.ts";
 
 /**
- * CPU of our side of a DTLS handshake, by OpenSSL and by werift: `deno task bench:dtls [HANDSHAKES]`.
- * The client is OpenSSL's in the same process; its time is measured by itself and taken off. Linux.
+ * CPU of our side of a DTLS handshake, by OpenSSL and by werift: `deno task bench:dtls
+ * [HANDSHAKES]`. The client is OpenSSL's in the same process; its time is measured by itself and
+ * taken off. Linux.
  */
 const count = Number(Deno.args[0] ?? 200);
 

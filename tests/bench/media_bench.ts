@@ -2,10 +2,10 @@ import { Arena, type Contender, type Run } from "./relay/contenders.ts";
 import { MAX_CALLS, type TableSpec } from "./relay/make_table.ts";
 
 /**
- * The media worker against rtpengine in userspace and against a bare relay in C, interleaved on the same
- * load: `deno task bench:media [--rounds N] [--seconds N] [--realtime] [ROW ...]`, rows `audio`, `rtp`,
- * `video`, `latency`, `hold`, `memory`. Linux with two cores, loopback only. `--realtime` gives relay
- * and generator real-time priority, for machines that do other work.
+ * The media worker against rtpengine in userspace and against a bare relay in C, interleaved on the
+ * same load: `deno task bench:media [--rounds N] [--seconds N] [--realtime] [ROW ...]`, rows
+ * `audio`, `rtp`, `video`, `latency`, `hold`, `memory`. Linux with two cores, loopback only.
+ * `--realtime` gives relay and generator real-time priority, for machines that do other work.
  */
 const FIRST_PORT = 12_000;
 const SECRET: TableSpec = {

@@ -1,10 +1,11 @@
 import { fileURLToPath } from "node:url";
 
 /**
- * CPU a packet of one production media worker (engine, SRTP and shell as they run in the product), and
- * how many calls it holds: `deno task bench:relay [--rounds N] [--seconds N] [CALLS ...]`. Relay and
- * load are processes of their own, each on a core of its own where `taskset` is there. Linux only: CPU
- * time is read from /proc. Loss and delay are as the load generator sees them, its own share included.
+ * CPU a packet of one production media worker (engine, SRTP and shell as they run in the product),
+ * and how many calls it holds: `deno task bench:relay [--rounds N] [--seconds N] [CALLS ...]`.
+ * Relay and load are processes of their own, each on a core of its own where `taskset` is there.
+ * Linux only: CPU time is read from /proc. Loss and delay are as the load generator sees them, its
+ * own share included.
  */
 const RELAY = fileURLToPath(new URL("./relay/worker.ts", import.meta.url));
 const LOAD = fileURLToPath(new URL("./relay/load.ts", import.meta.url));
@@ -49,7 +50,9 @@ async function* lines(child: Deno.ChildProcess): AsyncGenerator<string> {
   }
 }
 
-/** What the relay says of itself once a second: its clock (ms), packets forwarded, CPU time (ns). */
+/**
+ * What the relay says of itself once a second: its clock (ms), packets forwarded, CPU time (ns).
+ */
 type Tick = readonly [at: number, packets: number, cpu: number];
 
 function residentMb(pid: number): number {

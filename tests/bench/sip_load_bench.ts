@@ -1,13 +1,15 @@
 /**
  * What signalling costs beside Kamailio, which does the same on the same machine in the same run:
- * `deno task bench:sip [--rounds N] [--seconds N] [--sustained] [--growth]`. Rounds are interleaved. The servers have
- * core 0, SIPp has core 1, both with real-time priority, so that others on the machine disturb
- * neither. Linux only: CPU time is read from /proc, and needs `taskset` and `chrt`.
+ * `deno task bench:sip [--rounds N] [--seconds N] [--sustained] [--growth]`. Rounds are
+ * interleaved. The servers have core 0, SIPp has core 1, both with real-time priority, so that
+ * others on the machine disturb neither. Linux only: CPU time is read from /proc, and needs
+ * `taskset` and `chrt`.
  *
  * A registration is REGISTER, 401, REGISTER with digest, 200. A call is INVITE, 407, ACK, INVITE
- * with digest, 100, 180, 200, ACK, BYE, 200 with Record-Route. With SDP the media is straight between
- * the phones, but ours opens ports for it until the answer says so; without it is signalling alone.
- * CPU is that of all processes and threads of a server, ms of the run divided by what was done.
+ * with digest, 100, 180, 200, ACK, BYE, 200 with Record-Route. With SDP the media is straight
+ * between the phones, but ours opens ports for it until the answer says so; without it is
+ * signalling alone. CPU is that of all processes and threads of a server, ms of the run divided by
+ * what was done.
  */
 import { parseArgs } from "node:util";
 import { NEEDS } from "../../tools/needs.ts";

@@ -3,7 +3,9 @@ import { type Browser, chromium, type Locator, type Page } from "playwright-core
 import { Child } from "../support/child_process.ts";
 import { needs } from "../support/needs.ts";
 
-/** The lab as its users have it: the real server in a process of its own, and people at browsers. */
+/**
+ * The lab as its users have it: the real server in a process of its own, and people at browsers.
+ */
 
 const CHROMIUM = needs("chromium");
 
@@ -168,7 +170,9 @@ export class Person {
     await this.#told(`has no ${label} ${JSON.stringify(bound)}`, shown);
   }
 
-  /** Adds to a failure what this person sees, and what the page and the server said to each other. */
+  /**
+   * Adds to a failure what this person sees, and what the page and the server said to each other.
+   */
   async #told(failure: string, hope: Promise<unknown>): Promise<void> {
     try {
       await hope;

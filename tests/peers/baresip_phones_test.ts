@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { BARESIP, Baresip } from "../support/baresip.ts";
 import { Lab } from "../support/lab.ts";
 
-/** Two desk phones registered at us: media through us, by SRTP, and straight from one to the other. */
+/**
+ * Two desk phones registered at us: media through us, by SRTP, and straight from one to the other.
+ */
 
 const CALLER_HERTZ = 500;
 const CALLEE_HERTZ = 900;

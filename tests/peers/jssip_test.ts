@@ -3,7 +3,9 @@ import { BARESIP, Baresip } from "../support/baresip.ts";
 import { HIGH_HERTZ, LOW_HERTZ, peerTest, type Stage } from "../support/browser.ts";
 import { type JsSipSite, JsSipUser, serveJsSip } from "../support/jssip.ts";
 
-/** A page with JsSIP, registered over a WebSocket: with browsers on the Web SDK, and with phones. */
+/**
+ * A page with JsSIP, registered over a WebSocket: with browsers on the Web SDK, and with phones.
+ */
 
 const PHONE_HERTZ = 700;
 

@@ -25,7 +25,9 @@ export interface ClientCallRecord {
 
 export type Behaviour = "patient" | "busy_person" | "random";
 
-/** One window of a user: speaks to the sessions as the Web SDK does, and asserts what it is told. */
+/**
+ * One window of a user: speaks to the sessions as the Web SDK does, and asserts what it is told.
+ */
 export class SimClient implements ClientConnection {
   readonly remoteAddress = "127.0.0.1";
   readonly calls = new Map<CallId, ClientCallRecord>();

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { SimWorld } from "./world.ts";
 
 /**
- * Everything a call's machines do: rings, answers, holds, is held, is handed on, hangs up; both sides.
+ * Everything a call's machines do: rings, answers, holds, is held, is handed on, hangs up; both
+ * sides.
  */
 function scenario(world: SimWorld): { victims: Set<string> } {
   const { clock } = world;

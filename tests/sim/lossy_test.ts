@@ -12,7 +12,9 @@ const SEEDS = ONE_SEED === undefined
 const USERS = ["alice", "bob", "carol", "dave", "erin"];
 const ACTIONS = 40;
 
-/** People who call, answer, hold, hang up, lose their connection and come back, as the seed has it. */
+/**
+ * People who call, answer, hold, hang up, lose their connection and come back, as the seed has it.
+ */
 function play(world: SimWorld): void {
   const { chance, clock } = world;
   const windows = USERS.flatMap((login) =>

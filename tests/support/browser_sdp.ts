@@ -1,4 +1,6 @@
-/** Session descriptions in the shape in which the Web SDK sends them, for tests without a browser. */
+/**
+ * Session descriptions in the shape in which the Web SDK sends them, for tests without a browser.
+ */
 export interface BrowserSdpOptions {
   readonly ufrag?: string;
   readonly setup?: "actpass" | "active";

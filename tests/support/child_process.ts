@@ -1,4 +1,7 @@
-/** A program under test, run for real: its lines can be awaited, and nothing of it outlives the test. */
+/**
+ * A program under test, run for real: its lines can be awaited, and nothing of it outlives the
+ * test.
+ */
 export class Child {
   readonly #process: Deno.ChildProcess;
   #output = "";

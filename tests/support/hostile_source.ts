@@ -7,7 +7,9 @@ import {
   validate,
 } from "../../src/sip/message/mod.ts";
 
-/** A UDP source with an address of its own on loopback: it sends at will and counts what comes back. */
+/**
+ * A UDP source with an address of its own on loopback: it sends at will and counts what comes back.
+ */
 
 /** How long an answer may take before it counts as silence, ms. */
 const SILENCE_MS = 1_000;

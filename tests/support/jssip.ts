@@ -34,7 +34,9 @@ export async function serveJsSip(): Promise<JsSipSite> {
   return { url: `http://127.0.0.1:${server.addr.port}/`, close: () => server.shutdown() };
 }
 
-/** The package has no file for browsers; its dependencies lie where only the module loader knows. */
+/**
+ * The package has no file for browsers; its dependencies lie where only the module loader knows.
+ */
 async function bundle(): Promise<string> {
   const { build, stop } = await import("esbuild");
   const entry = fileURLToPath(import.meta.resolve(JSSIP));
@@ -111,7 +113,9 @@ export class JsSipUser {
   /** RFC 4733 events. */
   digits = (digits: string) => this.#run<void>(`user.digits(${js(digits)})`);
 
-  /** Waits for the `count`th fact of this name: registered, ringing, progress, confirmed, ended ... */
+  /**
+   * Waits for the `count`th fact of this name: registered, ringing, progress, confirmed, ended ...
+   */
   tells = (fact: string, count = 1) =>
     this.#run<{ name: string; by?: string; cause?: string }>(
       `user.until(${js(fact)}, ${count}, ${PATIENCE_MS})`,

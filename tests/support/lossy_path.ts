@@ -1,8 +1,8 @@
 import { SeededEntropy } from "../../src/core/entropy.ts";
 
 /**
- * A path that loses some of the DTLS datagrams both ways, and no others: a UDP relay on loopback with a
- * socket of its own for each sender, as a NAT would have.
+ * A path that loses some of the DTLS datagrams both ways, and no others: a UDP relay on loopback
+ * with a socket of its own for each sender, as a NAT would have.
  */
 export class LossyPath {
   readonly #front: Deno.DatagramConn;

@@ -80,7 +80,10 @@ export function startPool(
   });
 }
 
-/** Carries offer and answer between two pages by way of two endpoints, as a call does; gives the offer. */
+/**
+ * Carries offer and answer between two pages by way of two endpoints, as a call does; gives the
+ * offer.
+ */
 export async function call(a: BrowserSide, b: BrowserSide, legA: Leg, legB: Leg): Promise<string> {
   const offer = await a.offer();
   legA.handle.setRemote(remoteTransport(offer));

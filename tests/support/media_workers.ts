@@ -8,7 +8,9 @@ import type {
   WorkerListener,
 } from "../../src/rtp/contract.ts";
 
-/** A worker in this thread that the test plays: it keeps what it was told and says what it is given. */
+/**
+ * A worker in this thread that the test plays: it keeps what it was told and says what it is given.
+ */
 export class PlayedWorker<Command, Event> {
   readonly commands: Command[] = [];
   isTerminated = false;

@@ -387,7 +387,8 @@ export class Phone {
     if (!made.ok) throw new Error(made.error);
     this.#incoming.set(id, { id, request, dialog: made.value, answered: false });
     const { ringAfter, answerAfter, answer } = this.#behaviour;
-    // A CANCEL needs a provisional to have got through: without a limit a phone might ring for ever.
+    // A CANCEL needs a provisional to have got through: without a limit a phone might ring for
+    // ever.
     this.#world.clock.setTimeout(() => this.#answer(id, 480), GIVE_UP_AFTER);
     if (ringAfter !== undefined) {
       this.#world.clock.setTimeout(() => this.#answer(id, 180), ringAfter);

@@ -68,7 +68,9 @@ export function drive(
   }
 }
 
-/** Encodes PCM into packets as a far side sends them, without a network; `at` is when each is whole. */
+/**
+ * Encodes PCM into packets as a far side sends them, without a network; `at` is when each is whole.
+ */
 export function encodeStream(
   codec: Codec,
   pcm: Int16Array,
@@ -101,8 +103,8 @@ export function encodeStream(
 }
 
 /**
- * Packets that no sane sender makes: any numbers, times and payloads, of the types that the side has
- * negotiated, in bursts; now and then real ones.
+ * Packets that no sane sender makes: any numbers, times and payloads, of the types that the side
+ * has negotiated, in bursts; now and then real ones.
  */
 export function nonsense(
   from: TranscoderSide,

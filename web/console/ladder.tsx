@@ -3,7 +3,9 @@ import { useEffect, useId, useState } from "preact/hooks";
 import { fetchLadder, ladderHref, type LadderMessage, type LadderView } from "./api.ts";
 import { columnsOf, messageWords, offsetWords } from "./ladder_words.ts";
 
-/** All SIP messages of a call as a ladder: who said what to whom, and when; a click shows the text. */
+/**
+ * All SIP messages of a call as a ladder: who said what to whom, and when; a click shows the text.
+ */
 export function Ladder({ id, looks }: {
   readonly id: string;
   /** Changes whenever the lists were renewed: so is this, while it is open. */

@@ -32,7 +32,9 @@ export function offsetWords(offsetMs: number): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
-/** A message for who hears it read: `0.120 s, alice to Port Zero: INVITE with session description`. */
+/**
+ * A message for who hears it read: `0.120 s, alice to Port Zero: INVITE with session description`.
+ */
 export function messageWords(
   parties: readonly LadderPartyView[],
   message: Pick<

@@ -81,7 +81,9 @@ export function ownerOf(call: CallSummary | CallView): string {
   return call.direction === "outbound" ? call.caller : call.callee;
 }
 
-/** A client tells what it is by a user agent string; its last known product is enough for a list. */
+/**
+ * A client tells what it is by a user agent string; its last known product is enough for a list.
+ */
 export function clientWords(client: string): string {
   const known = [...client.matchAll(/(Firefox|Edg|OPR|Chrome|Safari|Android|iOS)\/?([\d]*)/g)];
   const browser = ["Edg", "OPR", "Firefox", "Chrome", "Safari"]

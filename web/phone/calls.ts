@@ -109,7 +109,8 @@ export class Calls {
     const status = live.sdkCall?.status();
     if (status === undefined) return this.#end(live, "FINISH", "");
     live.after("hangup", HANGUP_TIMEOUT_MS, () => this.#end(live, "FINISH", ""));
-    // An outgoing call that the server has not confirmed would be cancelled here alone and ring on there.
+    // An outgoing call that the server has not confirmed would be cancelled here alone and ring on
+    // there.
     if (status === "PENDING" && state.direction === "outbound") live.isHangupWanted = true;
     else live.sdkCall?.hangup();
   }
@@ -241,7 +242,9 @@ export class Calls {
     });
   }
 
-  /** Opens microphone and camera; undefined, with a notice, where that failed or the call is over. */
+  /**
+   * Opens microphone and camera; undefined, with a notice, where that failed or the call is over.
+   */
   async #open(live: LiveCall, wantsCamera: boolean): Promise<SdkMediaOptions | undefined> {
     try {
       const devices = this.#host.devices();
@@ -310,8 +313,9 @@ export class Calls {
   }
 
   /**
-   * A call that is not on the stage must not be heard. It gets here when it was answered meanwhile, or when
-   * the other side refused to be held (it was changing something itself): then it is asked again.
+   * A call that is not on the stage must not be heard. It gets here when it was answered meanwhile,
+   * or when the other side refused to be held (it was changing something itself): then it is asked
+   * again.
    */
   #holdWaiting(live: LiveCall): void {
     if (live.holdTries >= HOLD_TRIES) return;

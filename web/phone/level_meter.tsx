@@ -8,7 +8,10 @@ const STEP_MS = 80;
 const SPOKEN_STEP_MS = 1000;
 const FALL = 0.82;
 
-/** Loudness of what a box captures or plays. Writes to the element itself: ten times a second is not for a renderer. */
+/**
+ * Loudness of what a box captures or plays. Writes to the element itself: ten times a second is not
+ * for a renderer.
+ */
 export function LevelMeter({ label, name, box }: {
   readonly label: string;
   readonly name: string;

@@ -37,7 +37,10 @@ const PROBES = 4;
 const NO_NOTE: CallNote = { sipStatus: 0, info: "" };
 const MAX_NOTES = 100;
 
-/** One connection to the server, from the attempt to its end. `closed` comes exactly once, or never after `close`. */
+/**
+ * One connection to the server, from the attempt to its end. `closed` comes exactly once, or never
+ * after `close`.
+ */
 export class Line {
   #session: SdkSession | undefined;
   #isUp = false;

@@ -40,8 +40,8 @@ export class LiveCall {
   }
 
   /**
-   * Frees microphone, camera and peer connection. The SDK closes the latter by itself only for the last
-   * call of a session; `isSdkDone` says that it has.
+   * Frees microphone, camera and peer connection. The SDK closes the latter by itself only for the
+   * last call of a session; `isSdkDone` says that it has.
    */
   release(isSdkDone: boolean): void {
     for (const name of [...this.#timers.keys()]) this.cancel(name);
@@ -54,8 +54,8 @@ export class LiveCall {
 
   /**
    * Ends the call inside the SDK, whatever its state, and tells the server where it can be told. In
-   * PENDING the first hang-up only marks the call; the second closes its connection and, for an incoming
-   * call whose answer failed here, lets the server know.
+   * PENDING the first hang-up only marks the call; the second closes its connection and, for an
+   * incoming call whose answer failed here, lets the server know.
    */
   closeInSdk(): void {
     const call = this.sdkCall;

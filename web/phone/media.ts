@@ -80,9 +80,9 @@ export interface Acquired {
 }
 
 /**
- * Opens microphone and, if wanted, camera into `display` by the SDK. The SDK finds them there when it
- * starts the call, so people are asked once, and a refusal is known before the server hears of a call.
- * Without a usable camera the call goes on with sound. Rejects with a `MediaRefusal`.
+ * Opens microphone and, if wanted, camera into `display` by the SDK. The SDK finds them there when
+ * it starts the call, so people are asked once, and a refusal is known before the server hears of a
+ * call. Without a usable camera the call goes on with sound. Rejects with a `MediaRefusal`.
  */
 export async function acquire(
   sdk: Sdk,

@@ -10,7 +10,9 @@ import type { Phone } from "./phone.ts";
 import type { CallState, Quality } from "./state.ts";
 import { callWords } from "./words.ts";
 
-/** One call: both pictures, how it stands, and its controls. Hidden, but playing, while it waits. */
+/**
+ * One call: both pictures, how it stands, and its controls. Hidden, but playing, while it waits.
+ */
 export function Stage({ phone, call, isOnStage }: {
   readonly phone: Phone;
   readonly call: CallState;
@@ -97,7 +99,10 @@ function QualityLine({ quality }: { readonly quality: Quality }) {
   return <p class="quality">{parts.join(" · ")}</p>;
 }
 
-/** Takes in an element that the SDK fills; it is never taken out while the call lives, or it would pause. */
+/**
+ * Takes in an element that the SDK fills; it is never taken out while the call lives, or it would
+ * pause.
+ */
 function Box({ element }: { readonly element: HTMLElement }) {
   const holder = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {

@@ -68,7 +68,9 @@ function sideOf(
   };
 }
 
-/** Whether this side allows silence to be left out (RFC 7587 6.1, RFC 4856 2.1.10, RFC 5574 3.3). */
+/**
+ * Whether this side allows silence to be left out (RFC 7587 6.1, RFC 4856 2.1.10, RFC 5574 3.3).
+ */
 function mayPause(codec: CodecName, main: Codec, hasNoise: boolean): boolean {
   switch (codec) {
     case "OPUS":

@@ -124,7 +124,10 @@ const WORDS: Readonly<Record<string, boolean>> = {
   0: false,
 };
 
-/** What text stands for in a key of this kind; what makes no sense stays text, for the check to name. */
+/**
+ * What text stands for in a key of this kind; what makes no sense stays text, for the check to
+ * name.
+ */
 export function valueOfText(kind: LeafKind, text: string): unknown {
   const trimmed = text.trim();
   switch (kind) {

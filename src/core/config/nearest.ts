@@ -21,8 +21,8 @@ export function editDistance(a: string, b: string): number {
 }
 
 /**
- * The known name that is nearest to `unknown`; the first of several. A name without dots is also held
- * against the last part of dotted ones, since leaving out the group is a common slip.
+ * The known name that is nearest to `unknown`; the first of several. A name without dots is also
+ * held against the last part of dotted ones, since leaving out the group is a common slip.
  */
 export function nearest(unknown: string, known: Iterable<string>): string {
   let best = "";

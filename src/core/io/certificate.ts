@@ -41,7 +41,9 @@ const VALID_MS = 396 * DAY_MS;
 const RENEW_MS = 30 * DAY_MS;
 const LOOPBACK_NAMES = ["localhost", "127.0.0.1", "::1"];
 
-/** The configured certificate, else the kept self-signed one, made or renewed where it has to be. */
+/**
+ * The configured certificate, else the kept self-signed one, made or renewed where it has to be.
+ */
 export async function ensureCertificate(
   options: CertificateOptions,
 ): Promise<Result<ServerCertificate, string>> {

@@ -70,8 +70,8 @@ export function ensureDataDirectory(path: string, entropy: Entropy): Result<void
 const TOKEN_BITS = 192;
 
 /**
- * The operator token of an exposed server: the configured one, else the one kept in the data folder,
- * else a new one, which is kept.
+ * The operator token of an exposed server: the configured one, else the one kept in the data
+ * folder, else a new one, which is kept.
  */
 export function ensureOperatorToken(
   configured: string,

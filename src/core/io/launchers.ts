@@ -38,9 +38,9 @@ function isWrapper([program = "", first = ""]: readonly string[]): boolean {
 }
 
 /**
- * From `self` up to the topmost launcher: each is the child of the one after it. Only `self` when it
- * was started otherwise (a shell, a service manager, a container), because then the end of a parent
- * means nothing.
+ * From `self` up to the topmost launcher: each is the child of the one after it. Only `self` when
+ * it was started otherwise (a shell, a service manager, a container), because then the end of a
+ * parent means nothing.
  */
 export function launcherChain(self: number, processes: ProcessTable): number[] {
   const chain = [self];

@@ -20,8 +20,8 @@ const PROCESSES = systemProcesses();
 const LAUNCHERS = PROCESSES ? launcherChain(Deno.pid, PROCESSES) : [];
 
 /**
- * Calls `listener` once when a launcher of this process is gone (`deno task`, npx ...). Does nothing
- * where none was there. Returns how to stop watching; never keeps the process alive.
+ * Calls `listener` once when a launcher of this process is gone (`deno task`, npx ...). Does
+ * nothing where none was there. Returns how to stop watching; never keeps the process alive.
  */
 export function watchParent(
   listener: () => void,
@@ -73,7 +73,8 @@ export function onShutdownSignal(listener: (cause: EndCause) => void): () => voi
   const signals: Exclude<EndCause, "launcher">[] = isWindows
     ? ["SIGINT", "SIGBREAK"]
     : ["SIGTERM", "SIGINT", "SIGHUP"];
-  // To be asked first: with its first listener the runtime takes over every signal, ignored ones too.
+  // To be asked first: with its first listener the runtime takes over every signal, ignored ones
+  // too.
   const isHeeded = !isWindows && isHangupMeant();
   const added = signals.map((signal) => {
     const handler = signal === "SIGHUP" && !isHeeded ? () => {} : () => listener(signal);

@@ -29,7 +29,9 @@ export interface LogSystem {
 const ROOT = "portzero";
 const ENCODER = new TextEncoder();
 
-/** Writes at once, so that the last line before an end is not lost; a reader that left is no fault. */
+/**
+ * Writes at once, so that the last line before an end is not lost; a reader that left is no fault.
+ */
 function toStandardError(line: string): void {
   try {
     const bytes = ENCODER.encode(line);

@@ -28,8 +28,8 @@ function defaultRouteInterface(): string | undefined {
 
 /**
  * Addresses by which other machines may reach this one, best first: the default route's, then other
- * real interfaces, then virtual ones. IPv6 counts only where there is no IPv4, because its temporary
- * addresses change daily and would renew the certificate each time.
+ * real interfaces, then virtual ones. IPv6 counts only where there is no IPv4, because its
+ * temporary addresses change daily and would renew the certificate each time.
  */
 export function lanAddresses(
   interfaces: readonly InterfaceAddress[] = Deno.networkInterfaces(),
@@ -77,7 +77,9 @@ export function mediaAddresses(
   return ok([...new Set(addresses)]);
 }
 
-/** Names and addresses by which this server is meant, besides loopback; for Host, certificate, SIP. */
+/**
+ * Names and addresses by which this server is meant, besides loopback; for Host, certificate, SIP.
+ */
 export function ownNames(config: Config, lan: readonly string[]): string[] {
   const { host, allowedHosts } = config.http;
   const bound = isWildcardHost(host) ? lan : isExposed(config) ? [host] : [];

@@ -1,8 +1,8 @@
 import { clamp16 } from "./concealer.ts";
 
 /**
- * Comfort noise (RFC 3389): the level of the background and the shape of its spectrum, as reflection
- * coefficients, in a few bytes; and the noise that these describe.
+ * Comfort noise (RFC 3389): the level of the background and the shape of its spectrum, as
+ * reflection coefficients, in a few bytes; and the noise that these describe.
  */
 
 const ORDER = 10;
@@ -12,7 +12,9 @@ const QUIETEST = 127;
 /** RFC 3389 3.2: value of one step of a coefficient, and the byte that means zero. */
 const STEP = 258 / 32768;
 const ZERO = 127;
-/** The level reported is lowered so much: noise made up sounds louder than noise transmitted, dB. */
+/**
+ * The level reported is lowered so much: noise made up sounds louder than noise transmitted, dB.
+ */
 const LOWERED = 2;
 /** White noise added for the analysis, so that pure tones don't give an unstable filter. */
 const NOISE_FLOOR = 1.0001;

@@ -14,8 +14,9 @@ const MERGE_MS = 4;
 const LONGEST_MERGE_MS = 10;
 
 /**
- * Packet-loss concealment for codecs that have none of their own, by repeating the last pitch periods
- * (the method of ITU-T G.711 Appendix I, without its algorithmic delay). Feed it every good frame.
+ * Packet-loss concealment for codecs that have none of their own, by repeating the last pitch
+ * periods (the method of ITU-T G.711 Appendix I, without its algorithmic delay). Feed it every good
+ * frame.
  */
 export class WaveformConcealer {
   readonly #rate: number;
@@ -70,7 +71,9 @@ export class WaveformConcealer {
     this.#step = history[history.length - 1]! - history[history.length - 1 - this.#lag]!;
   }
 
-  /** The lag at which the last samples resemble their past most; coarse at high rates, then fine. */
+  /**
+   * The lag at which the last samples resemble their past most; coarse at high rates, then fine.
+   */
   #findPitch(): number {
     const stride = Math.max(1, Math.round(this.#rate / 8000));
     const shortest = this.#samples(SHORTEST_PITCH_MS);

@@ -2,10 +2,10 @@ import type { SocketAddress } from "../contract.ts";
 import type { CodecAvailability, CodecName } from "./codec.ts";
 
 /**
- * What passes between the main thread (later: the relay workers, by a ring in shared memory) and the
- * codec workers. Plain data. A transcoder joins two sides, `a` and `b`; RTP of one side, unprotected,
- * comes out for the other side in that side's codec. RTCP does not pass: each side's is terminated by
- * whoever holds its sockets.
+ * What passes between the main thread (later: the relay workers, by a ring in shared memory) and
+ * the codec workers. Plain data. A transcoder joins two sides, `a` and `b`; RTP of one side,
+ * unprotected, comes out for the other side in that side's codec. RTCP does not pass: each side's
+ * is terminated by whoever holds its sockets.
  */
 
 export type Side = "a" | "b";

@@ -1,20 +1,26 @@
 import type { Instant } from "../../core/clock.ts";
 
-/** Histogram of how much later than the fastest packet others come: width of a bin, ms, and bins. */
+/**
+ * Histogram of how much later than the fastest packet others come: width of a bin, ms, and bins.
+ */
 const BIN_MS = 5;
 const BINS = 128;
 /** Share of packets that the delay should suffice for. */
 const QUANTILE = 0.97;
-/** Weight of the past in the histogram with each packet; half of it is forgotten in 5 s of 20 ms. */
+/**
+ * Weight of the past in the histogram with each packet; half of it is forgotten in 5 s of 20 ms.
+ */
 const MEMORY = 0.997;
-/** The fastest packet of the last one to two of these counts, so that a drifting clock is followed. */
+/**
+ * The fastest packet of the last one to two of these counts, so that a drifting clock is followed.
+ */
 const WINDOW_MS = 2000;
 /** RFC 3550 6.4.1. */
 const JITTER_GAIN = 1 / 16;
 
 /**
- * Learns from arrival times how long packets must be held so that nearly all are there when due. All
- * delays are relative to the fastest packet, since the two clocks have no common zero.
+ * Learns from arrival times how long packets must be held so that nearly all are there when due.
+ * All delays are relative to the fastest packet, since the two clocks have no common zero.
  */
 export class DelayEstimate {
   readonly #histogram = new Float64Array(BINS);

@@ -1,8 +1,8 @@
 import type { Instant } from "../../core/clock.ts";
 
 /**
- * Telephone events (RFC 4733) from one stream to another whose timestamps and clock rate differ. All
- * packets of an event keep one timestamp, and durations are in the clock of the new stream.
+ * Telephone events (RFC 4733) from one stream to another whose timestamps and clock rate differ.
+ * All packets of an event keep one timestamp, and durations are in the clock of the new stream.
  */
 
 /** E bit, in the byte after the event's number. */

@@ -14,8 +14,8 @@ const TRANSPORT_FEEDBACK = 205;
 const PAYLOAD_FEEDBACK = 206;
 
 /**
- * Tells the audio that is transcoded from video that passes by the same hop. Reports end here, since
- * both workers make their own (RFC 3550 7.2); feedback about video passes.
+ * Tells the audio that is transcoded from video that passes by the same hop. Reports end here,
+ * since both workers make their own (RFC 3550 7.2); feedback about video passes.
  */
 export class HopFilter {
   readonly #audio: Readonly<Record<Side, ReadonlySet<number>>>;
@@ -62,7 +62,9 @@ export class HopFilter {
   }
 }
 
-/** The stream that feedback is about; full intra requests name it in their entry (RFC 5104 4.3.1.1). */
+/**
+ * The stream that feedback is about; full intra requests name it in their entry (RFC 5104 4.3.1.1).
+ */
 function mediaOf(view: DataView, at: number, type: number): number {
   const media = view.getUint32(at + 8);
   const isInEntry = type === PAYLOAD_FEEDBACK && media === 0 && at + 16 <= view.byteLength;

@@ -12,7 +12,9 @@ const LEAP_MS = 3000;
 const STEP_MS = 10;
 /** Nothing for so long, and the play-out rests; in announced silence it takes longer, ms. */
 const REST_MS = 1000;
-/** After a pause so long, packets that seem delayed beyond measure come from a sender's new count. */
+/**
+ * After a pause so long, packets that seem delayed beyond measure come from a sender's new count.
+ */
 const PAUSE_MS = 300;
 /** So far above the limit of the delay, packets are skipped, ms. */
 const SKIP_MARGIN_MS = 50;
@@ -60,10 +62,10 @@ export interface JitterBufferOptions {
 }
 
 /**
- * Orders packets and says what to play when: holds them as long as their jitter asks for, tells loss
- * from lateness and from silence. Time comes in; audio does not pass through here. The present delay
- * is `now` minus the media time being played minus the fastest packet's transit time, so it is exact
- * to the sample; whoever stretches the audio keeps it at `target`.
+ * Orders packets and says what to play when: holds them as long as their jitter asks for, tells
+ * loss from lateness and from silence. Time comes in; audio does not pass through here. The present
+ * delay is `now` minus the media time being played minus the fastest packet's transit time, so it
+ * is exact to the sample; whoever stretches the audio keeps it at `target`.
  */
 export class JitterBuffer {
   readonly #options: JitterBufferOptions;

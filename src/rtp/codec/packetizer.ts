@@ -7,8 +7,8 @@ import { writeRtp } from "./rtp_packet.ts";
 const NOISE_INTERVAL_MS = 400;
 
 /**
- * The sending half: an even stream of PCM in, RTP packets of one codec out, with sequence numbers and
- * timestamps that run on whatever happens on the other side.
+ * The sending half: an even stream of PCM in, RTP packets of one codec out, with sequence numbers
+ * and timestamps that run on whatever happens on the other side.
  */
 export class Packetizer {
   readonly packetMs: number;

@@ -28,8 +28,8 @@ export interface PlayoutOptions {
 }
 
 /**
- * The receiving half: packets in, an even stream of PCM out, by jitter buffer, decoder, concealment,
- * comfort noise and stretching.
+ * The receiving half: packets in, an even stream of PCM out, by jitter buffer, decoder,
+ * concealment, comfort noise and stretching.
  */
 export class Playout {
   readonly buffer: JitterBuffer;

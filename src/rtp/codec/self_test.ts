@@ -2,8 +2,8 @@ import { type Codec, MAX_PACKET_MS, MAX_PAYLOAD, type PcmRate } from "./codec.ts
 import { rms } from "./comfort_noise.ts";
 
 /**
- * Trial of a codec at start: a synthetic vowel goes through and must come back. A library of another
- * version with another structure or meaning of an argument fails here and not in a call.
+ * Trial of a codec at start: a synthetic vowel goes through and must come back. A library of
+ * another version with another structure or meaning of an argument fails here and not in a call.
  */
 
 const PACKET_MS = 20;

@@ -2,8 +2,8 @@
 const INTERVAL_MS = 400;
 
 /**
- * For codecs whose encoder says of each packet whether it may be left out (DTX): lets the first of such
- * a run through, so that the far side does not take silence for loss, and one now and then.
+ * For codecs whose encoder says of each packet whether it may be left out (DTX): lets the first of
+ * such a run through, so that the far side does not take silence for loss, and one now and then.
  */
 export class SilenceGate {
   readonly #packetMs: number;

@@ -1,6 +1,6 @@
 /**
- * How many frames a Speex payload holds, by walking over them (RFC 5574 4; the sizes are those of the
- * Speex manual's table of sub-modes).
+ * How many frames a Speex payload holds, by walking over them (RFC 5574 4; the sizes are those of
+ * the Speex manual's table of sub-modes).
  */
 
 /** Bits of a narrow-band frame by sub-mode, its 5 bits of header included; 0: not in use. */

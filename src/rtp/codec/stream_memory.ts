@@ -2,8 +2,8 @@ import type { Clock, Instant } from "../../core/clock.ts";
 import type { TranscoderSide } from "./contract.ts";
 
 /**
- * Where one of our streams has got to, by the packets that went out: whoever goes on with it must use
- * later sequence numbers and timestamps, or the receiver (and SRTP) drops them.
+ * Where one of our streams has got to, by the packets that went out: whoever goes on with it must
+ * use later sequence numbers and timestamps, or the receiver (and SRTP) drops them.
  */
 export class StreamMemory {
   readonly #side: TranscoderSide;

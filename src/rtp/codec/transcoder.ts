@@ -22,8 +22,8 @@ export interface TranscoderDirection {
 }
 
 /**
- * One direction of a transcoder: RTP packets of one codec in, RTP packets of another out, at an even
- * pace of its own (10 or 20 ms) while the sender is heard; no deadline while nobody is.
+ * One direction of a transcoder: RTP packets of one codec in, RTP packets of another out, at an
+ * even pace of its own (10 or 20 ms) while the sender is heard; no deadline while nobody is.
  */
 export class Transcoder implements SansIo<Uint8Array, Uint8Array> {
   readonly #from: TranscoderSide;

@@ -3,8 +3,8 @@ import { HANDSHAKE_HEADER, MESSAGE, uint16, uint24 } from "./records.ts";
 /** No message of a browser comes near this; a certificate of 4,096 bits takes 2 KB. */
 const MAX_MESSAGE = 16_384;
 /**
- * What a client sends in the clear, by message sequence: a second ClientHello with the cookie is always
- * asked for, and so is a certificate. Anything else is not from a client of ours.
+ * What a client sends in the clear, by message sequence: a second ClientHello with the cookie is
+ * always asked for, and so is a certificate. Anything else is not from a client of ours.
  */
 export const ORDER_WITH_COOKIE: readonly number[] = [
   MESSAGE.clientHello,
@@ -36,9 +36,9 @@ export interface ClientMessage {
 }
 
 /**
- * Puts a client's handshake messages together from fragments that come in any order, twice or in pieces
- * (RFC 6347 4.2.3), and gives each out once, in order. The DTLS library that gets them takes a
- * repetition for news: a second ClientKeyExchange makes it derive other keys.
+ * Puts a client's handshake messages together from fragments that come in any order, twice or in
+ * pieces (RFC 6347 4.2.3), and gives each out once, in order. The DTLS library that gets them takes
+ * a repetition for news: a second ClientKeyExchange makes it derive other keys.
  */
 export class ClientMessages {
   readonly #order: readonly number[];

@@ -7,7 +7,8 @@ const CLIENT_HELLO = 1;
 
 /**
  * Whether a datagram must not reach an established association: an alert or a new ClientHello that
- * nothing authenticates (epoch 0), or no DTLS at all. Anybody can send those, and they would end it.
+ * nothing authenticates (epoch 0), or no DTLS at all. Anybody can send those, and they would end
+ * it.
  */
 export function isStrayOnceUp(buffer: Uint8Array, offset: number, length: number): boolean {
   const end = offset + length;

@@ -1,6 +1,8 @@
 import { formatIpv4, parseIpv4 } from "./address_table.ts";
 
-/** IPv6 addresses remembered; the ones longest unheard of are forgotten, until they are heard again. */
+/**
+ * IPv6 addresses remembered; the ones longest unheard of are forgotten, until they are heard again.
+ */
 const MAX_NAMES = 4096;
 /** IPv6 addresses have numbers in 240.0.0.0/4, where no datagram ever comes from. */
 const CLASS_E = 0xf0000000;
@@ -10,8 +12,8 @@ const MULTICAST = 0xe0000000;
 const THIS_NETWORK = 0x00ffffff;
 
 /**
- * Numbers for addresses: IPv4 as it stands, IPv6 by a hash of 28 bits. The hash is keyed, so that nobody
- * can look for an address that shares its number with another's.
+ * Numbers for addresses: IPv4 as it stands, IPv6 by a hash of 28 bits. The hash is keyed, so that
+ * nobody can look for an address that shares its number with another's.
  */
 export class AddressNames {
   readonly #salt: number;

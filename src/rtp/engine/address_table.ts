@@ -1,8 +1,8 @@
 /**
- * Which endpoint a datagram belongs to, by the socket that it came in on and the address and port that
- * it came from: open addressing in typed arrays, no allocation on look-up. Addresses are 32-bit
- * numbers: IPv4 as it stands; a shell that speaks IPv6 names such addresses by numbers in 240.0.0.0/4,
- * which no datagram ever comes from.
+ * Which endpoint a datagram belongs to, by the socket that it came in on and the address and port
+ * that it came from: open addressing in typed arrays, no allocation on look-up. Addresses are
+ * 32-bit numbers: IPv4 as it stands; a shell that speaks IPv6 names such addresses by numbers in
+ * 240.0.0.0/4, which no datagram ever comes from.
  */
 const EMPTY = -1;
 const REMOVED = -2;

@@ -2,7 +2,9 @@ import type { Instant } from "../../core/clock.ts";
 import { int16 } from "./bytes.ts";
 import { digitOf } from "./dtmf_sender.ts";
 
-/** An event whose end packets are all lost is over when nothing more of it comes for this long, ms. */
+/**
+ * An event whose end packets are all lost is over when nothing more of it comes for this long, ms.
+ */
 const END_LOST = 250;
 
 /** Hears telephone-events: each digit once, however often its packets come (RFC 4733 2.5.2). */

@@ -50,9 +50,9 @@ export class Endpoint {
   /** Whether packets may go on to the peer now; kept up by the forwarder. */
   pathOpen = false;
   /**
-   * What packets become on their way to this endpoint; null: they stay as they are, which keeps NACK,
-   * PLI and transport-wide congestion control working end to end without us. A SIP leg on either
-   * side, or a change of the far side, puts one in.
+   * What packets become on their way to this endpoint; null: they stay as they are, which keeps
+   * NACK, PLI and transport-wide congestion control working end to end without us. A SIP leg on
+   * either side, or a change of the far side, puts one in.
    */
   out: OutStreams | null = null;
   /** Id of the transport-wide sequence number's header extension; 0: none. */

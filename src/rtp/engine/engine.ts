@@ -22,7 +22,9 @@ const MAX_DTLS_PER_TICK = 100;
 export interface MediaEngineOptions {
   readonly shell: MediaShell;
   readonly srtp: SrtpEngine;
-  /** All packets lie here: the shell's receive slots, and `SCRATCH_LENGTH` bytes of the engine's. */
+  /**
+   * All packets lie here: the shell's receive slots, and `SCRATCH_LENGTH` bytes of the engine's.
+   */
   readonly arena: Uint8Array;
   readonly scratch: number;
   /** `silent` is told after this long without a packet, ms. */
@@ -35,9 +37,9 @@ export interface MediaEngineOptions {
 export type EngineCommand = Exclude<MediaCommand, { type: "start" | "crash" | "shutdown" }>;
 
 /**
- * The media engine of one worker: demultiplexes, answers ICE checks, opens and closes SRTP, forwards,
- * counts. It reads no clock and waits for nothing; the same code runs under every shell. Datagrams are
- * handed over where they lie, so that a packet costs no allocation.
+ * The media engine of one worker: demultiplexes, answers ICE checks, opens and closes SRTP,
+ * forwards, counts. It reads no clock and waits for nothing; the same code runs under every shell.
+ * Datagrams are handed over where they lie, so that a packet costs no allocation.
  */
 export class MediaEngine {
   readonly #shell: MediaShell;
@@ -228,7 +230,8 @@ export class MediaEngine {
     endpoint.port = command.remote.port;
     endpoint.places = [{ socket: endpoint.socket, address: endpoint.address, port: endpoint.port }];
     this.#table.set(endpoint.socket, endpoint.address, endpoint.port, endpoint.id);
-    // Nothing is negotiated on a plain hop: it is open and connected as soon as both ends are known.
+    // Nothing is negotiated on a plain hop: it is open and connected as soon as both ends are
+    // known.
     endpoint.open = true;
     endpoint.iceState = "connected";
   }
@@ -259,8 +262,8 @@ export class MediaEngine {
   }
 
   /**
-   * Whom an endpoint hears: the one that it has been joined to itself, else the one that was joined to
-   * it last. A far end that has been changed goes on hearing the same streams.
+   * Whom an endpoint hears: the one that it has been joined to itself, else the one that was joined
+   * to it last. A far end that has been changed goes on hearing the same streams.
    */
   #choose(endpoint: Endpoint, now: Instant): void {
     const { peer, sources } = endpoint;

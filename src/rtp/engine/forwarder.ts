@@ -250,13 +250,16 @@ export class Forwarder implements ReportListener {
 
   /** What the first block of a RED packet holds (RFC 2198 3); null: not known. */
   #inner(endpoint: Endpoint, offset: number): PayloadKind | null {
-    // The packet was checked and lies in a slot: reading past its end finds room, not another's bytes.
+    // The packet was checked and lies in a slot: reading past its end finds room, not another's
+    // bytes.
     const header = rtpHeaderLength(this.#arena, offset, this.#arena.length - offset);
     if (header < 0) return null;
     return endpoint.payloads[this.#arena[offset + header]! & 0x7f] ?? null;
   }
 
-  /** To be called when anything has changed that decides whether this endpoint's packets may pass. */
+  /**
+   * To be called when anything has changed that decides whether this endpoint's packets may pass.
+   */
   refresh(endpoint: Endpoint, now: Instant): void {
     this.#refreshPath(endpoint, now);
     for (const source of endpoint.sources) this.#refreshPath(source, now);
@@ -307,8 +310,8 @@ export class Forwarder implements ReportListener {
 }
 
 /**
- * Takes the header extension out by moving the header up to the payload (RFC 3550 5.3.1): gives by how
- * much the packet begins later. The header has been checked.
+ * Takes the header extension out by moving the header up to the payload (RFC 3550 5.3.1): gives by
+ * how much the packet begins later. The header has been checked.
  */
 function stripExtension(buffer: Uint8Array, offset: number): number {
   const first = buffer[offset]!;

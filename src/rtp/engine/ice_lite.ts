@@ -24,8 +24,8 @@ const PLACE_KEPT = 10_000;
 const MAX_PLACES = 16;
 
 /**
- * The lite side of ICE (RFC 8445 2.5): answers checks, learns where the browser is from those that are
- * authentic, and takes its nomination. It never sends a check of its own.
+ * The lite side of ICE (RFC 8445 2.5): answers checks, learns where the browser is from those that
+ * are authentic, and takes its nomination. It never sends a check of its own.
  */
 export class IceLite {
   readonly #arena: Uint8Array;

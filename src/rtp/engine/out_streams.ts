@@ -45,7 +45,9 @@ export class OutStream {
   packetsAtReport = 0;
   /** Packets of our own went in between: the next one of the source comes right behind them. */
   rebase = false;
-  /** The last sender report about it was ours: what comes back about it is nothing to the source. */
+  /**
+   * The last sender report about it was ours: what comes back about it is nothing to the source.
+   */
   reportIsOurs = false;
   /** Sent packets kept for those who ask again; null: the source repeats them itself. */
   cache: PacketCache | null = null;
@@ -66,9 +68,9 @@ export class OutStream {
 }
 
 /**
- * All streams towards one far end. When the source of a stream changes, SSRC, sequence numbers and time
- * stamps go on where the old one has stopped, so that the far end notices nothing and no index of SRTP
- * is used twice.
+ * All streams towards one far end. When the source of a stream changes, SSRC, sequence numbers and
+ * time stamps go on where the old one has stopped, so that the far end notices nothing and no index
+ * of SRTP is used twice.
  */
 export class OutStreams {
   readonly streams: OutStream[] = [];

@@ -21,8 +21,8 @@ export class OwnReports {
   }
 
   /**
-   * A report of our own for the far end of `to`, where the peer has not sent one for too long: on what
-   * it is sent, and on what was received of it.
+   * A report of our own for the far end of `to`, where the peer has not sent one for too long: on
+   * what it is sent, and on what was received of it.
    */
   originate(to: Endpoint, now: Instant): void {
     const isWanted = to.leg !== null || (to.peer?.leg ?? null) !== null;

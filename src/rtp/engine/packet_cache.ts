@@ -3,8 +3,8 @@ const SLOTS = 256;
 const SLOT_LENGTH = 1500;
 
 /**
- * The last packets sent of one stream, as they went out: what is repeated is the very same datagram, so
- * that no index of SRTP protects two payloads.
+ * The last packets sent of one stream, as they went out: what is repeated is the very same
+ * datagram, so that no index of SRTP protects two payloads.
  */
 export class PacketCache {
   /** Sequence number in each slot, or -1. */

@@ -124,7 +124,9 @@ export function isMainCodec(payload: PayloadKind): boolean {
   return !BESIDES.has(payload.codec.toLowerCase());
 }
 
-/** Redundant audio data, which browsers also use to carry video with its FEC (RFC 2198, RFC 5109). */
+/**
+ * Redundant audio data, which browsers also use to carry video with its FEC (RFC 2198, RFC 5109).
+ */
 export function isRed(payload: PayloadKind): boolean {
   return payload.codec.toLowerCase() === "red";
 }

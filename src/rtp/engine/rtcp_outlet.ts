@@ -48,7 +48,10 @@ export class RtcpOutlet {
   }
 }
 
-/** One name for all that a far end is sent, whoever sends it: so that sound and picture belong together. */
+/**
+ * One name for all that a far end is sent, whoever sends it: so that sound and picture belong
+ * together.
+ */
 export function cnameOf(to: Endpoint): string {
   return `pz${(to.ssrc >>> 0).toString(16)}`;
 }

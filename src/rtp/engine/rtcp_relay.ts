@@ -32,9 +32,9 @@ interface Report {
 }
 
 /**
- * RTCP between endpoints whose streams are not the same on both sides: reports and feedback are written
- * anew with the SSRCs, sequence numbers and time stamps of the far side, and feedback goes only to those
- * who understand it.
+ * RTCP between endpoints whose streams are not the same on both sides: reports and feedback are
+ * written anew with the SSRCs, sequence numbers and time stamps of the far side, and feedback goes
+ * only to those who understand it.
  */
 export class RtcpRelay {
   readonly #arena: Uint8Array;
@@ -59,7 +59,10 @@ export class RtcpRelay {
     this.#askKeyFrames = askKeyFrames;
   }
 
-  /** A whole compound packet of `from`. @param kind of the section it came in on, where there are such */
+  /**
+   * A whole compound packet of `from`. @param kind of the section it came in on, where there are
+   * such
+   */
   relay(
     from: Endpoint,
     kind: Kind | null,

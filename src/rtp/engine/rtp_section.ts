@@ -166,8 +166,8 @@ export class RtpSection {
   }
 
   /**
-   * Whether a packet from there may be the far end's. What is to be latched has to be valid first, and
-   * authentic where there are keys.
+   * Whether a packet from there may be the far end's. What is to be latched has to be valid first,
+   * and authentic where there are keys.
    */
   judge(
     address: number,

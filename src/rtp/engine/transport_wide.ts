@@ -5,8 +5,8 @@ import type { StreamSource } from "./out_streams.ts";
 const ONE_BYTE = 0xbede;
 const TWO_BYTE = 0x1000;
 /**
- * Packets that may be under way unreported when the source changes. Numbers left out are taken for lost
- * packets of a sender that knows nothing of them.
+ * Packets that may be under way unreported when the source changes. Numbers left out are taken for
+ * lost packets of a sender that knows nothing of them.
  */
 const MARGIN = 512;
 
@@ -41,8 +41,9 @@ export function findExtension(buffer: Uint8Array, offset: number, id: number): n
 }
 
 /**
- * Transport-wide sequence numbers towards one far end: when the source changes they go on where the old
- * one's were, and feedback is counted back (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+ * Transport-wide sequence numbers towards one far end: when the source changes they go on where the
+ * old one's were, and feedback is counted back
+ * (draft-holmer-rmcat-transport-wide-cc-extensions-01).
  */
 export class TransportWide {
   #source: StreamSource | null = null;

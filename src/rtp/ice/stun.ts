@@ -66,7 +66,9 @@ function int32(buffer: Uint8Array, at: number): number {
   return (buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!;
 }
 
-/** Reads a message; undefined where it is not one, is cut short, or its FINGERPRINT does not fit. */
+/**
+ * Reads a message; undefined where it is not one, is cut short, or its FINGERPRINT does not fit.
+ */
 export function readStun(
   buffer: Uint8Array,
   offset: number,

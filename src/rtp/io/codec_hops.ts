@@ -11,8 +11,8 @@ interface Hop {
 const HOST = "127.0.0.1";
 
 /**
- * The packets of a codec worker's transcoders by UDP on loopback, straight from and to the workers that
- * relay: no packet passes the main thread. One socket serves all; a side is known by its port.
+ * The packets of a codec worker's transcoders by UDP on loopback, straight from and to the workers
+ * that relay: no packet passes the main thread. One socket serves all; a side is known by its port.
  */
 export class CodecHops {
   readonly #socket = Deno.listenDatagram({ transport: "udp", hostname: HOST, port: 0 });

@@ -4,8 +4,8 @@ import { openCatalogue } from "./codec/catalogue.ts";
 import { CodecHops } from "./codec_hops.ts";
 
 /**
- * Entry point of a codec worker. Apart from the workers that relay, so that a frame that takes long to
- * code delays no packet of a call that needs no transcoding.
+ * Entry point of a codec worker. Apart from the workers that relay, so that a frame that takes long
+ * to code delays no packet of a call that needs no transcoding.
  */
 
 const scope = globalThis as unknown as {

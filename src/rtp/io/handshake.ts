@@ -33,9 +33,9 @@ export type HandshakeReport = Exclude<
 >;
 
 /**
- * One DTLS association, always the server (RFC 5763 5). The library does the handshake; here is what
- * it lacks: order, proof that the client owns its certificate, the fingerprint, and deafness to what
- * anybody could forge. Keys are given out once, and only when all of that is right.
+ * One DTLS association, always the server (RFC 5763 5). The library does the handshake; here is
+ * what it lacks: order, proof that the client owns its certificate, the fingerprint, and deafness
+ * to what anybody could forge. Keys are given out once, and only when all of that is right.
  */
 export class Handshake {
   readonly #id: number;
@@ -114,8 +114,8 @@ export class Handshake {
   }
 
   /**
-   * The library sends each record in a datagram of its own. Those of one flight go out together: what
-   * is one datagram is lost or not as a whole, and a ChangeCipherSpec alone is of no use.
+   * The library sends each record in a datagram of its own. Those of one flight go out together:
+   * what is one datagram is lost or not as a whole, and a ChangeCipherSpec alone is of no use.
    */
   #send(data: Uint8Array): void {
     if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush());

@@ -44,7 +44,9 @@ function start(command: MediaWorkerStart): void {
 /** Not a fault of starting: the worker dies of it. */
 class ServingFault extends Error {}
 
-/** @throws Error where the shell cannot be set up; what it then gives throws `ServingFault` alone */
+/**
+ * @throws Error where the shell cannot be set up; what it then gives throws `ServingFault` alone
+ */
 function prepare(
   command: MediaWorkerStart,
   choice: Extract<ReturnType<typeof choose>, { shell: "ffi" }>,

@@ -21,7 +21,9 @@ interface Socket {
   readonly slot: number;
 }
 
-/** A send has a buffer of its own until it is through: it is asynchronous, and receiving goes on. */
+/**
+ * A send has a buffer of its own until it is through: it is asynchronous, and receiving goes on.
+ */
 class SendBuffer {
   readonly bytes = new Uint8Array(SLOT);
   readonly release: () => void;

@@ -12,7 +12,8 @@ export interface RunningCodecPool extends CodecPool {
 const SHUTDOWN_GRACE = 20;
 
 /**
- * Starts the codec workers; resolves when all are up, and then `availability` says which codecs work.
+ * Starts the codec workers; resolves when all are up, and then `availability` says which codecs
+ * work.
  * @throws Error in words for a person
  */
 export async function createCodecPool(

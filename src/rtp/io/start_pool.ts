@@ -44,7 +44,9 @@ export interface MediaPoolOptions {
   readonly portRange: readonly [number, number];
   readonly log: MediaLog;
   readonly onWorkerEvent: (event: PoolWorkerEvent) => void;
-  /** `silent` is reported each time that this long has passed without a packet; default 30,000 ms. */
+  /**
+   * `silent` is reported each time that this long has passed without a packet; default 30,000 ms.
+   */
   readonly silentAfterMs?: number;
   /** False: the portable shell even where the fast one would work; default true. */
   readonly ffi?: boolean;

@@ -9,8 +9,8 @@ import {
 import { constants } from "node:crypto";
 
 /**
- * The parts of TLS 1.2 (RFC 5246) that decide whether the other side of a finished DTLS handshake is
- * who its certificate says. The DTLS library leaves them out on the server's side.
+ * The parts of TLS 1.2 (RFC 5246) that decide whether the other side of a finished DTLS handshake
+ * is who its certificate says. The DTLS library leaves them out on the server's side.
  */
 
 /** The pseudorandom function with SHA-256 (RFC 5246 5). */

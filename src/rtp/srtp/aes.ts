@@ -1,6 +1,7 @@
 /**
- * AES-128 (FIPS 197) by tables, for SRTP where no system library is at hand. Encryption only: counter
- * mode needs nothing else. Words are 32 bits, big-endian. No call allocates but `expandKey`.
+ * AES-128 (FIPS 197) by tables, for SRTP where no system library is at hand. Encryption only:
+ * counter mode needs nothing else. Words are 32 bits, big-endian. No call allocates but
+ * `expandKey`.
  */
 
 const S = new Uint8Array(256);

@@ -1,8 +1,9 @@
 import type { SrtpProfile } from "../contract.ts";
 
 /**
- * One direction of SRTP and SRTCP under one master key, without memory of packets: rollover counters
- * and replay windows are the context's. Packets lie in a buffer that has room for the tag behind them.
+ * One direction of SRTP and SRTCP under one master key, without memory of packets: rollover
+ * counters and replay windows are the context's. Packets lie in a buffer that has room for the tag
+ * behind them.
  */
 export interface SrtpCipher {
   /** Encrypts what follows the header and appends the tag; gives the new length. */
@@ -21,7 +22,9 @@ export interface SrtpCipher {
     length: number,
     rolloverCounter: number,
   ): number;
-  /** Encrypts what follows the first 8 bytes, appends E flag, index and tag; gives the new length. */
+  /**
+   * Encrypts what follows the first 8 bytes, appends E flag, index and tag; gives the new length.
+   */
   sealRtcp(buffer: Uint8Array, offset: number, length: number, index: number): number;
   /** Checks the tag, then decrypts; gives the length without index and tag, or -1. */
   openRtcp(buffer: Uint8Array, offset: number, length: number): number;
@@ -43,5 +46,7 @@ export interface SrtpEngine {
   cipher(profile: SrtpProfile, masterKey: Uint8Array, masterSalt: Uint8Array): SrtpCipher;
 }
 
-/** Most bytes that protecting adds to a packet (RFC 3711 3.4: index 4, tag 10; RFC 7714: 4 and 16). */
+/**
+ * Most bytes that protecting adds to a packet (RFC 3711 3.4: index 4, tag 10; RFC 7714: 4 and 16).
+ */
 export const MAX_SRTP_OVERHEAD = 20;

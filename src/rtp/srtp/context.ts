@@ -251,7 +251,9 @@ export class SrtpSender {
     return this.#cipher.sealRtp(buffer, offset, header, length, guessedCounter);
   }
 
-  /** In place; gives the new length. One index counts for all SSRCs, which keeps it unique for each. */
+  /**
+   * In place; gives the new length. One index counts for all SSRCs, which keeps it unique for each.
+   */
   protectRtcp(buffer: Uint8Array, offset: number, length: number): number {
     if (length < 8) return -1;
     this.#rtcpIndex = (this.#rtcpIndex + 1) & 0x7fffffff;

@@ -1,6 +1,6 @@
 /**
- * HMAC-SHA1 (RFC 2104, FIPS 180-4) over a part of a buffer, without allocation: the states after the
- * two padded keys are made once. Serves SRTP and STUN where no system library is at hand.
+ * HMAC-SHA1 (RFC 2104, FIPS 180-4) over a part of a buffer, without allocation: the states after
+ * the two padded keys are made once. Serves SRTP and STUN where no system library is at hand.
  */
 
 const BLOCK = 64;
@@ -151,8 +151,9 @@ export class HmacSha1 {
   }
 
   /**
-   * Hashes `length` bytes at `offset` and, with `suffixLength` 4, the word `suffix` behind them (the
-   * rollover counter of SRTP). `resultByte` and `resultEquals` read the result until the next call.
+   * Hashes `length` bytes at `offset` and, with `suffixLength` 4, the word `suffix` behind them
+   * (the rollover counter of SRTP). `resultByte` and `resultEquals` read the result until the next
+   * call.
    */
   digest(
     buffer: Uint8Array,
@@ -190,7 +191,9 @@ export function writeResult(buffer: Uint8Array, offset: number, length: number):
   for (let i = 0; i < length; i++) buffer[offset + i] = resultByte(i);
 }
 
-/** Whether the buffer holds the first `length` bytes of the last result; takes the same time always. */
+/**
+ * Whether the buffer holds the first `length` bytes of the last result; takes the same time always.
+ */
 export function resultEquals(buffer: Uint8Array, offset: number, length: number): boolean {
   let difference = 0;
   for (let i = 0; i < length; i++) difference |= buffer[offset + i]! ^ resultByte(i);

@@ -84,8 +84,8 @@ export class NonceStore {
   }
 
   #mac(text: string): string {
-    // An HMAC costs several times as much. The secret stands on both sides and half of the digest is
-    // cut off, so that nothing can be appended.
+    // An HMAC costs several times as much. The secret stands on both sides and half of the digest
+    // is cut off, so that nothing can be appended.
     const keyed = `${this.#secret}${text}${this.#secret}`;
     return createHash("sha256").update(keyed).digest("hex").slice(0, MAC_DIGITS);
   }

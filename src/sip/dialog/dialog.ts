@@ -173,7 +173,9 @@ export class Dialog {
     this.#state = "terminated";
   }
 
-  /** A target refresh, request or 2xx (12.2.1.2, 12.2.2); without a usable Contact nothing changes. */
+  /**
+   * A target refresh, request or 2xx (12.2.1.2, 12.2.2); without a usable Contact nothing changes.
+   */
   updateTarget(message: SipMessage): void {
     this.#remoteTarget = targetOf(message) ?? this.#remoteTarget;
   }
@@ -241,7 +243,9 @@ export class Dialog {
     });
   }
 
-  /** Request-URI and Route of the next hop: loose, or strict where the first route is (12.2.1.1). */
+  /**
+   * Request-URI and Route of the next hop: loose, or strict where the first route is (12.2.1.1).
+   */
   #path(): { requestUri: string; routes: readonly string[] } {
     const first = this.#routeSet[0];
     if (first === undefined) return { requestUri: this.#remoteTarget, routes: [] };

@@ -65,7 +65,9 @@ export interface Transports {
   listen(spec: ListenSpec, onLost: (why: string) => void): Result<SipListener, ListenFault>;
   /** Sends on a flow; bytes for a flow that is gone are dropped (`flow-closed` has been told). */
   send(flow: Flow, bytes: Uint8Array): void;
-  /** A flow to this target: the one that we opened before, or a new one. The fault is a sentence. */
+  /**
+   * A flow to this target: the one that we opened before, or a new one. The fault is a sentence.
+   */
   connect(target: Target): Promise<Result<Flow, string>>;
   attachWebSocket(socket: WireSocket, isSecure: boolean, local?: string): WireSocketHandler;
   /** Ends a flow from our side. */

@@ -1,4 +1,6 @@
-/** What strangers may use up (issue: protection); all of it per process unless it says otherwise. */
+/**
+ * What strangers may use up (issue: protection); all of it per process unless it says otherwise.
+ */
 export interface TransportLimits {
   /** TCP and TLS connections open at a time. */
   readonly connections: number;
@@ -14,7 +16,9 @@ export interface TransportLimits {
   readonly usedIdleMs: number;
   /** A message must be whole this long after its first byte, ms. */
   readonly messageMs: number;
-  /** A connection that we opened and need is kept alive by a ping this often (RFC 5626 4.4.1), ms. */
+  /**
+   * A connection that we opened and need is kept alive by a ping this often (RFC 5626 4.4.1), ms.
+   */
   readonly keepAliveMs: number;
   /** Connecting and the TLS handshake, ms. */
   readonly connectMs: number;

@@ -22,7 +22,9 @@ export interface ResolverOptions {
 }
 
 const TIMEOUT_MS = 2_000;
-/** `Deno.resolveDns` keeps a record's own time to live to itself, so answers are kept briefly, ms. */
+/**
+ * `Deno.resolveDns` keeps a record's own time to live to itself, so answers are kept briefly, ms.
+ */
 const KEPT_MS = 30_000;
 const KEPT_EMPTY_MS = 5_000;
 /** Answers kept at most; names come from strangers. */

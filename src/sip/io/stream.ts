@@ -23,8 +23,9 @@ const CRLF = new Uint8Array([0x0d, 0x0a]);
 const PING = new Uint8Array([0x0d, 0x0a, 0x0d, 0x0a]);
 
 /**
- * One TCP or TLS connection that carries SIP (RFC 3261 18.3): framing, keep-alives (RFC 5626 4.4.1),
- * and what a peer may not do: begin a message and not end it, say nothing for long, read slowly.
+ * One TCP or TLS connection that carries SIP (RFC 3261 18.3): framing, keep-alives (RFC 5626
+ * 4.4.1), and what a peer may not do: begin a message and not end it, say nothing for long, read
+ * slowly.
  */
 export class SipStream {
   readonly flow: Flow;

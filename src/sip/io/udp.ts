@@ -31,8 +31,8 @@ const KEEP_ALIVE_BYTES = 4;
 const MOST_ERRORS = 20;
 
 /**
- * A UDP socket that carries SIP: one flow a far address, remembered in a bounded table. Whoever only
- * spoke is forgotten soon and first; who is behind a binding or a contact stays.
+ * A UDP socket that carries SIP: one flow a far address, remembered in a bounded table. Whoever
+ * only spoke is forgotten soon and first; who is behind a binding or a contact stays.
  */
 export class UdpSocket {
   readonly #socket: Deno.DatagramConn;

@@ -99,7 +99,9 @@ const USUAL = [
 /** By length and, in it, first letter. */
 const usual: string[][] = [];
 
-/** The usual name that stands at `at` and ends at `end`, as the one text that all messages share. */
+/**
+ * The usual name that stands at `at` and ends at `end`, as the one text that all messages share.
+ */
 export function usualName(text: string, at: number, end: number): string | undefined {
   const found = usual[end - at];
   if (found === undefined) return undefined;

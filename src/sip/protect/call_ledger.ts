@@ -11,7 +11,9 @@ interface Entry {
   readonly since: Instant;
 }
 
-/** A request repeats itself this often at most (RFC 3261 17.1.1.2: timers A and B, one challenge). */
+/**
+ * A request repeats itself this often at most (RFC 3261 17.1.1.2: timers A and B, one challenge).
+ */
 const MOST_REPEATS = 8;
 /** No call rings longer: timer C and some more, ms. */
 const RINGING_MS = 300_000;

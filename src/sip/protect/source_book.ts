@@ -127,7 +127,9 @@ export class SourceBook {
     return this.#records.values();
   }
 
-  /** The one quiet longest; those with a block or with calls only where there are no others near. */
+  /**
+   * The one quiet longest; those with a block or with calls only where there are no others near.
+   */
   #forgetOne(now: Instant): void {
     let oldest: string | undefined;
     let looked = 0;

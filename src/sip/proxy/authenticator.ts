@@ -85,7 +85,10 @@ export class Authenticator {
   }
 }
 
-/** Pages, too, whatever they call themselves: JsSIP looks at the last challenge, SIP.js at the first. */
+/**
+ * Pages, too, whatever they call themselves: JsSIP looks at the last challenge, SIP.js at the
+ * first.
+ */
 function knowsMd5Only(request: SipRequest): boolean {
   const { transport } = request.topVia;
   return transport === "WS" || transport === "WSS" ||

@@ -52,9 +52,9 @@ interface Search extends OutsideRequest {
 }
 
 /**
- * Branches to places that are not on a flow of ours: looked up, connected, and where one target does
- * not take the request (no connection, no answer, 503) the next one is tried (RFC 3263 4.3). To the
- * response context all of that is one branch.
+ * Branches to places that are not on a flow of ours: looked up, connected, and where one target
+ * does not take the request (no connection, no answer, 503) the next one is tried (RFC 3263 4.3).
+ * To the response context all of that is one branch.
  */
 export class OutsideBranches {
   readonly #options: OutsideOptions;

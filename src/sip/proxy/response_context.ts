@@ -167,7 +167,9 @@ export class ResponseContext {
     this.#answerIfAllDone(out);
   }
 
-  /** Where a `redirect` leads: asked next, before those that wait; none: the 3xx counts as it is. */
+  /**
+   * Where a `redirect` leads: asked next, before those that wait; none: the 3xx counts as it is.
+   */
   redirected(targets: readonly Target[], out: ContextEffect[]): void {
     if (targets.length > 0 && !this.#isDone) this.#later.unshift(targets);
     this.#answerIfAllDone(out);

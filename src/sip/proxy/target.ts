@@ -11,8 +11,8 @@ export interface Target {
   /** Other flows of the same device, tried in turn where this one is gone (RFC 5626). */
   readonly alternates?: readonly Target[];
   /**
-   * The alternates stand in for this place too where it fails (5xx, 408) or takes too long; they are
-   * other ways to the same party.
+   * The alternates stand in for this place too where it fails (5xx, 408) or takes too long; they
+   * are other ways to the same party.
    */
   readonly failover?: Failover;
 }

@@ -3,7 +3,9 @@ import type { Flow, SipTransport } from "../flow.ts";
 import { type Binding, bindingKey, type NewBinding } from "./location.ts";
 import { parseUri } from "../message/mod.ts";
 
-/** A binding as it outlives the process: wall clock instead of ours, an address instead of a flow. */
+/**
+ * A binding as it outlives the process: wall clock instead of ours, an address instead of a flow.
+ */
 export interface BindingRecord {
   readonly aor: string;
   /** Unique in its AoR. */

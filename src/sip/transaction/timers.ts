@@ -20,7 +20,10 @@ export const DEFAULT_TIMERS: SipTimers = {
   c: 185_000,
 };
 
-/** Letters are the RFC's; `100` sends Trying; `cancel` ends an INVITE whose CANCEL had no effect (9.1). */
+/**
+ * Letters are the RFC's; `100` sends Trying; `cancel` ends an INVITE whose CANCEL had no effect
+ * (9.1).
+ */
 export type TimerName =
   | "A"
   | "B"

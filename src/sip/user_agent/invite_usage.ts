@@ -512,7 +512,9 @@ export class InviteUsage {
     }
   }
 
-  /** A PRACK's description is the answer to our offer; an offer of its own nobody could answer yet. */
+  /**
+   * A PRACK's description is the answer to our offer; an offer of its own nobody could answer yet.
+   */
   #onPrack(id: ServerTransactionId, request: SipRequest): void {
     const body = bodyOf(request);
     const early = this.#earlyOffer;
@@ -523,7 +525,9 @@ export class InviteUsage {
     if (isAnswer && isKnown) this.#emit({ type: "usage.pracked", body });
   }
 
-  /** Before the call stands its session is not to be changed: nobody could say yes (RFC 3311 5.2). */
+  /**
+   * Before the call stands its session is not to be changed: nobody could say yes (RFC 3311 5.2).
+   */
   #onUpdate(id: ServerTransactionId, request: SipRequest): void {
     const isEarly = this.#dialog?.state !== "confirmed" && request.body.length > 0;
     if (isEarly) return this.#respond(id, request, 500, null, [["Retry-After", "5"]]);

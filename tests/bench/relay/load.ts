@@ -5,8 +5,9 @@ import { HmacSha1 } from "../../../src/rtp/srtp/hmac_sha1.ts";
 import { type LegPlan, planLegs } from "./plan.ts";
 
 /**
- * Traffic source and sink: `load.ts CALLS PORT BYTES SECONDS`. Each leg sends 50 RTP packets a second
- * of so many bytes; one received packet in 16 is decrypted, its body checked and its way timed.
+ * Traffic source and sink: `load.ts CALLS PORT BYTES SECONDS`. Each leg sends 50 RTP packets a
+ * second of so many bytes; one received packet in 16 is decrypted, its body checked and its way
+ * timed.
  */
 const [calls, relayPort, size, seconds] = Deno.args.map(Number) as [number, number, number, number];
 const PERIOD = 20;

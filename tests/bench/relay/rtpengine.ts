@@ -1,7 +1,9 @@
 import type { TableSpec } from "./make_table.ts";
 import { keyMaterial, materialLength } from "./make_table.ts";
 
-/** Sets up calls at a running rtpengine through its ng protocol (bencoded dictionaries over UDP). */
+/**
+ * Sets up calls at a running rtpengine through its ng protocol (bencoded dictionaries over UDP).
+ */
 
 type Bencoded = string | number | Bencoded[] | { [key: string]: Bencoded };
 

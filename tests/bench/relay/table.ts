@@ -34,10 +34,10 @@ function keysOf(profile: string, receive: string, send: string): SrtpKeys | null
 }
 
 /**
- * Reads a call table: a line a call, its columns the generator's port of side A, the relay's, the same
- * two of side B, the profile of A (0 RTP, 1 SHA1_80, 2 SHA1_32, 3 GCM-128, 4 GCM-256), the key and salt
- * in hex by which A sends and by which the relay sends to A (`-`: none), and the same three of B.
- * Legs 2n and 2n+1 are the two of call n.
+ * Reads a call table: a line a call, its columns the generator's port of side A, the relay's, the
+ * same two of side B, the profile of A (0 RTP, 1 SHA1_80, 2 SHA1_32, 3 GCM-128, 4 GCM-256), the key
+ * and salt in hex by which A sends and by which the relay sends to A (`-`: none), and the same
+ * three of B. Legs 2n and 2n+1 are the two of call n.
  */
 export function readTable(text: string): TableLeg[] {
   const legs: Omit<TableLeg, "isShared">[] = [];

@@ -11,8 +11,9 @@ import { HmacSha1 } from "../../../src/rtp/srtp/hmac_sha1.ts";
 import { readTable, type TableLeg } from "./table.ts";
 
 /**
- * A media worker of the product (fast shell, engine, SRTP as chosen at start) on the ports of a call
- * table. A generator sends no ICE checks, so they are handed to the engine here, as if received.
+ * A media worker of the product (fast shell, engine, SRTP as chosen at start) on the ports of a
+ * call table. A generator sends no ICE checks, so they are handed to the engine here, as if
+ * received.
  */
 
 const LOOPBACK = 0x7f000001;

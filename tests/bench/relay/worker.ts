@@ -6,7 +6,9 @@ import {
 import { workerFactory } from "../../../src/rtp/io/worker_port.ts";
 import { planLegs } from "./plan.ts";
 
-/** Process with one production media worker and the calls of the plan: `worker.ts CALLS FIRST LAST`. */
+/**
+ * Process with one production media worker and the calls of the plan: `worker.ts CALLS FIRST LAST`.
+ */
 const [calls, first, last] = Deno.args.map(Number);
 const module = new URL("../../../src/rtp/io/media_worker.ts", import.meta.url);
 
@@ -58,6 +60,7 @@ worker.send({
   type: "start",
   addresses: ["127.0.0.1"],
   portRange: [first!, last!],
+  firstPair: first!,
   silentAfterMs: 30_000,
   allowCrash: false,
 });

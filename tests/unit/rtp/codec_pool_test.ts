@@ -8,7 +8,10 @@ import { writeRtp } from "../../../src/rtp/codec/rtp_packet.ts";
 import type { WorkerListener } from "../../../src/rtp/contract.ts";
 import { side } from "../../support/transcoder_bench.ts";
 
-/** The pool against workers that are written down: what they were told, and what they are made to say. */
+/**
+ * The pool against workers that are written down: what they were told, and what they are made to
+ * say.
+ */
 
 interface FakeWorker {
   readonly name: string;

@@ -161,7 +161,9 @@ Deno.test("RTP: contributors, extension and padding are not payload", () => {
   assert.equal(parseRtp(bytes), undefined, "padding longer than the packet");
 });
 
-/** Voice, then a digit of `ms` as RFC 4733 packets each 20 ms with the end three times, then voice. */
+/**
+ * Voice, then a digit of `ms` as RFC 4733 packets each 20 ms with the end three times, then voice.
+ */
 function digit(ms: number, clock: number, base: readonly TimedPacket[]): TimedPacket[] {
   const packets: TimedPacket[] = [];
   const begin = 500;

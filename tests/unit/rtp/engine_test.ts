@@ -71,7 +71,8 @@ Deno.test("media is closed until the keys are there, whatever comes early", () =
   assert.deepEqual(a.send(a.rtp({ ssrc: 5, sequence: 1, ...VIDEO })), []);
   a.giveKeys();
   const sent = a.send(a.rtp({ ssrc: 5, sequence: 2, ...VIDEO }));
-  // The first packets were lost to us: the browser is asked for a new key frame, and the peer gets this.
+  // The first packets were lost to us: the browser is asked for a new key frame, and the peer gets
+  // this.
   assert.equal(sent.length, 2);
   assert.ok(isPli(a.plain([sent[0]!])[0]!, 5));
   assert.equal(b.plain([sent[1]!])[0]!.length, 172);

@@ -83,7 +83,8 @@ Deno.test("STUN response with an IPv6 address: RFC 5769 2.3", () => {
 
 Deno.test("every flipped bit of an authentic request is noticed", () => {
   const good = hex(REQUEST);
-  // FINGERPRINT, the last 8 bytes, is not covered by MESSAGE-INTEGRITY, nor is it what authenticates.
+  // FINGERPRINT, the last 8 bytes, is not covered by MESSAGE-INTEGRITY, nor is it what
+  // authenticates.
   for (let bit = 0; bit < (good.length - 8) * 8; bit++) {
     const bytes = good.slice();
     bytes[bit >> 3]! ^= 1 << (bit & 7);

@@ -109,7 +109,9 @@ Deno.test("phone SDP: whatever a phone calls its codecs, the offerer hears its o
   );
 });
 
-/** What a broken or hostile phone makes of a description: lines gone, doubled, moved, cut, dirty. */
+/**
+ * What a broken or hostile phone makes of a description: lines gone, doubled, moved, cut, dirty.
+ */
 const mutations = fc.array(
   fc.record({
     kind: fc.constantFrom("drop", "double", "swap", "cut", "dirty", "number", "insert"),

@@ -39,8 +39,8 @@ export function openLibrary<const S extends Deno.ForeignLibraryInterface>(
 }
 
 /**
- * C functions with `...` take their arguments like others on x86-64 and on arm64 Linux, and otherwise
- * on Apple's arm64; FFI cannot call those there.
+ * C functions with `...` take their arguments like others on x86-64 and on arm64 Linux, and
+ * otherwise on Apple's arm64; FFI cannot call those there.
  */
 export function canCallVariadic(): boolean {
   return !(Deno.build.os === "darwin" && Deno.build.arch === "aarch64");

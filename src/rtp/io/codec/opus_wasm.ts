@@ -13,8 +13,8 @@ import { SilenceGate } from "../../codec/silence_gate.ts";
 import { bitrateFor, OPUS_COMPLEXITY, OPUS_FACTS, OPUS_LOSS } from "./opus_facts.ts";
 
 /**
- * Opus by a WebAssembly build of libopus. Its states are made by promises that are fulfilled at once
- * when the module is loaded, that is, before the next event; until then there is silence.
+ * Opus by a WebAssembly build of libopus. Its states are made by promises that are fulfilled at
+ * once when the module is loaded, that is, before the next event; until then there is silence.
  */
 
 class WasmOpusEncoder implements Encoder {

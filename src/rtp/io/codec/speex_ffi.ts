@@ -40,8 +40,8 @@ const COMPLEXITY = 2;
 const FRAME_MS = 20;
 
 /**
- * `SpeexBits`: a pointer, seven ints, a pointer. The buffer is longer than the structure, and what lies
- * behind it must stay as it was.
+ * `SpeexBits`: a pointer, seven ints, a pointer. The buffer is longer than the structure, and what
+ * lies behind it must stay as it was.
  */
 const BITS_LENGTH = 48;
 const GUARD_LENGTH = 16;

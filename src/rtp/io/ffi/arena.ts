@@ -4,9 +4,9 @@ const ALIGNMENT = 4;
 const MAX_LENGTH = 4096;
 
 /**
- * Memory that system calls and libcrypto work in. A native address is a BigInt that is made once: for a
- * `u64` parameter that stays on the fast call path (about 15 ns), a number does not (45 ns and more).
- * The backing store of an ArrayBuffer is never moved.
+ * Memory that system calls and libcrypto work in. A native address is a BigInt that is made once:
+ * for a `u64` parameter that stays on the fast call path (about 15 ns), a number does not (45 ns
+ * and more). The backing store of an ArrayBuffer is never moved.
  */
 export class Arena {
   readonly bytes: Uint8Array<ArrayBuffer>;

@@ -21,7 +21,8 @@ export type Choice =
   | { readonly shell: "portable"; readonly srtp: SrtpEngine; readonly why: string };
 
 /**
- * Tries the fast shell and libcrypto, then the fast shell and SRTP in TypeScript, then the portable one.
+ * Tries the fast shell and libcrypto, then the fast shell and SRTP in TypeScript, then the portable
+ * one.
  * @param without why there can be no FFI; null: it may be tried
  */
 export function choose(without: string | null): Choice {

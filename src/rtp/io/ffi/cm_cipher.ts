@@ -17,7 +17,10 @@ const STATE = 5;
 /** Then the message length in bits, low and high word; behind the empty block, its fill. */
 const LENGTH_AT = 5;
 const FILL_AT = 23;
-/** Key words of one protocol: SHA-1's state after both padded keys, and the salt as it lies in memory. */
+/**
+ * Key words of one protocol: SHA-1's state after both padded keys, and the salt as it lies in
+ * memory.
+ */
 const INNER = 0;
 const OUTER = 5;
 const SALT = 10;
@@ -130,7 +133,9 @@ export class CmCipher extends LibcryptoCipher {
     library.EVP_EncryptUpdate(context, at, writtenAddress, at, length);
   }
 
-  /** The rollover counter stands behind the packet for the time of the hash, where the tag will be. */
+  /**
+   * The rollover counter stands behind the packet for the time of the hash, where the tag will be.
+   */
   #authenticateRtp(offset: number, length: number, counter: number): void {
     const { bytes } = this.memory;
     const at = offset + length;

@@ -66,7 +66,9 @@ export class ReceiveVector {
     return this.#libc.recvmmsg(descriptor, at, count, MSG_DONTWAIT, 0n);
   }
 
-  /** Bytes in a slot, -1 where the datagram was longer; makes the slot's header ready for another. */
+  /**
+   * Bytes in a slot, -1 where the datagram was longer; makes the slot's header ready for another.
+   */
   take(slot: number): number {
     const words = this.#arena.int32;
     const message = (this.#messages + slot * MMSGHDR) >> 2;
@@ -81,7 +83,10 @@ export class ReceiveVector {
   }
 }
 
-/** Datagrams that wait to be sent together. They lie in slots that must not be reused before `flush`. */
+/**
+ * Datagrams that wait to be sent together. They lie in slots that must not be reused before
+ * `flush`.
+ */
 export class SendQueue {
   readonly #arena: Arena;
   readonly #libc: Libc;
@@ -163,7 +168,9 @@ export class SendQueue {
     return this.#arena.int32[(this.#vectors + index * IOVEC + 8) >> 2]!;
   }
 
-  /** How many from `index` on can go as one: one destination, one size, the last one may be shorter. */
+  /**
+   * How many from `index` on can go as one: one destination, one size, the last one may be shorter.
+   */
   #runFrom(index: number, count: number): number {
     const size = this.#lengthAt(index);
     if (size < MIN_SEGMENT) return 1;

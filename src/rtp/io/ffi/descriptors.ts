@@ -11,8 +11,9 @@ const RUNNING = 1;
 const ENDED = 2;
 
 /**
- * Which descriptors a worker has opened by FFI, in memory that outlives it: the runtime knows nothing
- * of them, and a worker that is terminated runs no `finally`. Whoever comes last closes them.
+ * Which descriptors a worker has opened by FFI, in memory that outlives it: the runtime knows
+ * nothing of them, and a worker that is terminated runs no `finally`. Whoever comes last closes
+ * them.
  */
 export class Descriptors {
   readonly #words: Int32Array<SharedArrayBuffer>;

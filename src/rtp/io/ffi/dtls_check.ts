@@ -9,8 +9,8 @@ const MAX_TURNS = 20;
 const PROFILES: readonly SrtpProfile[] = [7, 8, 1, 2];
 
 /**
- * A handshake of OpenSSL with itself, for each profile: it comes to an end, both sides have the same
- * keys, and the certificate that was shown is the one that we have.
+ * A handshake of OpenSSL with itself, for each profile: it comes to an end, both sides have the
+ * same keys, and the certificate that was shown is the one that we have.
  * @throws Error naming what is wrong
  */
 export function checkDtls(certificate: Certificate): void {

@@ -101,8 +101,8 @@ export class GcmCipher extends LibcryptoCipher {
   }
 
   /**
-   * RFC 7714 8.1 and 9.1: two zero bytes, SSRC, and 48 bits of index, XOR salt. The SSRC lies across
-   * the words of the IV.
+   * RFC 7714 8.1 and 9.1: two zero bytes, SSRC, and 48 bits of index, XOR salt. The SSRC lies
+   * across the words of the IV.
    * @param ssrcAt where it lies in the packet
    * @param high the index's upper 32 bits, `low` its lower 16
    */

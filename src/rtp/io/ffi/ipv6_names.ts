@@ -6,12 +6,14 @@ const CAPACITY = 4096;
 const HASH_SIZE = CAPACITY * 4;
 /** IPv6 addresses have numbers in 240.0.0.0/4, where no datagram ever comes from. */
 const CLASS_E = 0xf0000000;
-/** An address that we have sent to keeps its number so long, ms; any other only while there is room. */
+/**
+ * An address that we have sent to keeps its number so long, ms; any other only while there is room.
+ */
 const KEPT = 60_000;
 
 /**
- * Numbers for IPv6 addresses, so that the engine has 32 bits for every address. Looking one up allocates
- * nothing. Strangers can fill the table but push out nobody whom we send to.
+ * Numbers for IPv6 addresses, so that the engine has 32 bits for every address. Looking one up
+ * allocates nothing. Strangers can fill the table but push out nobody whom we send to.
  */
 export class Ipv6Names {
   /** Four words of address for each number. */
@@ -21,7 +23,9 @@ export class Ipv6Names {
   #count = 0;
   #sweptAt = -Infinity;
 
-  /** @param at index of the first of the address's four words; gives a number, 0: there is no room */
+  /**
+   * @param at index of the first of the address's four words; gives a number, 0: there is no room
+   */
   nameOf(words: Int32Array, at: number, now: number): number {
     let i = this.#bucket(words, at);
     for (; this.#hash[i]! >= 0; i = (i + 1) & (HASH_SIZE - 1)) {

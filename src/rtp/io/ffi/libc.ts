@@ -1,6 +1,6 @@
 /**
- * The C library's sockets. Pointers are `u64`, see `Arena`. Constants are those of Linux, where x86-64
- * and arm64 agree on all that is named here but the layout of `epoll_event`.
+ * The C library's sockets. Pointers are `u64`, see `Arena`. Constants are those of Linux, where
+ * x86-64 and arm64 agree on all that is named here but the layout of `epoll_event`.
  */
 const P = "u64" as const;
 const I = "i32" as const;

@@ -1,6 +1,6 @@
 /**
- * The system's OpenSSL, 3 or 1.1: EVP ciphers whose key is set once and only the IV for each packet, and
- * SHA-1 whose states after the padded keys are kept. Pointers are `u64`, see `Arena`.
+ * The system's OpenSSL, 3 or 1.1: EVP ciphers whose key is set once and only the IV for each
+ * packet, and SHA-1 whose states after the padded keys are kept. Pointers are `u64`, see `Arena`.
  */
 const P = "u64" as const;
 const I = "i32" as const;

@@ -16,8 +16,8 @@ export const RTCP_KEYS = 16;
 const RTCP_CIPHER_KEY = 32;
 
 /**
- * What all ciphers of a worker share, for only one of them works at a time: pieces of the arena, and the
- * key material of each in one array, so that a packet touches little memory.
+ * What all ciphers of a worker share, for only one of them works at a time: pieces of the arena,
+ * and the key material of each in one array, so that a packet touches little memory.
  */
 export class CipherMemory {
   readonly bytes: Uint8Array;
@@ -128,8 +128,8 @@ export class CipherMemory {
 }
 
 /**
- * Takes packets of any buffer: those that do not lie in the arena, at a multiple of 4, by way of a copy.
- * What is left to the two kinds of cipher works on offsets of the arena.
+ * Takes packets of any buffer: those that do not lie in the arena, at a multiple of 4, by way of a
+ * copy. What is left to the two kinds of cipher works on offsets of the arena.
  */
 export abstract class LibcryptoCipher implements SrtpCipher {
   readonly rtpTagLength: number;

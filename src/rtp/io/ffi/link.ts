@@ -47,8 +47,8 @@ export function portableFactory<Command, Event>(
 }
 
 /**
- * Gives media workers that may block in system calls: commands go through shared memory and an eventfd.
- * A worker that finds no fast shell here goes on with messages, and this port with it.
+ * Gives media workers that may block in system calls: commands go through shared memory and an
+ * eventfd. A worker that finds no fast shell here goes on with messages, and this port with it.
  * @param plain makes the worker itself
  */
 export function linkedFactory(plain: PlainFactory): WorkerFactory<MediaCommand, MediaEvent> {

@@ -28,8 +28,8 @@ type Report = Exclude<
 /**
  * One DTLS association by OpenSSL, always the server (RFC 5763 5). It gets the client's messages in
  * order and once, our own ChangeCipherSpec in place of any that comes, and no alert that nothing
- * authenticates: what anybody could forge ends nothing. No cookie is asked for, since datagrams come
- * from places that an ICE check has proven.
+ * authenticates: what anybody could forge ends nothing. No cookie is asked for, since datagrams
+ * come from places that an ICE check has proven.
  */
 export class OpensslHandshake {
   readonly #id: number;

@@ -5,8 +5,9 @@ const HEADER_LENGTH = 16;
 const LENGTH_FIELD = 4;
 
 /**
- * Messages from one thread to another through shared memory: one writer, one reader. A message counts
- * only when it is whole, and its bytes are wiped when it has been read, since keys pass here.
+ * Messages from one thread to another through shared memory: one writer, one reader. A message
+ * counts only when it is whole, and its bytes are wiped when it has been read, since keys pass
+ * here.
  */
 export class Ring {
   readonly #header: Int32Array<SharedArrayBuffer>;
@@ -59,8 +60,8 @@ export class Ring {
   }
 
   /**
-   * Resolves when there is something to read, or `wake` was called, or time is up. It keeps no process
-   * alive: the worker at the other end does.
+   * Resolves when there is something to read, or `wake` was called, or time is up. It keeps no
+   * process alive: the worker at the other end does.
    */
   async wait(ms: number): Promise<void> {
     const read = this.#header[READ]!;

@@ -28,7 +28,9 @@ import {
   SOL_SOCKET,
 } from "./libc.ts";
 
-/** Kernel buffers: 30 ms of 100,000 packets a second in the shared socket, a burst in the others. */
+/**
+ * Kernel buffers: 30 ms of 100,000 packets a second in the shared socket, a burst in the others.
+ */
 export const SHARED_BUFFER = 4 << 20;
 export const LEG_BUFFER = 256 << 10;
 

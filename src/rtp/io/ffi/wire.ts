@@ -1,8 +1,8 @@
 import type { MediaEvent, WorkerStatistics } from "../../contract.ts";
 
 /**
- * Commands and events as bytes for the ring: JSON, with byte arrays behind it. Statistics, by far the
- * largest, are numbers in columns and leave hardly any garbage in the worker that writes them.
+ * Commands and events as bytes for the ring: JSON, with byte arrays behind it. Statistics, by far
+ * the largest, are numbers in columns and leave hardly any garbage in the worker that writes them.
  *
  * Form: kind, length of the JSON text, the text, then the byte arrays or the columns.
  */
