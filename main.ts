@@ -84,6 +84,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
       media,
       rtp: media,
       workers: () => media.workers(),
+      restartWorker: (id) => media.restartWorker(id),
       ...(transcoders ? { codecs: () => transcoders.availability() } : {}),
       wire: sip.wire,
       wireSettings: (flow) => ({ ...defaultSettings(flow), media: config.sip.media }),

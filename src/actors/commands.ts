@@ -20,6 +20,8 @@ export interface CommandPorts {
   readonly calls: Calls;
   /** Ends a call between two wire sides; false where there is none of this id. */
   endTransit(id: string): boolean;
+  /** Kills and replaces a media worker; false where none of that id runs. */
+  restartWorker(id: number): boolean;
 }
 
 /** What operators can do. A refusal has a stable code and a sentence. */
@@ -28,12 +30,19 @@ export class Commands {
   readonly #sessions: SessionDirectory;
   readonly #calls: Calls;
   readonly #endTransit: (id: string) => boolean;
+  readonly #restartWorker: (id: number) => boolean;
 
   constructor(ports: CommandPorts) {
     this.#clock = ports.clock;
     this.#endTransit = (id) => ports.endTransit(id);
+    this.#restartWorker = (id) => ports.restartWorker(id);
     this.#sessions = ports.sessions;
     this.#calls = ports.calls;
+  }
+
+  restartWorker(id: number): Answer {
+    if (this.#restartWorker(id)) return ok(undefined);
+    return err({ code: "not_found", text: `No media worker ${id} is running` });
   }
 
   endCall(id: string): Answer {

@@ -387,13 +387,15 @@ export interface ControlPlane {
   /** Live calls, then the last 1,000 ended ones. */
   call(id: string): CallView | undefined;
   registrations(query: PageQuery & { readonly user?: string }): Page<RegistrationView>;
-  /** By priority. */
   /** Whom the server holds back on SIP's wires, the latest first. */
   protection(query: PageQuery): ProtectionView;
   /** Forgives a source. */
   liftProtection(source: string): Result<void, CommandRefusal>;
+  /** By priority. */
   trunks(): readonly TrunkView[];
   workers(): readonly WorkerView[];
+  /** Kills a media worker and starts another in its place; its calls end. */
+  restartWorker(id: number): Result<void, CommandRefusal>;
   accounts(query: AccountQuery): Page<AccountView>;
   /** Only digests of the password are kept. */
   createAccount(account: NewAccount): Result<AccountView, CommandRefusal>;

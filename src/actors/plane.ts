@@ -63,6 +63,8 @@ export interface PlanePorts {
   readonly log: Log;
   readonly media: MediaPort;
   readonly workers: () => readonly WorkerView[];
+  /** Kills and replaces a media worker; false where none of that id runs. */
+  readonly restartWorker?: (id: number) => boolean;
   /** Absent: the in-memory hop. */
   readonly hop?: Hop;
   /** The network; absent: only our own clients are served. */
@@ -310,6 +312,7 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
     sessions,
     calls,
     endTransit: (id) => sip.edge?.endTransit(id) ?? false,
+    restartWorker: (id) => ports.restartWorker?.(id) ?? false,
   });
   return {
     sessions,
@@ -327,6 +330,7 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
       liftProtection: (source) => protection.lift(source),
       trunks: () => trunks.views(),
       workers: () => workers(),
+      restartWorker: (id) => commands.restartWorker(id),
       accounts: (query) => accounts.list(query),
       createAccount: (account) => accounts.create(account),
       removeAccount: (name) => accounts.remove(name),

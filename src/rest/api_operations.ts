@@ -225,4 +225,20 @@ export const API_OPERATIONS: readonly Operation[] = [
     problems: [],
     handle: (_, plane) => list("workers", { items: plane.workers(), next: null }),
   }),
+  operation({
+    method: "POST",
+    isWrite: true,
+    id: "restartWorker",
+    path: "/api/workers/{id}/restart",
+    tag: "Workers",
+    summary: "Kills a media worker and starts another in its place; the calls on it end.",
+    parameters: { id: "Id of the worker: 0, 1 ..." },
+    success: { status: 204, description: "The worker is gone; its successor is starting." },
+    problems: ["not-found"],
+    handle: ({ parameters }, plane) => {
+      const { id } = parameters;
+      // What is no number names no worker.
+      return done(plane.restartWorker(/^\d{1,3}$/.test(id!) ? Number(id) : -1));
+    },
+  }),
 ];

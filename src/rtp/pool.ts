@@ -178,6 +178,11 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     return this.#workers.views((worker) => this.#bridges.countOf(worker));
   }
 
+  /** Kills a worker and starts another in its place; its endpoints are `lost`. */
+  restartWorker(worker: number): boolean {
+    return this.#workers.at(worker)?.process.replace("an operator restarted it") ?? false;
+  }
+
   crashWorker(worker: number): void {
     this.#workers.at(worker)?.process.send({ type: "crash" });
   }

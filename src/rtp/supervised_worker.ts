@@ -55,6 +55,13 @@ export class SupervisedWorker<Command, Event, Ready> {
     if (this.state === "running") this.#port?.send(command);
   }
 
+  /** Ends the present one at once; another takes its place. False where none is running. */
+  replace(reason: string): boolean {
+    if (this.state !== "running") return false;
+    this.#life.died(reason);
+    return true;
+  }
+
   /** Asks it to end; `terminate` makes sure. */
   shutdown(command: Command): void {
     this.send(command);

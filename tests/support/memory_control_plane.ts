@@ -193,6 +193,12 @@ export class MemoryControlPlane implements ControlPlane {
     }];
   }
 
+  restartWorker(id: number): Result<void, CommandRefusal> {
+    return id === 0
+      ? ok(undefined)
+      : err({ code: "not_found", text: `No media worker ${id} is running` });
+  }
+
   endCall(id: string): Result<void, CommandRefusal> {
     const call = this.#calls.get(id);
     if (!call) return err({ code: "not_found", text: `No call ${id} is known` });

@@ -66,6 +66,8 @@ export interface RunningMediaPool extends MediaPort, RtpMediaPort {
   };
   /** Kills a worker by an uncaught exception, where `allowCrash` is set. */
   crashWorker(worker: number): void;
+  /** Kills a worker and starts another in its place; false where none of that index runs. */
+  restartWorker(worker: number): boolean;
   crashHandshakeWorker(): void;
   /** Ends all workers; endpoints get no event. */
   close(): Promise<void>;

@@ -5,6 +5,9 @@ import { readNumber, SIP_VERSION, SipRequest, SipResponse } from "./message.ts";
 import type { SipMessage } from "./message.ts";
 import { decodeText, inClass, isToken, skipBlanks, TOKEN } from "./text.ts";
 
+/** What a fault quotes of a bad line: enough to find it, too little to hold a credential. */
+const QUOTED_CHARACTERS = 16;
+
 /** Why bytes are no message. */
 export interface ParseFault {
   /** `empty`: nothing but line ends, a keep-alive (RFC 5626 4.4.1), nothing to answer. */
@@ -103,7 +106,9 @@ function readFields(head: string, at: number, out: HeaderField[]): string | unde
     while (nameEnd < end && inClass(head.charCodeAt(nameEnd), TOKEN)) nameEnd++;
     const colon = skipBlanks(head, nameEnd);
     if (nameEnd === at || head.charCodeAt(colon) !== COLON || colon >= end) {
-      fault ??= `Header line without name and colon: "${head.slice(at, Math.min(end, at + 40))}"`;
+      fault ??= `Header line without name and colon: "${
+        head.slice(at, Math.min(end, at + QUOTED_CHARACTERS))
+      }"`;
     } else if (out.length >= MAX_HEADER_FIELDS) {
       return `More than ${MAX_HEADER_FIELDS} header lines`;
     } else {
