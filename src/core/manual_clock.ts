@@ -1,11 +1,5 @@
 import type { Clock, Instant, Timer } from "./clock.ts";
-
-interface Entry {
-  at: Instant;
-  order: number;
-  fn: () => void;
-  index: number;
-}
+import { type TimerEntry, TimerQueue } from "./timer_queue.ts";
 
 /**
  * A clock that moves only when told to. Timers fire in order of time, then of creation; deferred
@@ -13,8 +7,7 @@ interface Entry {
  */
 export class ManualClock implements Clock {
   #now: Instant = 0;
-  #order = 0;
-  readonly #heap: Entry[] = [];
+  readonly #timers = new TimerQueue<() => void>();
   #deferred: (() => void)[] = [];
   readonly #epochStart: number;
 
@@ -33,24 +26,15 @@ export class ManualClock implements Clock {
 
   /** Timers set and neither fired nor cleared: zero when nothing is left over. */
   get pendingTimers(): number {
-    return this.#heap.length;
+    return this.#timers.size;
   }
 
   setTimeout(fn: (...args: unknown[]) => void, ms: number): Timer {
-    const entry: Entry = {
-      at: this.#now + Math.max(0, ms),
-      order: this.#order++,
-      fn,
-      index: this.#heap.length,
-    };
-    this.#heap.push(entry);
-    this.#up(entry.index);
-    return entry;
+    return this.#timers.add(this.#now + Math.max(0, ms), fn);
   }
 
   clearTimeout(timer: Timer): void {
-    const entry = timer as Entry | undefined;
-    if (entry && entry.index >= 0 && this.#heap[entry.index] === entry) this.#remove(entry);
+    if (timer !== undefined) this.#timers.remove(timer as TimerEntry<() => void>);
   }
 
   defer(fn: () => void): void {
@@ -70,7 +54,7 @@ export class ManualClock implements Clock {
   advance(ms: number): void {
     const end = this.#now + ms;
     this.flush();
-    for (let next = this.#heap[0]; next && next.at <= end; next = this.#heap[0]) {
+    for (let next = this.#timers.first; next && next.at <= end; next = this.#timers.first) {
       this.#fire(next);
     }
     this.#now = end;
@@ -79,62 +63,16 @@ export class ManualClock implements Clock {
   /** Moves to the next timer and fires it; false where there is none. */
   step(): boolean {
     this.flush();
-    const next = this.#heap[0];
+    const next = this.#timers.first;
     if (!next) return false;
     this.#fire(next);
     return true;
   }
 
-  #fire(entry: Entry): void {
+  #fire(entry: TimerEntry<() => void>): void {
     this.#now = Math.max(this.#now, entry.at);
-    this.#remove(entry);
-    entry.fn();
+    this.#timers.remove(entry);
+    entry.value();
     this.flush();
-  }
-
-  #remove(entry: Entry): void {
-    const last = this.#heap.pop()!;
-    if (last !== entry) {
-      this.#heap[entry.index] = last;
-      last.index = entry.index;
-      this.#up(last.index);
-      this.#down(last.index);
-    }
-    entry.index = -1;
-  }
-
-  #before(a: Entry, b: Entry): boolean {
-    return a.at < b.at || (a.at === b.at && a.order < b.order);
-  }
-
-  #swap(i: number, j: number): void {
-    const a = this.#heap[i]!;
-    const b = this.#heap[j]!;
-    this.#heap[i] = b;
-    this.#heap[j] = a;
-    a.index = j;
-    b.index = i;
-  }
-
-  #up(start: number): void {
-    for (let i = start; i > 0;) {
-      const parent = (i - 1) >> 1;
-      if (!this.#before(this.#heap[i]!, this.#heap[parent]!)) return;
-      this.#swap(i, parent);
-      i = parent;
-    }
-  }
-
-  #down(start: number): void {
-    for (let i = start;;) {
-      let least = i;
-      for (const child of [2 * i + 1, 2 * i + 2]) {
-        const entry = this.#heap[child];
-        if (entry && this.#before(entry, this.#heap[least]!)) least = child;
-      }
-      if (least === i) return;
-      this.#swap(i, least);
-      i = least;
-    }
   }
 }
