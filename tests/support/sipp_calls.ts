@@ -16,6 +16,11 @@ export interface SippCalls {
   readonly calls: number;
   /** Calls begun a second. */
   readonly rate: number;
+  /**
+   * A callee that drops messages may wait for ever for what it dropped itself, or take a repetition
+   * for a fault. The caller then vouches alone: each call had its answer, and a 200 to its BYE.
+   */
+  readonly callerVouches?: boolean;
 }
 
 /** The account that is called. */
@@ -58,7 +63,7 @@ export async function callThrough(options: SippCalls): Promise<void> {
     ]);
     const ended = await caller.ended((LIMIT_SECONDS + 10) * 1000);
     const other = await callee.ended(END_MS).catch(() => undefined);
-    if (ended.code === 0 && other?.code === 0) return;
+    if (ended.code === 0 && (options.callerVouches === true || other?.code === 0)) return;
     const read = (name: string) =>
       Deno.readTextFile(join(directory, name)).catch(() => "").then((text) => text.slice(0, 9_000));
     throw new Error(
