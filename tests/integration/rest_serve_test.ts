@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { silentLog } from "../../src/core/log.ts";
-import { ensureCertificate } from "../../src/core/io/certificate.ts";
 import { systemClock } from "../../src/core/io/system_clock.ts";
-import { systemEntropy } from "../../src/core/io/system_entropy.ts";
 import { type ListenerSpec, startListeners } from "../../src/rest/serve.ts";
 import type { WebApp } from "../../src/rest/types.ts";
+import { testCertificate } from "../support/test_certificate.ts";
 import { startWebFace } from "../support/web_face.ts";
 
 /** Deno's own second argument; the browser's types, which Playwright brings along, hide it. */
@@ -13,26 +12,8 @@ const TrustingWebSocket = WebSocket as unknown as new (
   options: { readonly client: Deno.HttpClient },
 ) => WebSocket;
 
-async function certificate(): Promise<{ certificate: string; key: string }> {
-  const directory = await Deno.makeTempDir();
-  try {
-    const made = await ensureCertificate({
-      certificateFile: "",
-      keyFile: "",
-      directory,
-      names: [],
-      clock: systemClock,
-      entropy: systemEntropy,
-    });
-    assert(made.ok);
-    return made.value;
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
-}
-
 Deno.test("four listeners are aliases: pages, both APIs and sockets on each", async () => {
-  const tls = await certificate();
+  const tls = await testCertificate();
   await using face = await startWebFace({
     onSocket: (socket, { isSecure }) => ({
       receive: (text) => socket.send(`${text} ${isSecure}`),
