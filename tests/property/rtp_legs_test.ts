@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { AddressNames } from "../../src/rtp/engine/address_names.ts";
 import { PacketCache } from "../../src/rtp/engine/packet_cache.ts";
+import { LATCH_WINDOW } from "../../src/rtp/engine/rtp_section.ts";
 import { PortPairs } from "../../src/rtp/engine/port_pairs.ts";
 import { RateLimit } from "../../src/rtp/engine/rate_limit.ts";
 import { FakePhone, headerOf, isRtcp, join, partsOf } from "../support/fake_phone.ts";
@@ -57,7 +58,7 @@ Deno.test("whatever comes to a SIP leg's ports: nothing throws, and calls go on"
     wait: fc.nat(700),
   });
   fc.assert(
-    fc.property(fc.array(datagram, { maxLength: 40 }), (steps) => {
+    fc.property(fc.array(datagram, { maxLength: 40 }), fc.boolean(), (steps, isSpeaking) => {
       const { harness, browser, phones } = rig();
       const phone = phones[0]!;
       const video = { ssrc: 8, sequence: 1, payloadType: 99 };
@@ -65,19 +66,25 @@ Deno.test("whatever comes to a SIP leg's ports: nothing throws, and calls go on"
       phone.send(phone.packet(video), "video");
       browser.send(browser.rtp({ ssrc: 9, sequence: 1 }));
       const toBrowser: Datagram[] = [];
+      let sequence = 100;
       for (const { bytes, socket, isKnown, wait } of steps) {
         const ports = [phone.port, phone.port + 1, phone.port + 10, phone.port + 11];
         const port = isKnown ? ports[socket]! : 1234;
         const address = isKnown ? phone.address : 0x0e000001;
         const sent = harness.receive(phone.sockets[socket]!, address, port, bytes);
-        toBrowser.push(...sent, ...harness.advance(wait));
+        toBrowser.push(...sent, ...harness.advance(isSpeaking ? wait % 400 : wait));
+        if (isSpeaking) phone.send(phone.packet({ ssrc: 5, sequence: ++sequence }));
       }
       const plain = browser.plain(toBrowser.filter((one) => one.port === browser.port));
       for (const packet of plain) {
         if (packet[1]! < 192 || packet[1]! >= 224) continue;
         for (const { type } of partsOf(packet)) assert.ok(SAFE.has(type), `RTCP type ${type}`);
       }
-      // Nobody else's packets moved the leg: it is where it was.
+      // Nobody else's packets moved the leg while its phone spoke; what moved it in a silence loses
+      // it to the phone's next packet, as long as the description's window is open.
+      const isOpen = steps.reduce((sum, { wait }) => sum + wait, 0) < LATCH_WINDOW;
+      if (!isSpeaking && !isOpen) return;
+      if (!isSpeaking) phone.send(phone.packet({ ssrc: 5, sequence: ++sequence }));
       harness.advance(1000);
       const after = browser.send(browser.rtp({ ssrc: 9, sequence: 2 })).filter((one) =>
         !isRtcp(one)
