@@ -251,7 +251,7 @@ export const callMachine = callSetup.createMachine({
               on: {
                 "client.transfer": [
                   { guard: "isDialable", target: "requesting", actions: "sendRefer" },
-                  { actions: "confirmHold" },
+                  { actions: "tellTransferFailed" },
                 ],
                 "dialog.referred": [
                   { guard: "isReferable", target: "dialling", actions: "acceptRefer" },
@@ -267,13 +267,13 @@ export const callMachine = callSetup.createMachine({
                   {
                     guard: "isRefused",
                     target: "idle",
-                    actions: ["noteReferProgress", "confirmHold"],
+                    actions: ["noteReferProgress", "tellTransferFailed"],
                   },
                   { actions: "noteReferProgress" },
                 ],
               },
               after: {
-                transferTimeout: { target: "idle", actions: ["giveUpRefer", "confirmHold"] },
+                transferTimeout: { target: "idle", actions: ["giveUpRefer", "tellTransferFailed"] },
               },
             },
             dialling: {

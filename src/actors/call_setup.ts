@@ -163,6 +163,15 @@ export const callSetup = setup({
       const call = clientCall(context);
       context.ports.notify(context.hold.local ? { type: "held", call } : { type: "talking", call });
     },
+    /** Where a call stands after a transfer that failed, and why it did. */
+    tellTransferFailed: ({ context, event }) =>
+      context.ports.notify({
+        type: context.hold.local ? "held" : "talking",
+        call: clientCall(context),
+        transferStatus: event.type === "client.transfer"
+          ? context.ports.parseTarget(event.target).ok ? 403 : 404
+          : context.transfer?.view.sipStatus ?? 500,
+      }),
     sendReoffer: enqueueActions(({ context, enqueue }) => {
       const { body, change } = plan.holdOffer(context);
       enqueue.assign({ ...change, reofferTries: context.reofferTries + 1 });

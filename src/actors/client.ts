@@ -94,8 +94,12 @@ export type ClientNotice =
   }
   | { readonly type: "incoming"; readonly call: ClientCall }
   | { readonly type: "ringing"; readonly call: ClientCall; readonly sipStatus: number }
-  | { readonly type: "talking"; readonly call: ClientCall }
-  | { readonly type: "held"; readonly call: ClientCall }
+  | {
+    readonly type: "talking" | "held";
+    readonly call: ClientCall;
+    /** SIP status of the transfer that has just failed and left the call as it was. */
+    readonly transferStatus?: number;
+  }
   | { readonly type: "finished"; readonly call: ClientCall; readonly termination: Termination };
 
 /** Why the server closes a client's connection. */

@@ -139,11 +139,13 @@ export class CallBook {
       case "talking":
         if (this.#mayTell(entry, call, notice.type)) {
           entry.established = true;
-          this.#tell("talk", call, "ESTABLISHED", 200);
+          this.#tell("talk", call, "ESTABLISHED", ...standing(notice.transferStatus));
         }
         return;
       case "held":
-        if (this.#mayTell(entry, call, notice.type)) this.#tell("hold", call, "HOLD", 200);
+        if (this.#mayTell(entry, call, notice.type)) {
+          this.#tell("hold", call, "HOLD", ...standing(notice.transferStatus));
+        }
         return;
       case "finished":
         return this.#finish(entry, call, notice.termination);
@@ -231,6 +233,11 @@ export class CallBook {
   ): void {
     this.#send({ message, data: [toCallObject(call, status, sipStatus, info)] });
   }
+}
+
+/** Status and words of a call that goes on: after a failed transfer, how that failed. */
+function standing(transferStatus: number | undefined): [sipStatus: number, info?: string] {
+  return transferStatus === undefined ? [200] : [transferStatus, "Transfer failed"];
 }
 
 function newEntry(incoming: boolean): Entry {

@@ -75,7 +75,6 @@ const FINISHES: ReadonlySet<TerminationReason> = new Set<TerminationReason>([
 const INFO: Readonly<Partial<Record<TerminationReason, string>>> = {
   hangup: "Normal call clearing",
   remote_hangup: "Normal call clearing",
-  transferred: "Normal call clearing",
   ring_timeout: "Failed by request timeout",
   request_timeout: "Failed by request timeout",
   media_timeout: "Failed by ICE error",

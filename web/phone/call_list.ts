@@ -29,6 +29,9 @@ export class CallList {
       isHoldPending: false,
       connectedAt: null,
       quality: null,
+      isSilent: false,
+      digits: "",
+      transferTo: null,
     }];
     // Nobody on the stage: whoever rings gets it.
     this.#activeKey ??= key;

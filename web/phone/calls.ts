@@ -1,9 +1,9 @@
 /// <reference lib="dom" />
+import { CallActions } from "./call_actions.ts";
 import { CallList } from "./call_list.ts";
-import type { CallNote } from "./line.ts";
+import type { CallNews, CallNote } from "./line.ts";
 import { LiveCall } from "./live_call.ts";
 import { acquire, type DeviceChoice, MediaRefusal, setEnabled } from "./media.ts";
-import { qualityOf } from "./quality.ts";
 import { CALL_STATUSES, type Sdk, type SdkCall, type SdkMediaOptions } from "./sdk.ts";
 import type { SdkCallStatus, SdkSession } from "./sdk.ts";
 import type { CallState, Notice } from "./state.ts";
@@ -29,19 +29,19 @@ const HANGUP_TIMEOUT_MS = 4_000;
 const HOLD_TIMEOUT_MS = 5_000;
 const HOLD_TRIES = 4;
 const HOLD_RETRY_MS = 1_000;
-const QUALITY_INTERVAL_MS = 2_000;
-/** So long after the answer nothing at all has arrived: something is in the way. */
-const NO_MEDIA_AFTER_MS = 8_000;
 
 /** All calls of this page. Every way in has a way out: the server's word, or a watchdog. */
 export class Calls {
   readonly #host: CallsHost;
   readonly #live = new Map<number, LiveCall>();
   readonly #list: CallList;
+  /** Digits, transfer, and what is heard. */
+  readonly actions: CallActions;
 
   constructor(host: CallsHost) {
     this.#host = host;
     this.#list = new CallList(host.changed);
+    this.actions = new CallActions(this.#live, this.#list, host);
   }
 
   box(key: number, side: "local" | "remote"): HTMLElement | undefined {
@@ -135,6 +135,11 @@ export class Calls {
     else if (state.phase === "held") this.resume(key);
   }
 
+  /** The server's words for a call, before the SDK tells its status. */
+  news(sdkCallId: string, news: CallNews): void {
+    this.actions.news(sdkCallId, news);
+  }
+
   /** Takes a waiting call to the stage and its hold away; the one that talks is held. */
   resume(key: number): void {
     const live = this.#live.get(key);
@@ -191,6 +196,7 @@ export class Calls {
     }
     const state = this.#list.find(live.key);
     if (state === undefined || state.phase === "ending") return;
+    this.actions.heard(live, status);
     switch (status) {
       case "TRYING":
         return this.#list.patch(live.key, { phase: "calling" });
@@ -222,24 +228,7 @@ export class Calls {
     if (!isNew) return;
     const speaker = this.#host.devices().speaker;
     if (speaker !== "") void live.sdkCall?.setAudioOutputId(speaker)?.catch(() => {});
-    live.every("quality", QUALITY_INTERVAL_MS, () => this.#measure(live));
-    live.after("media", NO_MEDIA_AFTER_MS, () => this.#checkMedia(live));
-  }
-
-  #measure(live: LiveCall): void {
-    live.sdkCall?.getStats((stats) => {
-      if (this.#live.has(live.key)) this.#list.patch(live.key, { quality: qualityOf(stats) });
-    }, true);
-  }
-
-  #checkMedia(live: LiveCall): void {
-    const state = this.#list.find(live.key);
-    if (state?.phase !== "active" || state.quality?.packets !== 0) return;
-    this.#host.notify({
-      kind: "warning",
-      text: `Nothing is heard of ${state.peer} yet.`,
-      hint: "A firewall between you and the server may stop the sound (UDP).",
-    });
+    this.actions.watch(live);
   }
 
   /**
@@ -293,6 +282,7 @@ export class Calls {
       wasConnected: state.connectedAt !== null,
       seconds,
       isByUs: live.isEndedByUs,
+      transferTo: state.transferTo,
       sipStatus: note.sipStatus,
       info: note.info || localInfo,
     }));

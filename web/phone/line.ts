@@ -3,6 +3,14 @@ import type { Sdk, SdkCall, SdkConnection, SdkFailure, SdkSession, ServerMessage
 import { withTappedSocket } from "./sdk.ts";
 import type { Settings } from "./settings.ts";
 
+/** What the server says of a call that goes on. */
+export interface CallNews {
+  readonly caller: string;
+  readonly callee: string;
+  /** Status of a transfer that has just failed; 200: none has. */
+  readonly sipStatus: number;
+}
+
 /** What the server said about the end of a call. */
 export interface CallNote {
   /** 0: nothing. */
@@ -15,6 +23,8 @@ export interface LineEvents {
   registered(): void;
   closed(end: LineEnd): void;
   incoming(call: SdkCall, hasVideo: boolean): void;
+  /** Before the SDK tells the call's status. */
+  news(sdkCallId: string, news: CallNews): void;
   /** A refusal that belongs to no call and did not close the line. */
   warned(info: string): void;
 }
@@ -131,8 +141,15 @@ export class Line {
     const id = first["callId"];
     if (typeof id !== "string") return;
     if (name === "notifyIncomingCall" && first["hasVideo"] === true) this.#withVideo.add(id);
+    const { sipStatus, info, caller, callee } = first;
+    if (name === "talk" || name === "hold") {
+      this.events.news(id, {
+        caller: typeof caller === "string" ? caller : "",
+        callee: typeof callee === "string" ? callee : "",
+        sipStatus: typeof sipStatus === "number" ? sipStatus : 200,
+      });
+    }
     if (name !== "finish" && name !== "busy") return;
-    const { sipStatus, info } = first;
     this.#withVideo.delete(id);
     this.#addNote(
       id,

@@ -13,6 +13,10 @@ export class LiveCall {
   isHangupWanted = false;
   /** How often it was held while another call had the stage, since the last time that it worked. */
   holdTries = 0;
+  /** The other side's name in the server's words, once it was told. */
+  toldPeer = "";
+  /** Looks in a row without a new packet. */
+  stillLooks = 0;
   readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
 
   constructor(readonly key: number) {}

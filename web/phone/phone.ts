@@ -104,6 +104,7 @@ export class Phone {
       registered: () => this.#set({ line: "online" }),
       closed: (end) => this.#closed(settings, authToken !== "" && !isTokenAlone, end),
       incoming: (call, hasVideo) => this.calls.incoming(call, hasVideo),
+      news: (id, news) => this.calls.news(id, news),
       warned: (info) =>
         this.notify({ kind: "warning", text: "The server refused something.", hint: info }),
     });

@@ -53,6 +53,10 @@ export interface SdkCall {
   hangup(): void;
   hold(): void;
   unhold(): void;
+  /** @param type how the digits travel; `RFC2833` where absent */
+  sendDTMF(digits: string, type?: "RFC2833" | "INFO" | "INFO_RELAY"): void;
+  /** Asks that the other side is joined with `target`: then this call ends. */
+  transfer(target: string): void;
   switchMic(deviceId: string): Promise<unknown>;
   switchCam(deviceId: string): Promise<unknown>;
   setAudioOutputId(deviceId: string): Promise<unknown> | undefined;

@@ -47,6 +47,19 @@ export type Tone =
   /** It rings at the other end. */
   | "ringback";
 
+const ROWS = [697, 770, 852, 941];
+const COLUMNS = [1209, 1336, 1477, 1633];
+const DIGIT_ROWS = ["123A", "456B", "789C", "*0#D"];
+
+/** The key's two tones (ITU-T Q.23), softly and here alone: so one hears that it was pressed. */
+export function playDigit(digit: string): void {
+  const row = DIGIT_ROWS.findIndex((keys) => keys.includes(digit));
+  const column = DIGIT_ROWS[row]?.indexOf(digit) ?? -1;
+  const [low, high] = [ROWS[row], COLUMNS[column]];
+  if (context === undefined || low === undefined || high === undefined) return;
+  burst(context, { hertz: [low, high], onMs: 140, everyMs: 0, gain: 0.02 });
+}
+
 interface Pattern {
   readonly hertz: readonly number[];
   readonly onMs: number;

@@ -8,7 +8,7 @@ import { LevelMeter } from "./level_meter.tsx";
 import { streamOf } from "./media.ts";
 import type { Phone } from "./phone.ts";
 import type { CallState, Quality } from "./state.ts";
-import { callWords } from "./words.ts";
+import { callWords, holdWords } from "./words.ts";
 
 /**
  * One call: both pictures, how it stands, and its controls. Hidden, but playing, while it waits.
@@ -71,6 +71,7 @@ function Words({ call, heading }: {
         <h1 ref={heading} tabIndex={-1}>{callWords(call)}</h1>
       </div>
       {call.connectedAt !== null && <Timer since={call.connectedAt} />}
+      <p class="hold-words" role="status">{holdWords(call)}</p>
     </div>
   );
 }

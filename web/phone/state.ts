@@ -37,6 +37,12 @@ export interface CallState {
   /** Milliseconds since the epoch; null before the answer. */
   readonly connectedAt: number | null;
   readonly quality: Quality | null;
+  /** Nothing arrives any more although something did: the other side may hold this one. */
+  readonly isSilent: boolean;
+  /** Digits sent so far. */
+  readonly digits: string;
+  /** To whom the other side is being handed on; null: to nobody. */
+  readonly transferTo: string | null;
 }
 
 /** Of what arrives here. */

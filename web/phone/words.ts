@@ -38,6 +38,14 @@ export function callWords(call: CallState): string {
   }
 }
 
+/** Who holds, or seems to; empty where nobody does. */
+export function holdWords(call: CallState): string {
+  if (call.phase === "held") return `You hold: ${call.peer} hears nothing until you press Unhold.`;
+  return call.phase === "active" && call.isSilent
+    ? `No sound comes from ${call.peer}: they may have put you on hold.`
+    : "";
+}
+
 /** How a call ended, as far as this side can know. */
 export interface CallEnd {
   readonly direction: CallState["direction"];
@@ -47,6 +55,8 @@ export interface CallEnd {
   /** Seconds of talk. */
   readonly seconds: number;
   readonly isByUs: boolean;
+  /** To whom the other side was being handed on. */
+  readonly transferTo: string | null;
   /** From the server's messages; 0 where it said nothing. */
   readonly sipStatus: number;
   readonly info: string;
@@ -55,6 +65,7 @@ export interface CallEnd {
 const NO_ANSWER = /time-?out|in time/i;
 const ELSEWHERE = /another place|elsewhere/i;
 const PLAIN_END = /^normal call clearing$/i;
+const HANDED_ON = /handed on/i;
 
 export function endNotice(end: CallEnd): Notice {
   const again = end.direction === "outbound"
@@ -79,6 +90,9 @@ export function endNotice(end: CallEnd): Notice {
 
 function connectedEnd(end: CallEnd): Notice {
   const length = durationWords(end.seconds);
+  if (end.transferTo !== null && HANDED_ON.test(end.info)) {
+    return { kind: "info", text: `${end.peer} talks with ${end.transferTo} now.` };
+  }
   if (end.status === "FAILED") {
     return {
       kind: "error",
@@ -151,6 +165,41 @@ function refusal(end: CallEnd): Notice {
     text: NO_ANSWER.test(info) ? `${peer} did not answer.` : `The call to ${peer} failed.`,
     ...infoHint(info),
   };
+}
+
+/** A transfer that came to nothing; the call is as it was. */
+export function transferNotice(peer: string, target: string, sipStatus: number): Notice {
+  return {
+    kind: "warning",
+    text: `${peer} could not be handed on: ${noTransferWords(target, sipStatus)}.`,
+    hint: `You are still in the call with ${peer}.`,
+  };
+}
+
+function noTransferWords(target: string, sipStatus: number): string {
+  switch (sipStatus) {
+    case 404:
+    case 604:
+      return `nobody is named “${target}”`;
+    case 408:
+    case 487:
+      return `${target} did not answer`;
+    case 410:
+    case 480:
+      return `${target} is not there`;
+    case 486:
+    case 600:
+      return `${target} is busy`;
+    case 603:
+      return `${target} declined`;
+    case 403:
+      return `the server does not let you call ${target}`;
+    case 488:
+    case 606:
+      return `${target} and the other side have no audio format in common`;
+    default:
+      return `${target} could not be reached (${sipStatus})`;
+  }
 }
 
 function infoHint(info: string): { hint?: string } {

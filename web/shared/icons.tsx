@@ -65,6 +65,20 @@ export const ResumeIcon = () => (
   </Icon>
 );
 
+export const KeypadIcon = () => (
+  <Icon>
+    {[6, 12, 18].flatMap((y) =>
+      [6, 12, 18].map((x) => <circle key={`${x} ${y}`} cx={x} cy={y} r="1.4" />)
+    )}
+  </Icon>
+);
+
+export const TransferIcon = () => (
+  <Icon>
+    <path d="M4 12h14M13 6.5l5.5 5.5-5.5 5.5M4 6v12" />
+  </Icon>
+);
+
 export const CloseIcon = () => (
   <Icon>
     <path d="m6.5 6.5 11 11M17.5 6.5l-11 11" />

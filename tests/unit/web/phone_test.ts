@@ -19,6 +19,7 @@ const END: CallEnd = {
   wasConnected: false,
   seconds: 0,
   isByUs: false,
+  transferTo: null,
   sipStatus: 0,
   info: "",
 };
@@ -90,6 +91,9 @@ Deno.test("every state has words of its own", () => {
     isHoldPending: false,
     connectedAt: null,
     quality: null,
+    isSilent: false,
+    digits: "",
+    transferTo: null,
   };
   assert.equal(new Set(phases.map((phase) => callWords({ ...call, phase }))).size, phases.length);
   const lines: readonly LineState[] = ["offline", "connecting", "registering", "online", "lost"];

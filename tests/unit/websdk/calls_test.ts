@@ -164,6 +164,20 @@ Deno.test("busyStatus BUSY: the status rides on finish", () => {
   assert.deepEqual(statuses(socket.frames), ["busy BUSY", "finish BUSY"]);
 });
 
+Deno.test("a call that outlives a failed transfer is told how that failed", () => {
+  const { socket, notify } = calling();
+  notify({ type: "talking", call: OUTGOING });
+  assert.equal(socket.last("talk")["sipStatus"], 200);
+  notify({ type: "talking", call: OUTGOING, transferStatus: 404 });
+  const { status, sipStatus, info } = socket.last("talk");
+  assert.deepEqual([status, sipStatus, info], ["ESTABLISHED", 404, "Transfer failed"]);
+  notify({ type: "held", call: OUTGOING, transferStatus: 486 });
+  assert.deepEqual([socket.last("hold")["status"], socket.last("hold")["sipStatus"]], [
+    "HOLD",
+    486,
+  ]);
+});
+
 Deno.test("each termination has its status and the vendor's word for it", () => {
   const cases: [TerminationReason, ClientCall, string, string | undefined][] = [
     ["remote_hangup", OUTGOING, "FINISH", "Normal call clearing"],
@@ -186,6 +200,7 @@ Deno.test("each termination has its status and the vendor's word for it", () => 
     ["cancelled", INCOMING, "FINISH", undefined],
     ["busy", INCOMING, "FINISH", undefined],
     ["answered_elsewhere", INCOMING, "FINISH", undefined],
+    ["transferred", OUTGOING, "FINISH", undefined],
     ["operator", OUTGOING, "FINISH", undefined],
     ["shutdown", OUTGOING, "FINISH", undefined],
   ];
