@@ -49,12 +49,15 @@ export type CallActor = ActorRefFrom<typeof callMachine>;
  *       [*] --> idle
  *       idle --> requesting : client.transfer [isDialable]
  *       idle --> dialling : dialog.referred [isReferable]
- *       note right of idle : stays on client.transfer, dialog.referred
+ *       idle --> replacing : invite.replacing [isReplaceable]
+ *       note right of idle : stays on client.transfer, dialog.referred, invite.replacing
  *       requesting --> idle : dialog.referProgress [isDone], dialog.referProgress [isRefused]
  *       requesting --> idle : after transferTimeout
  *       note right of requesting : stays on dialog.referProgress
  *       dialling --> idle : next.answered [fitsTarget], next.answered, next.refused
  *       note right of dialling : stays on next.progress, dialog.bye
+ *       replacing --> idle : next.acknowledged [fitsNewcomer], next.acknowledged, next.refused
+ *       note right of replacing : stays on dialog.bye
  *     }
  *   }
  *   active --> ending : media.silent [isSilent], transfer.completed
@@ -66,7 +69,7 @@ export type CallActor = ActorRefFrom<typeof callMachine>;
  *   note right of ending : stays on dialog.referred
  *   ended --> [*]
  *   note right of preparing
- *     every state stays on media.transport, dialog.referred
+ *     every state stays on media.transport, dialog.referred, invite.replacing
  *     every state to ending on client.hangup, media.failed, media.lost, leg.failed, dialog.refused,
  *     dialog.cancelled, dialog.bye, dialog.unacknowledged, fault of a child, terminate
  *   end note
@@ -89,6 +92,7 @@ export const callMachine = callSetup.createMachine({
     "dialog.unacknowledged": { target: ".ending", actions: "end" },
     "xstate.error.actor.*": { target: ".ending", actions: "end" },
     "dialog.referred": { actions: "refuseRefer" },
+    "invite.replacing": { actions: "refuseNewcomer" },
     terminate: { target: ".ending", actions: "end" },
   },
   states: {
@@ -243,7 +247,7 @@ export const callMachine = callSetup.createMachine({
             },
           },
         },
-        /** Blind transfer (RFC 5589 6): asked for by this side, or asked of it. */
+        /** Transfer (RFC 5589): asked for by this side, asked of it, or done by others. */
         transfer: {
           initial: "idle",
           states: {
@@ -256,6 +260,10 @@ export const callMachine = callSetup.createMachine({
                 "dialog.referred": [
                   { guard: "isReferable", target: "dialling", actions: "acceptRefer" },
                   { actions: "refuseRefer" },
+                ],
+                "invite.replacing": [
+                  { guard: "isReplaceable", target: "replacing", actions: "takeNewcomer" },
+                  { actions: "refuseNewcomer" },
                 ],
               },
             },
@@ -290,6 +298,21 @@ export const callMachine = callSetup.createMachine({
                 ],
                 "next.refused": { target: "idle", actions: ["noteTargetProgress", "endAlone"] },
                 // Who asked for it may leave before it is done.
+                "dialog.bye": { actions: "noteAlone" },
+              },
+            },
+            replacing: {
+              entry: ["answerNewcomer", { type: "traced", params: { state: "replacing" } }],
+              on: {
+                "next.acknowledged": [
+                  {
+                    guard: "fitsNewcomer",
+                    target: "idle",
+                    actions: ["switchToNewcomer", "applyFlow", "endFormer", "switched"],
+                  },
+                  { target: "idle", actions: ["noteTargetProgress", "leaveTarget", "endAlone"] },
+                ],
+                "next.refused": { target: "idle", actions: ["noteTargetProgress", "endAlone"] },
                 "dialog.bye": { actions: "noteAlone" },
               },
             },

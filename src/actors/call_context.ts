@@ -4,6 +4,7 @@ import { type Termination, termination } from "../core/termination.ts";
 import type { LocalTransport } from "../rtp/media_port.ts";
 import { endpointToken, mediaOf, parseSdp } from "../sdp/mod.ts";
 import type { CallInput } from "./call_ports.ts";
+import type { IncomingInvite } from "../sip/user_agent/user_agents.ts";
 import type { Direction, DtmfMethod, DtmfView } from "./control_plane.ts";
 import type { mediaSessionMachine, MediaSessionNotice } from "./media_session.ts";
 import type { NextDialogNotice, sipDialogMachine, SipDialogNotice } from "./sip_dialog.ts";
@@ -19,6 +20,8 @@ export type CallEvent =
   | { readonly type: "client.dtmf"; readonly digits: string; readonly method: DtmfMethod }
   /** The far party is to be joined with whom `target` names. */
   | { readonly type: "client.transfer"; readonly target: string }
+  /** Somebody calls in place of the far party (RFC 3891); the INVITE is this call's to answer. */
+  | { readonly type: "invite.replacing"; readonly invite: IncomingInvite }
   /** A digit that the media of the far side brought. */
   | { readonly type: "dtmf"; readonly digit: string; readonly method: DtmfMethod }
   | { readonly type: "transfer.completed" }
@@ -128,7 +131,8 @@ export function initialCallContext(input: CallInput): CallContext {
 /** All machines of a call. */
 export function childrenOf(context: CallContext): readonly (AnyActorRef | null)[] {
   const { dialog, leg, media, former, transfer } = context;
-  return [dialog, leg, media, former, transfer?.role === "dialling" ? transfer.dialog : null];
+  const next = transfer && transfer.role !== "requested" ? transfer.dialog : null;
+  return [dialog, leg, media, former, next];
 }
 
 /** Reads from an offer what must be known before anything else: its media, and its endpoint. */

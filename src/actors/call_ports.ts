@@ -132,17 +132,19 @@ export function releaseResources(resources: CallResources, sipStatus: number, lo
   if (endpoint) attempt("the media endpoint", log, () => endpoint.close());
 }
 
+/** Answers an INVITE that nobody has taken. */
+export function refuseInvite(agent: UserAgent, invite: IncomingInvite, status: number): void {
+  const toTag = agent.token(64);
+  agent.respond(invite.id, createResponse(invite.request, status, undefined, { toTag }));
+}
+
 function releaseDialog(dialog: DialogResources, sipStatus: number, log: Log): void {
   const { unanswered, usage, takeBack } = dialog;
   dialog.unanswered = null;
   dialog.usage = null;
   dialog.takeBack = null;
   if (unanswered) {
-    attempt("an INVITE", log, () => {
-      const { agent, invite } = unanswered;
-      const toTag = agent.token(64);
-      agent.respond(invite.id, createResponse(invite.request, sipStatus, undefined, { toTag }));
-    });
+    attempt("an INVITE", log, () => refuseInvite(unanswered.agent, unanswered.invite, sipStatus));
   }
   if (takeBack) attempt("lent rights", log, takeBack);
   if (usage) attempt("the SIP dialog", log, () => usage.abandon(sipStatus));

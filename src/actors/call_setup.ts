@@ -7,9 +7,9 @@ import {
   RING_TIMEOUT_REASON,
   terminationOf,
 } from "./call_facts.ts";
-import type { CallInput } from "./call_ports.ts";
+import { type CallInput, refuseInvite } from "./call_ports.ts";
 import { type CallContext, type CallEvent, childrenOf } from "./call_context.ts";
-import { dialogInput, nextDialogInput } from "./call_signalling.ts";
+import { dialogInput, newcomerDialogInput, nextDialogInput } from "./call_signalling.ts";
 import { digitOfInfo, infoOfDigits, MAX_DIGITS } from "./dtmf.ts";
 import * as plan from "./media_plan.ts";
 import { mediaSessionMachine } from "./media_session.ts";
@@ -266,6 +266,29 @@ export const callSetup = setup({
       });
       return { transfer: { ...under, dialog } };
     }),
+    refuseNewcomer: ({ context, event }) => {
+      if (event.type !== "invite.replacing") return;
+      const status = transfer.replacingRefusal(context, event.invite);
+      refuseInvite(context.party.agent, event.invite, status);
+    },
+    takeNewcomer: assign(({ context, event, spawn }) => {
+      if (event.type !== "invite.replacing") return {};
+      const replacing = transfer.replacingOf(context, event.invite);
+      if (!replacing.ok) return {};
+      const { resources, callId, invite } = replacing.value;
+      resources.unanswered = { agent: context.party.agent, invite };
+      context.resources.others.add(resources);
+      const dialog = spawn("sipDialog", {
+        id: `dialog ${context.sipCallIds.length + 1} ${callId}`,
+        input: newcomerDialogInput(context, replacing.value),
+      });
+      return transfer.told(context, { ...replacing.value, dialog });
+    }),
+    answerNewcomer: ({ context }) => {
+      const under = context.transfer;
+      if (under?.role !== "replacing") return;
+      under.dialog?.send({ type: "accept", body: under.localSdp });
+    },
     noteTargetProgress: assign(({ context, event }) => {
       const under = context.transfer;
       const status = event.type === "next.progress" || event.type === "next.refused"
@@ -275,17 +298,14 @@ export const callSetup = setup({
       return transfer.progressed(context, status);
     }),
     leaveTarget: ({ context }) => {
-      const under = context.transfer;
-      if (under?.role === "dialling") under.dialog?.send({ type: "terminate", sipStatus: 488 });
+      sendTo(transfer.joiningOf(context)?.dialog ?? null, { type: "terminate", sipStatus: 488 });
     },
-    noteAlone: assign(({ context }) =>
-      context.transfer?.role === "dialling"
-        ? { transfer: { ...context.transfer, isAlone: true } }
-        : {}
-    ),
+    noteAlone: assign(({ context }) => {
+      const under = transfer.joiningOf(context);
+      return under ? { transfer: { ...under, isAlone: true } } : {};
+    }),
     endAlone: enqueueActions(({ context, enqueue }) => {
-      const under = context.transfer;
-      if (under?.role !== "dialling" || !under.isAlone) return;
+      if (!transfer.joiningOf(context)?.isAlone) return;
       enqueue.raise({ type: "dialog.bye", reason: null });
     }),
     /** The target has answered: its dialog is the call's from here on, its endpoint our peer. */
@@ -296,6 +316,15 @@ export const callSetup = setup({
       if (!joined.ok) return {};
       if (joined.value.peer) context.media?.send({ type: "connect", peer: joined.value.peer });
       return { ...joined.value.change, ...transfer.switched(context, under) };
+    }),
+    /** A newcomer's ACK is here: he takes the far party's place, who is told BYE (RFC 3891 3). */
+    switchToNewcomer: assign(({ context, event }) => {
+      const under = context.transfer;
+      if (under?.role !== "replacing" || event.type !== "next.acknowledged") return {};
+      const joined = newcomerJoined(under, event.body);
+      if (!joined) return {};
+      if (joined.peer) context.media?.send({ type: "connect", peer: joined.peer });
+      return { ...joined.change, ...transfer.switched(context, under) };
     }),
     leaveFormer: raise({ type: "former.due" }, { delay: "formerGrace" }),
     endFormer: ({ context }) => {
@@ -317,13 +346,11 @@ export const callSetup = setup({
       // A callee that is turned away gets a final status that refuses, never the BYE's 200.
       const status = sipStatus >= 300 ? sipStatus : reason === "shutdown" ? 503 : 480;
       const why = reason === "ring_timeout" ? { reason: RING_TIMEOUT_REASON } : {};
-      const under = context.transfer;
-      if (under?.role === "dialling") {
-        under.refer.progress(487);
-        under.resources.takeBack?.();
-        if (under.dialog !== context.dialog) {
-          sendTo(under.dialog, { type: "terminate", sipStatus: 487 });
-        }
+      const under = transfer.joiningOf(context);
+      if (under?.role === "dialling") under.refer.progress(487);
+      under?.resources.takeBack?.();
+      if (under && under.dialog !== context.dialog) {
+        sendTo(under.dialog, { type: "terminate", sipStatus: 487 });
       }
       sendTo(context.former, { type: "terminate", sipStatus: 200 });
       context.dialog?.send({ type: "terminate", sipStatus: status, ...why });
@@ -351,6 +378,11 @@ export const callSetup = setup({
     },
     isReferable: ({ context, event }) =>
       event.type === "dialog.referred" && transfer.diallingOf(context, event.refer).ok,
+    isReplaceable: ({ context, event }) =>
+      event.type === "invite.replacing" && transfer.replacingOf(context, event.invite).ok,
+    fitsNewcomer: ({ context, event }) =>
+      context.transfer?.role === "replacing" && event.type === "next.acknowledged" &&
+      newcomerJoined(context.transfer, event.body) !== undefined,
     isDone: ({ event }) =>
       event.type === "dialog.referProgress" && event.status >= 200 && event.status < 300,
     isRefused: ({ event }) => event.type === "dialog.referProgress" && event.status >= 300,
@@ -367,6 +399,13 @@ export const callSetup = setup({
     endingLimit: ENDING_LIMIT_MS,
   },
 });
+
+/** How media goes on with a newcomer; undefined where his answer can't be used. */
+function newcomerJoined({ localSdp, remoteSdp }: transfer.Replacing, answer: string | null) {
+  if (remoteSdp !== null) return plan.joinNewcomer(localSdp, remoteSdp);
+  const joined = plan.joinTarget(localSdp, answer ?? "");
+  return joined.ok ? joined.value : undefined;
+}
 
 /** To a child that may have ended by itself. */
 function sendTo(

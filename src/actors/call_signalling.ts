@@ -3,7 +3,7 @@ import type { CallContext } from "./call_context.ts";
 import type { UsageHooks } from "../sip/user_agent/usage_events.ts";
 import { digitOfInfo } from "./dtmf.ts";
 import type { DialogEvent, SipDialogInput } from "./sip_dialog.ts";
-import type { Dialling } from "./transfer.ts";
+import type { Dialling, Replacing } from "./transfer.ts";
 
 /** How the SIP leg begins: by an INVITE of ours, or by taking the one that has come. */
 export function dialogInput(context: CallContext): SipDialogInput {
@@ -67,6 +67,26 @@ export function nextDialogInput(context: CallContext, transfer: Dialling): SipDi
         headers,
         credentials: party.credentials,
         ...(party.sessionTimer ? { sessionTimer: party.sessionTimer } : {}),
+      }, emit),
+  };
+}
+
+/** The dialog that somebody else makes in place of the call's own. */
+export function newcomerDialogInput(context: CallContext, transfer: Replacing): SipDialogInput {
+  const { ports, party } = context;
+  const { invite, resources } = transfer;
+  const { agent, sessionTimer } = party;
+  return {
+    role: "uas",
+    ports,
+    resources,
+    start: (emit) =>
+      InviteUsage.inbound({
+        agent,
+        clock: ports.clock,
+        invite,
+        hooks: hooksOf(emit),
+        ...(sessionTimer ? { sessionTimer } : {}),
       }, emit),
   };
 }

@@ -73,7 +73,7 @@ export interface SipMediaView {
 
 /** A transcoder between a phone and whoever it talks with. */
 export interface TranscodingView {
-  /** What the phone sends and hears. */
+  /** What the leg's phone or browser sends and hears. */
   readonly from: string;
   /** What the other side does. */
   readonly to: string;
@@ -105,12 +105,13 @@ export interface DtmfView {
 /** The Web SDK's words: telephone-event, `application/dtmf`, `application/dtmf-relay`. */
 export type DtmfMethod = "RFC2833" | "INFO" | "INFO_RELAY";
 
-/** A blind transfer that this call asked for, or that was asked of it. */
+/** A transfer that this call asked for, or that was asked of it. */
 export interface TransferView {
   /**
-   * `requested`: the far party is to call `target`; `dialling`: this call's user is joined with it.
+   * `requested`: the far party is to call `target`; `dialling`: this call's user is joined with it;
+   * `replacing`: `target` has called in the place of the far party (RFC 3891).
    */
-  readonly role: "requested" | "dialling";
+  readonly role: "requested" | "dialling" | "replacing";
   readonly target: string;
   readonly status: "trying" | "ringing" | "completed" | "failed";
   /** Of the call to `target`; null before it has one. */

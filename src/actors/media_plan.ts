@@ -58,7 +58,8 @@ export function answerFromBrowser(
   if (!remote.ok) return err(fault("The browser's answer", remote.error));
   const offer = sdp.parseSdp(context.remoteSdp ?? "");
   if (!offer.ok) return err(fault("The caller's offer", offer.error));
-  const body = sdp.abstractAnswer(offer.value, answer.value, context.token!);
+  const settled = sdp.settledByBrowser(context.widened, answer.value);
+  const body = sdp.abstractAnswer(offer.value, settled.answer, context.token!);
   if (!body.ok) return err(fault("The browser's answer", body.error));
   return ok({
     body: body.value,
@@ -123,6 +124,37 @@ export function offerToTarget(context: CallContext): Result<string, sdp.SdpFault
   const theirs = sdp.parseSdp(context.remoteSdp ?? "");
   if (!theirs.ok) return theirs;
   return sdp.continuingOffer(context.localSdp ?? "", theirs.value);
+}
+
+/** Somebody offers to take the far party's place: the browser stays with what it has negotiated. */
+export function answerToNewcomer(
+  context: CallContext,
+  body: string,
+): Result<string, sdp.SdpFault> {
+  const theirs = sdp.parseSdp(context.remoteSdp ?? "");
+  if (!theirs.ok) return theirs;
+  const offer = sdp.parseSdp(body);
+  if (!offer.ok) return offer;
+  return sdp.continuingAnswer(context.localSdp ?? "", theirs.value, offer.value);
+}
+
+/** A newcomer whose offer was answered by `answer` is in the far party's place. */
+export function joinNewcomer(
+  answer: string,
+  body: string,
+): { peer: EndpointToken | undefined; change: Change } {
+  const offer = sdp.parseSdp(body);
+  const direction = offer.ok ? sdp.directionOf(offer.value) : "inactive";
+  return {
+    peer: offer.ok ? sdp.endpointToken(offer.value) : undefined,
+    change: {
+      localSdp: answer,
+      remoteSdp: body,
+      ...agreed(answer),
+      hold: { local: false, remote: direction === "sendonly" || direction === "inactive" },
+      reofferTries: 0,
+    },
+  };
 }
 
 /** The target of a transfer has answered `offer`: the browser stays as it is. */

@@ -3,7 +3,12 @@ import type { Flow } from "../sip/flow.ts";
 import type { SipUri } from "../sip/message/mod.ts";
 import type { Target } from "../sip/resolve/target.ts";
 import { OutsideWay } from "../sip/user_agent/outside_way.ts";
-import type { IncomingInvite, UserAgent, UserAgents } from "../sip/user_agent/user_agents.ts";
+import type {
+  AgentHooks,
+  IncomingInvite,
+  UserAgent,
+  UserAgents,
+} from "../sip/user_agent/user_agents.ts";
 import type { WirePort } from "../sip/wire.ts";
 
 /** A user agent at a server of others. */
@@ -18,6 +23,7 @@ export interface OutsideOptions {
   readonly contactUser?: string;
   /** Absent: INVITEs from there are the proxy's. */
   readonly onInvite?: (invite: IncomingInvite) => void;
+  readonly hooks?: AgentHooks;
 }
 
 interface Entry {
@@ -44,7 +50,7 @@ export class OutsideAgents {
   }
 
   open(options: OutsideOptions): UserAgent {
-    const { id, server, mayReach, contactUser, onInvite } = options;
+    const { id, server, mayReach, contactUser, onInvite, hooks } = options;
     const name = `outside:${id}` as FlowId;
     const way = new OutsideWay({
       wire: this.#wire,
@@ -58,6 +64,7 @@ export class OutsideAgents {
       way,
       ...(contactUser === undefined ? {} : { contactUser }),
       ...(onInvite ? { onInvite } : {}),
+      ...(hooks ? { hooks } : {}),
     });
     this.#open.set(name, { agent, way, flow: null });
     // Its requests may come before ours go.

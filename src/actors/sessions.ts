@@ -6,7 +6,8 @@ import type { Log } from "../core/log.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { type Termination, termination } from "../core/termination.ts";
 import { escapeUser } from "../sip/message/mod.ts";
-import type { IncomingInvite, UserAgent } from "../sip/user_agent/user_agents.ts";
+import type { Replaces } from "../sip/user_agent/refer.ts";
+import type { AgentHooks, IncomingInvite, UserAgent } from "../sip/user_agent/user_agents.ts";
 import type { CallParty } from "./call_ports.ts";
 import type { Calls } from "./calls.ts";
 import type {
@@ -169,8 +170,11 @@ export class SessionDirectory implements Sessions {
   #openAgent(id: SessionId, profile: SessionProfile): UserAgent {
     const { sip, options } = this.#ports;
     const onInvite = (invite: IncomingInvite) => this.#onInvite(id, invite);
+    const hooks: AgentHooks = {
+      replace: (invite, replaced) => this.#onReplace(id, invite, replaced),
+    };
     if (!profile.isOutside) {
-      return sip.open(id, { user: profile.login, isGuest: profile.port === 0 }, onInvite);
+      return sip.open(id, { user: profile.login, isGuest: profile.port === 0 }, onInvite, hooks);
     }
     const { addContactId, mayReach } = options.outside;
     return sip.openOutside({
@@ -178,6 +182,7 @@ export class SessionDirectory implements Sessions {
       server: outsideServer(profile),
       mayReach,
       onInvite,
+      hooks,
       ...(addContactId ? {} : { contactUser: profile.login }),
     });
   }
@@ -372,6 +377,23 @@ export class SessionDirectory implements Sessions {
       target: "",
       visibleName: from.displayName ?? caller,
     });
+  }
+
+  /**
+   * Somebody wants to take the place of another in a call of this session (RFC 3891). Who knows the
+   * names of a dialog has them from a party to it; that he may call here the proxy has seen to.
+   */
+  #onReplace(id: SessionId, invite: IncomingInvite, replaced: Replaces): void {
+    const record = this.#live.get(id);
+    if (!record) return;
+    const call = [...this.#calls.ofSession(id)].find(({ resources: { dialog } }) =>
+      dialog.usage?.callId === replaced.callId && dialog.usage.localTag === replaced.localTag &&
+      dialog.usage.remoteTag === replaced.remoteTag
+    );
+    if (!call) return this.#calls.refuse(record.party, invite, 481);
+    const isConfirmed = call.resources.dialog.usage?.dialogState === "confirmed";
+    if (replaced.earlyOnly && isConfirmed) return this.#calls.refuse(record.party, invite, 486);
+    call.actor.send({ type: "invite.replacing", invite });
   }
 
   #executeWill(record: SessionRecord, error: unknown): void {

@@ -47,7 +47,8 @@ export type SipDialogNotice =
     /** Value of the Reason header (RFC 3326), null for none. */
     readonly why: string | null;
   }
-  | { readonly type: "dialog.acknowledged" }
+  /** `body`: the answer, where our 2xx had the offer. */
+  | { readonly type: "dialog.acknowledged"; readonly body: string | null }
   | { readonly type: "dialog.unacknowledged" }
   | { readonly type: "dialog.cancelled"; readonly reason: string | null }
   | { readonly type: "dialog.reoffered"; readonly body: string }
@@ -58,10 +59,11 @@ export type SipDialogNotice =
   | { readonly type: "dialog.referProgress"; readonly status: number }
   | { readonly type: "dialog.bye"; readonly reason: string | null };
 
-/** What it hears of the dialog that a transfer is making. */
+/** What it hears of the dialog that a transfer brings. */
 export type NextDialogNotice =
   | { readonly type: "next.progress"; readonly status: number }
   | { readonly type: "next.answered"; readonly body: string }
+  | { readonly type: "next.acknowledged"; readonly body: string | null }
   | { readonly type: "next.refused"; readonly status: number };
 
 /** As if the far side had said it: it is not there any more (RFC 4028 10). */
@@ -300,6 +302,12 @@ function toNextNotice(notice: SipDialogNotice): NextDialogNotice | undefined {
       return { type: "next.answered", body: notice.body };
     case "dialog.refused":
       return { type: "next.refused", status: notice.status };
+    case "dialog.acknowledged":
+      return { type: "next.acknowledged", body: notice.body };
+    case "dialog.unacknowledged":
+      return { type: "next.refused", status: 408 };
+    case "dialog.cancelled":
+      return { type: "next.refused", status: 487 };
     case "dialog.bye":
       return { type: "next.refused", status: 480 };
     default:
@@ -321,7 +329,7 @@ function toNotice(event: DialogEvent): SipDialogNotice {
     case "usage.offered":
       return { type: "dialog.progress", status: 183, body: event.body };
     case "usage.pracked":
-      return { type: "dialog.acknowledged" };
+      return { type: "dialog.acknowledged", body: null };
     case "usage.answered":
       return { type: "dialog.answered", body: event.body };
     case "usage.refused":
@@ -332,7 +340,7 @@ function toNotice(event: DialogEvent): SipDialogNotice {
         why: event.why ?? null,
       };
     case "usage.acknowledged":
-      return { type: "dialog.acknowledged" };
+      return { type: "dialog.acknowledged", body: event.body ?? null };
     case "usage.unacknowledged":
       return { type: "dialog.unacknowledged" };
     case "usage.cancelled":

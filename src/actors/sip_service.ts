@@ -18,7 +18,12 @@ import type { RegistrarEvent } from "../sip/registrar/registrar.ts";
 import type { Flow } from "../sip/stack.ts";
 import type { WireInput } from "../sip/stack_io.ts";
 import type { WirePort } from "../sip/wire.ts";
-import { type IncomingInvite, type UserAgent, UserAgents } from "../sip/user_agent/user_agents.ts";
+import {
+  type AgentHooks,
+  type IncomingInvite,
+  type UserAgent,
+  UserAgents,
+} from "../sip/user_agent/user_agents.ts";
 import type { EdgeEffect, EdgePorts, ElementInput } from "./edge/contract.ts";
 import { Edge } from "./edge/edge.ts";
 import { HousePolicy, type Speaker } from "./house_policy.ts";
@@ -158,6 +163,7 @@ export class SipService {
     session: SessionId,
     speaker: Speaker,
     onInvite: (invite: IncomingInvite) => void,
+    hooks: AgentHooks = {},
   ): UserAgent {
     const { hop, policy, sentBy } = this.#options;
     const flow: Flow = {
@@ -168,7 +174,7 @@ export class SipService {
     policy.admit(flow.id, speaker);
     this.#open.set(flow.id, session);
     this.#names.set(flow.id, speaker.user);
-    return this.#agents.open(flow, onInvite);
+    return this.#agents.open(flow, onInvite, hooks);
   }
 
   /** Where the server of an agent of `openOutside` is. */

@@ -1,38 +1,54 @@
 import type { ActorRefFrom } from "xstate";
 import { err, ok, type Result } from "../core/result.ts";
+import { parseUri } from "../sip/message/mod.ts";
 import type { IncomingRefer } from "../sip/user_agent/refer.ts";
+import type { IncomingInvite } from "../sip/user_agent/user_agents.ts";
 import { eventData } from "./call_facts.ts";
 import type { CallContext } from "./call_context.ts";
 import { type DialogResources, noDialog } from "./call_ports.ts";
 import type { TransferView } from "./control_plane.ts";
 import * as plan from "./media_plan.ts";
+import type { Callee } from "./routing.ts";
 import type { sipDialogMachine } from "./sip_dialog.ts";
 
 /**
- * Blind transfer as a call knows it. Whoever wants the far party somewhere else sends it REFER; a
+ * Transfer as a call knows it. Whoever wants the far party somewhere else sends it REFER; a
  * browser that is asked stays what it is, and its call takes a dialog with the target in place of
  * the one that it had (its one description can't be renegotiated, so it offers what it has).
  */
-export type Transfer = Requested | Dialling;
+export type Transfer = Requested | Dialling | Replacing;
 
 export interface Requested {
   readonly role: "requested";
   readonly view: TransferView;
 }
 
-export interface Dialling {
-  readonly role: "dialling";
+/** A dialog that is to take the place of the one that the call has. */
+interface Joining {
   readonly view: TransferView;
-  readonly refer: IncomingRefer;
-  /** Request-URI of the INVITE to the target. */
-  readonly target: string;
   readonly callId: string;
-  /** What the target is offered. */
+  /** What the newcomer is offered, or answered. */
   readonly localSdp: string;
   readonly resources: DialogResources;
   readonly dialog: ActorRefFrom<typeof sipDialogMachine> | null;
-  /** Whoever asked has left already. */
+  /** The former far side has left already. */
   readonly isAlone: boolean;
+}
+
+/** The call makes the dialog, because the far side asked for it. */
+export interface Dialling extends Joining {
+  readonly role: "dialling";
+  readonly refer: IncomingRefer;
+  /** Request-URI of the INVITE to the target. */
+  readonly target: string;
+}
+
+/** Somebody else makes it: an INVITE with Replaces, the end of an attended transfer (RFC 3891). */
+export interface Replacing extends Joining {
+  readonly role: "replacing";
+  readonly invite: IncomingInvite;
+  /** What it offers; null: nothing yet, its ACK answers. */
+  readonly remoteSdp: string | null;
 }
 
 const CALL_ID_BITS = 128;
@@ -51,7 +67,9 @@ export function diallingOf(
 ): Result<Dialling, number> {
   const { ports, party } = context;
   if (context.transfer && isUnderWay(context.transfer)) return err(491);
-  const target = ports.parseTarget(refer.target.uri);
+  const target = isAttended(refer)
+    ? readTarget(refer.target.uri)
+    : ports.parseTarget(refer.target.uri);
   if (!target.ok) return err(404);
   // The transferor's rights count: nobody reaches by others what he may not call himself.
   if (!ports.rights.mayTransfer(context.remoteUri, target.value.uri)) return err(403);
@@ -68,6 +86,53 @@ export function diallingOf(
     dialog: null,
     isAlone: false,
   });
+}
+
+/** Of the dialog with the target only its own end knows: it is asked for, whatever its name. */
+function isAttended({ target }: IncomingRefer): boolean {
+  return /^sips?:/i.test(target.uri) &&
+    target.headers.some(([name]) => name.toLowerCase() === "replaces");
+}
+
+function readTarget(text: string): Result<Callee, string> {
+  const uri = parseUri(text);
+  if (!uri.ok) return err(uri.error.text);
+  return ok({ name: uri.value.user ?? uri.value.host, uri: text });
+}
+
+/** What an INVITE with Replaces makes of this call, or the status that refuses it. */
+export function replacingOf(
+  context: CallContext,
+  invite: IncomingInvite,
+): Result<Replacing, number> {
+  if (context.transfer && isUnderWay(context.transfer)) return err(491);
+  const { request } = invite;
+  const remoteSdp = request.body.length === 0 ? null : new TextDecoder().decode(request.body);
+  const local = remoteSdp === null
+    ? plan.offerToTarget(context)
+    : plan.answerToNewcomer(context, remoteSdp);
+  if (!local.ok) return err(488);
+  const { uri, displayName } = request.from;
+  const target = uri.user ?? displayName ?? uri.host;
+  return ok({
+    role: "replacing",
+    view: { role: "replacing", target, status: "trying", sipStatus: null },
+    invite,
+    remoteSdp,
+    callId: request.callId,
+    localSdp: local.value,
+    resources: noDialog("next"),
+    dialog: null,
+    isAlone: false,
+  });
+}
+
+/** The status for an INVITE with Replaces that this call can't take now (RFC 3891 3). */
+export function replacingRefusal(context: CallContext, invite: IncomingInvite): number {
+  if (context.termination) return 603;
+  if (context.answeredAt === null) return 481;
+  const replacing = replacingOf(context, invite);
+  return replacing.ok ? 480 : replacing.error;
 }
 
 export function refusal(context: CallContext, refer: IncomingRefer): number {
@@ -87,14 +152,22 @@ export function progressed(context: CallContext, status: number): Partial<CallCo
   const { transfer } = context;
   if (!transfer || !isUnderWay(transfer)) return {};
   const view: TransferView = { ...transfer.view, sipStatus: status, status: wordOf(status) };
-  if (status >= 200 && transfer.role === "dialling") transfer.resources.takeBack?.();
+  if (status >= 200 && transfer.role !== "requested") transfer.resources.takeBack?.();
   return told(context, { ...transfer, view });
 }
 
-/** The dialog with the target takes the place of the one that the call had. */
-export function switched(context: CallContext, transfer: Dialling): Partial<CallContext> {
+/** A transfer that has a dialog of its own. */
+export function joiningOf({ transfer }: CallContext): Dialling | Replacing | undefined {
+  return transfer && transfer.role !== "requested" ? transfer : undefined;
+}
+
+/** The new dialog takes the place of the one that the call had. */
+export function switched(
+  context: CallContext,
+  transfer: Dialling | Replacing,
+): Partial<CallContext> {
   const { resources, ports, sipCallIds, dialog: former } = context;
-  transfer.refer.progress(200);
+  if (transfer.role === "dialling") transfer.refer.progress(200);
   const next = transfer.resources;
   resources.others.delete(next);
   for (const other of resources.others) if (!other.usage) resources.others.delete(other);

@@ -179,14 +179,14 @@ const dtmf = z.object({
 }).meta({ id: "Dtmf", description: "A digit that the far side pressed." });
 
 const transfer = z.object({
-  role: z.enum(["requested", "dialling"]).meta({
+  role: z.enum(["requested", "dialling", "replacing"]).meta({
     description: "`requested`: the far party is to call the target; `dialling`: this call's user " +
-      "is joined with it.",
+      "is joined with it; `replacing`: the target has called in the far party's place.",
   }),
   target: z.string(),
   status: z.enum(["trying", "ringing", "completed", "failed"]),
   sipStatus: z.int().nullable(),
-}).meta({ id: "Transfer", description: "A blind transfer (RFC 3515)." });
+}).meta({ id: "Transfer", description: "A transfer (RFC 3515, RFC 3891)." });
 
 export const call = z.object({
   ...callSummaryFields,

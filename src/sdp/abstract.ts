@@ -14,6 +14,7 @@ import {
 } from "./model.ts";
 import { abstractSection, commonSection, rejectedSection, usableCodecs } from "./negotiate.ts";
 import { parseSdp } from "./parse.ts";
+import { sameCodec } from "./phone_codecs.ts";
 import { writeSdp } from "./write.ts";
 
 /**
@@ -84,6 +85,42 @@ export function continuingOffer(last: string, theirs: Sdp): Result<string, SdpFa
     return [{ ...section, codecs, direction, ownDirection: undefined }];
   });
   return ok(rewrite(own, live));
+}
+
+/**
+ * What the side of `continuingOffer` answers to somebody new who offers by himself (RFC 3891): the
+ * same codec, by the numbers that it has. A phone is told its own by the edge (RFC 3264 6.1);
+ * whoever names its m-lines speaks from a browser to a browser, which takes no other numbers.
+ */
+export function continuingAnswer(last: string, theirs: Sdp, offer: Sdp): Result<string, SdpFault> {
+  const continuing = continuingOffer(last, theirs);
+  if (!continuing.ok) return continuing;
+  const own = parseOwn(continuing.value);
+  const left = [...own.media];
+  const media = offer.media.map((offered) => {
+    const at = left.findIndex(({ kind }) => kind === offered.kind);
+    const [mine] = at < 0 ? [] : left.splice(at, 1);
+    if (!mine) return rejectedSection(offered);
+    const common = commonSection(
+      offered.mid === undefined ? renamed(offered, mine) : offered,
+      mine,
+    );
+    return common.rejected ? rejectedSection(offered) : narrow(
+      { ...common, direction: mine.direction, ownDirection: undefined },
+      "sendrecv",
+      reverse(offered.direction),
+    );
+  });
+  return media.every(({ rejected }) => rejected) ? noCommonCodec(offer) : ok(rewrite(own, media));
+}
+
+/** The codecs of `section` by the numbers that `own` has for them. */
+function renamed(section: MediaSection, own: MediaSection): MediaSection {
+  const codecs = section.codecs.map((codec) => {
+    const known = own.codecs.find((mine) => sameCodec(mine, codec));
+    return known ? { ...codec, payloadType: known.payloadType } : codec;
+  });
+  return { ...section, codecs };
 }
 
 /** The first codec of the other side that this one has, with what belongs to it. */

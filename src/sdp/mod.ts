@@ -17,6 +17,7 @@ export {
   abstractOffer,
   abstractOfferOfAnswer,
   answerReoffer,
+  continuingAnswer,
   continuingOffer,
   reoffer,
 } from "./abstract.ts";

@@ -129,13 +129,16 @@ export function matchWire(
   return settled(pairs, offered, "wire");
 }
 
-/** An inner answer matched with the pairs that a phone offered; in the answer's order. */
+/**
+ * An inner answer matched with the pairs that a phone offered; in the answer's order. Who has
+ * negotiated before answers by numbers of its own.
+ */
 export function matchInner(offered: readonly CodecPair[], answer: readonly Codec[]): CodecPair[] {
   const pairs: CodecPair[] = [];
   for (const inner of answer) {
     const found = offered.find((pair) =>
       pair.inner.payloadType === inner.payloadType && sameName(pair.inner, inner)
-    );
+    ) ?? offered.find((pair) => sameCodec(pair.inner, inner));
     if (!found) continue;
     if (isTranscoded(found)) {
       pairs.push({ inner, wire: found.wire });
@@ -188,7 +191,7 @@ function sameName(a: Codec, b: Codec): boolean {
 }
 
 /** The same payload by what is said about it, whatever its number. */
-function sameCodec(a: Codec, b: Codec): boolean {
+export function sameCodec(a: Codec, b: Codec): boolean {
   if (!sameName(a, b) || (a.channels ?? "1") !== (b.channels ?? "1")) return false;
   return a.name.toLowerCase() !== "h264" || h264Key(a) === h264Key(b);
 }

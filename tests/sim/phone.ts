@@ -13,6 +13,7 @@ import {
   type StackOutput,
 } from "../../src/sip/stack.ts";
 import { authorize } from "../../src/sip/user_agent/credentials.ts";
+import { readReplaces } from "../../src/sip/user_agent/refer.ts";
 import { type PhoneSdp, readPhoneSdp, writePhoneSdp } from "./phone_sdp.ts";
 import type { EdgeWorld } from "./edge_world.ts";
 
@@ -132,13 +133,16 @@ export class SimPhone {
     });
   }
 
-  call(user: string): PhoneCall {
+  /** @param to a name of ours, or a URI */
+  call(to: string, headers: readonly (readonly [string, string])[] = []): PhoneCall {
     const tag = this.#token();
     const body = this.options.lateOffer ? undefined : this.#describe("sendrecv");
+    const uri = to.startsWith("sip:") ? to : `sip:${to}@localhost`;
     const invite = createInvite({
-      requestUri: `sip:${user}@localhost`,
+      requestUri: uri,
       from: `<sip:${this.options.user}@localhost>;tag=${tag}`,
-      to: `<sip:${user}@localhost>`,
+      to: `<${uri}>`,
+      headers,
       callId: this.#token(),
       sequence: 1,
       contact: `<${this.contact}>`,
@@ -386,7 +390,22 @@ export class SimPhone {
     const call = this.#newCall(request, true, this.#token());
     call.server = id;
     this.#take(call, request);
-    this.world.clock.defer(() => this.onIncoming(call));
+    const replaced = this.#replaced(request);
+    this.world.clock.defer(() => {
+      if (!replaced) return this.onIncoming(call);
+      this.answer(call);
+      if (call.state === "talking") this.hangup(replaced);
+    });
+  }
+
+  /** The call whose place this INVITE wants (RFC 3891). */
+  #replaced(request: SipRequest): PhoneCall | undefined {
+    const replaces = readReplaces(request);
+    if (!replaces.ok || !replaces.value) return undefined;
+    const { callId, localTag, remoteTag } = replaces.value;
+    return this.live.find(({ dialog }) =>
+      dialog?.callId === callId && dialog.localTag === localTag && dialog.remoteTag === remoteTag
+    );
   }
 
   #onReoffer(id: ServerTransactionId, request: SipRequest, call: PhoneCall): void {

@@ -61,12 +61,12 @@ export function dialogWords(leg: SipLegView): string {
   return leg.dialogState === "none" ? "not begun" : leg.dialogState;
 }
 
-/** A blind transfer, as far as it has come. */
+/** A transfer, as far as it has come. */
 export function transferWords({ role, target, status, sipStatus }: TransferView): string {
   const whose = role === "requested" ? `to ${target} asked for` : `joined with ${target}`;
   switch (status) {
     case "trying":
-      return `${target} is being called`;
+      return role === "replacing" ? `${target} is taking over` : `${target} is being called`;
     case "ringing":
       return `${target} rings`;
     case "completed":
