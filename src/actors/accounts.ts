@@ -59,6 +59,19 @@ export class Accounts {
     return ok(this.#storedView(name));
   }
 
+  /** What is registered stays until it has to prove the new password. */
+  setPassword(name: string, password: string): Result<void, CommandRefusal> {
+    const { stored, domain } = this.#ports;
+    if (this.#configured.has(name)) {
+      const text = `The account ${name} is in the configuration: change its password there`;
+      return err({ code: "conflict", text });
+    }
+    const known = stored?.find(name);
+    if (!stored || !known) return err({ code: "not_found", text: `There is no account ${name}` });
+    stored.put({ ...known, ...createAccount(name, domain, password) });
+    return ok(undefined);
+  }
+
   /** Its phones are not reached any more, and prove nothing. */
   remove(name: string): Result<void, CommandRefusal> {
     if (this.#configured.has(name)) {

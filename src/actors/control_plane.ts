@@ -400,6 +400,8 @@ export interface ControlPlane {
   accounts(query: AccountQuery): Page<AccountView>;
   /** Only digests of the password are kept. */
   createAccount(account: NewAccount): Result<AccountView, CommandRefusal>;
+  /** Asked for when its phones register the next time. */
+  setAccountPassword(name: string, password: string): Result<void, CommandRefusal>;
   /** Its registrations end with it. */
   removeAccount(name: string): Result<void, CommandRefusal>;
   endCall(id: string): Result<void, CommandRefusal>;

@@ -333,6 +333,7 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
       restartWorker: (id) => commands.restartWorker(id),
       accounts: (query) => accounts.list(query),
       createAccount: (account) => accounts.create(account),
+      setAccountPassword: (name, password) => accounts.setPassword(name, password),
       removeAccount: (name) => accounts.remove(name),
       endCall: (id) => commands.endCall(id),
       startCall: (request) => commands.startCall(request),

@@ -9,16 +9,18 @@ import * as schemas from "./schemas.ts";
 const MAX_NAME = 64;
 const MAX_PASSWORD = 128;
 
+// deno-lint-ignore no-control-regex
+const password = z.string().min(1).max(MAX_PASSWORD).regex(/^[^\x00-\x1f\x7f]*$/).meta({
+  description: "Forgotten at once; its digests are kept.",
+  expected: `1 to ${MAX_PASSWORD} characters without control characters`,
+});
+
 const newAccount = z.object({
   // What needs no escape in a SIP user part, and is none of our wildcards (RFC 3261 25.1).
   name: z.string().regex(/^[A-Za-z0-9_.+~!'-]{1,64}$/).meta({
     expected: `1 to ${MAX_NAME} letters, digits or _.+~!'-`,
   }),
-  // deno-lint-ignore no-control-regex
-  password: z.string().min(1).max(MAX_PASSWORD).regex(/^[^\x00-\x1f\x7f]*$/).meta({
-    description: "Forgotten at once; its digests are kept.",
-    expected: `1 to ${MAX_PASSWORD} characters without control characters`,
-  }),
+  password,
 });
 
 export const ACCOUNT_OPERATIONS: readonly Operation[] = [
@@ -43,6 +45,21 @@ export const ACCOUNT_OPERATIONS: readonly Operation[] = [
       const made = plane.createAccount(body);
       return made.ok ? ok(made.value) : err(refusal(made.error));
     },
+  }),
+  operation({
+    id: "setAccountPassword",
+    method: "POST",
+    isWrite: true,
+    path: "/api/accounts/{name}/password",
+    tag: "Accounts",
+    summary: "Gives an account another password, asked for when its phones register again.",
+    parameters: { name: "Name of the account." },
+    body: z.object({ password }),
+    secrets: ["password"],
+    success: { status: 204, description: "It has the new password." },
+    problems: ["bad-request", "not-found", "conflict"],
+    handle: ({ parameters, body }, plane) =>
+      done(plane.setAccountPassword(parameters.name!, body.password)),
   }),
   operation({
     id: "removeAccount",

@@ -30,6 +30,14 @@ Deno.test("accounts over REST: made, listed, removed; a password is never repeat
     assert.equal(refused.status, 400, JSON.stringify(body));
     assert(!(await refused.text()).includes("secret-word"), JSON.stringify(body));
   }
+  const change = (name: string, body: unknown) => web.post(`/api/accounts/${name}/password`, body);
+  const changes = [
+    await change("dora", { password: "other-secret" }),
+    await change("nobody", { password: "other-secret" }),
+    await change("dora", { password: "other-secret\n" }),
+  ];
+  assert.deepEqual(changes.map(({ status }) => status), [204, 404, 400]);
+  for (const answer of changes) assert(!(await answer.text()).includes("other-secret"));
   const remove = () =>
     web.request("/api/accounts/dora", {
       method: "DELETE",

@@ -247,6 +247,12 @@ export class MemoryControlPlane implements ControlPlane {
     return ok(made);
   }
 
+  setAccountPassword(name: string): Result<void, CommandRefusal> {
+    return this.#accounts.has(name)
+      ? ok(undefined)
+      : err({ code: "not_found", text: `There is no account ${name}` });
+  }
+
   removeAccount(name: string): Result<void, CommandRefusal> {
     return this.#accounts.delete(name)
       ? ok(undefined)

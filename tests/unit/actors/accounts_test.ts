@@ -46,6 +46,26 @@ Deno.test("an account is made, proves its password, is listed without secrets, a
   assert.deepEqual(house.finish(), []);
 });
 
+Deno.test("another password is asked for from then on; the configuration's stay", () => {
+  const { world: house, store } = world();
+  const { control } = house.plane;
+  control.createAccount({ name: "dora", password: "open sesame" });
+  assert(control.setAccountPassword("dora", "shut sesame").ok);
+  assert(!JSON.stringify(store.find("dora")).includes("sesame"));
+  const late = house.client("dora").connect({ password: "open sesame" });
+  house.clock.advance(2_000);
+  assert.equal(late.registered, 0);
+  const dora = house.client("dora").connect({ password: "shut sesame" });
+  house.clock.advance(2_000);
+  assert.equal(dora.registered, 1);
+  const codes = ["1000", "nobody"].map((name) => {
+    const result = control.setAccountPassword(name, "x");
+    return result.ok ? "ok" : result.error.code;
+  });
+  assert.deepEqual(codes, ["conflict", "not_found"]);
+  assert.deepEqual(house.finish(), []);
+});
+
 Deno.test("what is there already, configured, or somebody's now, is a conflict; unknown is unknown", () => {
   const { world: house } = world();
   const { control } = house.plane;
