@@ -1,3 +1,4 @@
+import { BUSY, FIRST_WORD, StateMemory, type StatePlace } from "../engine/state_memory.ts";
 import type { SrtpCipher } from "./cipher.ts";
 
 /**
@@ -5,7 +6,9 @@ import type { SrtpCipher } from "./cipher.ts";
  * SSRC of one direction. Nothing is remembered of a packet before it has been authenticated.
  *
  * A worker has thousands of streams and comes back to each only after all the others: what a packet
- * costs is the memory it touches. So a stream is 64 words of one array, not an object of objects.
+ * costs is the memory it touches. So a stream is one block of a memory that all contexts share, not
+ * an object of objects. The block also outlives the worker: whoever goes on with it repeats no
+ * index and takes no packet twice.
  */
 
 /** Packets that may come this far behind the newest one; a burst of retransmissions fits. */
@@ -14,37 +17,71 @@ const RTCP_WINDOW = 128;
 /** More synchronization sources than this under one key are not a call. */
 const MAX_STREAMS = 64;
 const HALF = 0x8000;
+/** SRTCP indices left out when a context is gone on with: its former user may have drawn some. */
+const ADOPTED_INDICES = 64;
 
-/** Words of a stream. The windows have a bit for each of the last indices. */
-const WORDS = 64;
-const SSRC = 0;
-const ROLLOVER_COUNTER = 1;
+/** Words of a stream's block. The windows have a bit for each of the last indices. */
+const SSRC = FIRST_WORD;
+const ROLLOVER_COUNTER = 4;
 /** -1 before the first packet. */
-const HIGHEST_SEQUENCE = 2;
-const HIGHEST_RTCP_INDEX = 3;
+const HIGHEST_SEQUENCE = 5;
+const HIGHEST_RTCP_INDEX = 6;
+/** Of a sender: the last one drawn. In the context's first block alone. */
+const RTCP_INDEX = 7;
 const RTCP_BITS = 8;
+/** Which stream of the context it is, from 1; 0: none yet. */
+const ORDER = 12;
+/** Says which keys the stream was under. */
+const KEYS = 13;
 const RTP_BITS = 16;
 
 /** What `guess` found: the rollover counter of the packet, and its distance to the newest. */
 let guessedCounter = 0;
 let guessedDelta = 0;
 
-/** The streams of one context. A stream is named by where its words begin. */
-class Streams {
-  #words = new Int32Array(WORDS);
-  #end = 0;
-  #last = 0;
+/** Where a context's blocks lie, and a number that tells its keys from others. */
+export interface ContextPlace extends StatePlace {
+  readonly keys: number;
+}
 
-  constructor() {
-    this.#clear(0);
+/** A context that no other worker goes on with. */
+function ownPlace(): ContextPlace {
+  return { memory: StateMemory.own(MAX_STREAMS), owner: 1, role: 0, keys: 0 };
+}
+
+/** The streams of one context. A stream is named by where its block begins. */
+class Streams {
+  readonly #place: ContextPlace;
+  readonly #words: Int32Array;
+  /** In the order of their coming; behind them there may be a spare one. */
+  readonly #blocks: number[];
+  #count = 0;
+  #last: number;
+  /** Whether it goes on with what another worker has begun. */
+  readonly isAdopted: boolean;
+
+  /** @throws Error where the memory is full */
+  constructor(place: ContextPlace) {
+    this.#place = place;
+    const words = this.#words = place.memory.words;
+    const left = place.memory.claim(place);
+    const ours = left.filter((at) => words[at + KEYS] === place.keys);
+    for (const at of left) if (words[at + KEYS] !== place.keys) place.memory.give(at);
+    const orderOf = (at: number) => words[at + ORDER]! || MAX_STREAMS + 1;
+    this.#blocks = ours.sort((a, b) => orderOf(a) - orderOf(b));
+    this.#count = ours.filter((at) => words[at + ORDER] !== 0).length;
+    this.isAdopted = ours.length > 0;
+    if (!this.isAdopted && this.spare < 0) throw new Error("there is no memory for more streams");
+    this.#last = this.first;
   }
 
   /** The stream of an SSRC, or -1. */
   find(ssrc: number): number {
     const words = this.#words;
     const last = this.#last;
-    if (words[last + SSRC] === ssrc && last < this.#end) return last;
-    for (let at = 0; at < this.#end; at += WORDS) {
+    if (words[last + SSRC] === ssrc && words[last + ORDER] !== 0) return last;
+    for (let i = 0; i < this.#count; i++) {
+      const at = this.#blocks[i]!;
       if (words[at + SSRC] !== ssrc) continue;
       this.#last = at;
       return at;
@@ -52,31 +89,42 @@ class Streams {
     return -1;
   }
 
-  get isFull(): boolean {
-    return this.#end >= MAX_STREAMS * WORDS;
+  get first(): number {
+    return this.#blocks[0]!;
   }
 
-  /** A stream in waiting: it becomes one by `keep`, so that forged SSRCs cost no memory. */
+  /**
+   * A stream in waiting, or -1: it becomes one by `keep`, so that forged SSRCs cost no memory.
+   */
   get spare(): number {
-    return this.#end;
+    const waiting = this.#blocks[this.#count];
+    if (waiting !== undefined) return waiting;
+    if (this.#count >= MAX_STREAMS) return -1;
+    const { memory, owner, role, keys } = this.#place;
+    const at = memory.take(owner, role);
+    if (at < 0) return -1;
+    this.#words[at + HIGHEST_SEQUENCE] = -1;
+    this.#words[at + HIGHEST_RTCP_INDEX] = -1;
+    this.#words[at + KEYS] = keys;
+    this.#blocks.push(at);
+    return at;
   }
 
   keep(ssrc: number): void {
-    this.#words[this.#end + SSRC] = ssrc;
-    this.#end += WORDS;
-    if (this.isFull) return;
-    if (this.#end === this.#words.length) {
-      const words = new Int32Array(this.#end * 2);
-      words.set(this.#words);
-      this.#words = words;
-    }
-    this.#clear(this.#end);
+    const at = this.#blocks[this.#count]!;
+    this.#words[at + SSRC] = ssrc;
+    this.#words[at + ORDER] = ++this.#count;
   }
 
-  #clear(at: number): void {
-    this.#words.fill(0, at, at + WORDS);
-    this.#words[at + HIGHEST_SEQUENCE] = -1;
-    this.#words[at + HIGHEST_RTCP_INDEX] = -1;
+  free(): void {
+    for (const at of this.#blocks) this.#place.memory.give(at);
+    this.#blocks.length = this.#count = 0;
+  }
+
+  /** The next SRTCP index of a sender. */
+  drawIndex(by = 1): number {
+    const at = this.first + RTCP_INDEX;
+    return this.#words[at] = (this.#words[at]! + by) & 0x7fffffff;
   }
 
   /** RFC 3711 3.3.1; false where the index was used or lies before the window. */
@@ -105,6 +153,7 @@ class Streams {
   accept(at: number, sequence: number): void {
     const words = this.#words;
     const delta = guessedDelta;
+    words[at + BUSY] = 1;
     if (delta > 0) {
       const isFirst = words[at + HIGHEST_SEQUENCE]! < 0;
       this.#advance(at + RTP_BITS, RTP_WINDOW, sequence, isFirst ? RTP_WINDOW : delta);
@@ -112,6 +161,7 @@ class Streams {
       words[at + ROLLOVER_COUNTER] = guessedCounter;
     }
     this.#mark(at + RTP_BITS, RTP_WINDOW, sequence);
+    words[at + BUSY] = 0;
   }
 
   rtcpIsNew(at: number, index: number): boolean {
@@ -121,13 +171,16 @@ class Streams {
   }
 
   acceptRtcp(at: number, index: number): void {
-    const highest = this.#words[at + HIGHEST_RTCP_INDEX]!;
+    const words = this.#words;
+    const highest = words[at + HIGHEST_RTCP_INDEX]!;
     const delta = index - highest;
+    words[at + BUSY] = 1;
     if (delta > 0) {
       this.#advance(at + RTCP_BITS, RTCP_WINDOW, index, highest < 0 ? RTCP_WINDOW : delta);
-      this.#words[at + HIGHEST_RTCP_INDEX] = index;
+      words[at + HIGHEST_RTCP_INDEX] = index;
     }
     this.#mark(at + RTCP_BITS, RTCP_WINDOW, index);
+    words[at + BUSY] = 0;
   }
 
   // Windows: `size` is a power of two.
@@ -175,10 +228,12 @@ function int32(buffer: Uint8Array, at: number): number {
 /** Opens what the other side sends. */
 export class SrtpReceiver {
   readonly #cipher: SrtpCipher;
-  readonly #streams = new Streams();
+  readonly #streams: Streams;
 
-  constructor(cipher: SrtpCipher) {
+  /** @param place where its memory of packets lies; absent: its own */
+  constructor(cipher: SrtpCipher, place: ContextPlace = ownPlace()) {
     this.#cipher = cipher;
+    this.#streams = new Streams(place);
   }
 
   /** In place; gives the length of the plain packet, or -1: malformed, forged or seen before. */
@@ -189,8 +244,8 @@ export class SrtpReceiver {
     if (header < 0) return -1;
     const ssrc = int32(buffer, offset + 8);
     const known = streams.find(ssrc);
-    if (known < 0 && streams.isFull) return -1;
     const stream = known < 0 ? streams.spare : known;
+    if (stream < 0) return -1;
     const sequence = (buffer[offset + 2]! << 8) | buffer[offset + 3]!;
     if (!streams.guess(stream, sequence)) return -1;
     const plain = cipher.openRtp(buffer, offset, header, length, guessedCounter);
@@ -207,8 +262,8 @@ export class SrtpReceiver {
     if (length < 8 + cipher.rtcpTrailerLength) return -1;
     const ssrc = int32(buffer, offset + 4);
     const known = streams.find(ssrc);
-    if (known < 0 && streams.isFull) return -1;
     const stream = known < 0 ? streams.spare : known;
+    if (stream < 0) return -1;
     const index = cipher.rtcpIndex(buffer, offset, length);
     if (!streams.rtcpIsNew(stream, index)) return -1;
     const plain = cipher.openRtcp(buffer, offset, length);
@@ -218,7 +273,9 @@ export class SrtpReceiver {
     return plain;
   }
 
+  /** Gives back memory and cipher. */
   close(): void {
+    this.#streams.free();
     this.#cipher.close?.();
   }
 }
@@ -226,11 +283,13 @@ export class SrtpReceiver {
 /** Closes what we send. One index is never used for two packets of one SSRC. */
 export class SrtpSender {
   readonly #cipher: SrtpCipher;
-  readonly #streams = new Streams();
-  #rtcpIndex = 0;
+  readonly #streams: Streams;
 
-  constructor(cipher: SrtpCipher) {
+  /** @param place where its memory of packets lies; absent: its own */
+  constructor(cipher: SrtpCipher, place: ContextPlace = ownPlace()) {
     this.#cipher = cipher;
+    this.#streams = new Streams(place);
+    if (this.#streams.isAdopted) this.#streams.drawIndex(ADOPTED_INDICES);
   }
 
   /** In place; gives the new length, or -1: malformed, or its index was used or is too old. */
@@ -241,8 +300,8 @@ export class SrtpSender {
     const ssrc = int32(buffer, offset + 8);
     let stream = streams.find(ssrc);
     if (stream < 0) {
-      if (streams.isFull) return -1;
       stream = streams.spare;
+      if (stream < 0) return -1;
       streams.keep(ssrc);
     }
     const sequence = (buffer[offset + 2]! << 8) | buffer[offset + 3]!;
@@ -256,11 +315,12 @@ export class SrtpSender {
    */
   protectRtcp(buffer: Uint8Array, offset: number, length: number): number {
     if (length < 8) return -1;
-    this.#rtcpIndex = (this.#rtcpIndex + 1) & 0x7fffffff;
-    return this.#cipher.sealRtcp(buffer, offset, length, this.#rtcpIndex);
+    return this.#cipher.sealRtcp(buffer, offset, length, this.#streams.drawIndex());
   }
 
+  /** Gives back memory and cipher. */
   close(): void {
+    this.#streams.free();
     this.#cipher.close?.();
   }
 }
