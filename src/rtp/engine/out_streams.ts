@@ -2,9 +2,12 @@ import type { Instant } from "../../core/clock.ts";
 import type { PayloadKind } from "../contract.ts";
 import { rtpHeaderLength } from "../srtp/context.ts";
 import { int16, int32, putInt16, putInt32 } from "./bytes.ts";
-import type { PacketCache } from "./packet_cache.ts";
+import { type Kind, NOBODY, OutStream, type StreamRole } from "./out_stream.ts";
 import type { ReceiveStream } from "./receive_statistics.ts";
+import { Role, StateMemory, type StatePlace } from "./state_memory.ts";
 import { TransportWide } from "./transport_wide.ts";
+
+export { type Kind, OutStream } from "./out_stream.ts";
 
 /** Streams towards one far end; more are a peer's mischief, and the oldest is given up. */
 const MAX_STREAMS = 32;
@@ -12,59 +15,18 @@ const MAX_STREAMS = 32;
 const MAX_DROPOUT = 3000;
 const MAX_MISORDER = 1024;
 
-export type Kind = "audio" | "video";
-/** Streams of one kind that stand side by side: the media, their retransmissions, their repair. */
-type Role = "main" | "rtx" | "repair";
-
-function roleOf(payload: PayloadKind | null): Role {
+function roleOf(payload: PayloadKind | null): StreamRole {
   const codec = payload?.codec.toLowerCase() ?? "";
   if (codec === "rtx") return "rtx";
   return codec.startsWith("flexfec") ? "repair" : "main";
 }
 
-/** Where a stream comes from: an endpoint of this worker, by identity. */
+/** Where a stream comes from: an endpoint of this worker. */
 export interface StreamSource {
+  /** More than 0. */
   readonly id: number;
   /** Its streams of one kind are one. */
   readonly isSingle: boolean;
-}
-
-/** One stream as a far end sees it, and how it is made of what its present source sends. */
-export class OutStream {
-  source: StreamSource | null = null;
-  sourceSsrc = 0;
-  sequenceOffset = 0;
-  timestampOffset = 0;
-  /** Newest sequence number sent, or -1; its time stamp, and when that was. */
-  highest = -1;
-  timestamp = 0;
-  at: Instant = 0;
-  clockRate = 0;
-  packets = 0;
-  octets = 0;
-  packetsAtReport = 0;
-  /** Packets of our own went in between: the next one of the source comes right behind them. */
-  rebase = false;
-  /**
-   * The last sender report about it was ours: what comes back about it is nothing to the source.
-   */
-  reportIsOurs = false;
-  /** Sent packets kept for those who ask again; null: the source repeats them itself. */
-  cache: PacketCache | null = null;
-
-  constructor(readonly ssrc: number, readonly kind: Kind, readonly role: Role) {}
-
-  /** Takes the place right behind what was sent last: gives its sequence number. */
-  next(): number {
-    this.highest = (this.highest + 1) & 0xffff;
-    return this.highest;
-  }
-
-  /** What the time stamp would be now, had the stream run on. */
-  timestampAt(now: Instant): number {
-    if (this.highest < 0) return this.timestamp;
-    return (this.timestamp + Math.round(Math.max(0, now - this.at) * this.clockRate / 1000)) | 0;
-  }
 }
 
 /**
@@ -76,9 +38,20 @@ export class OutStreams {
   readonly streams: OutStream[] = [];
   readonly transportWide = new TransportWide();
   #last: OutStream | null = null;
+  readonly #place: StatePlace;
+  #order = 0;
 
-  /** @param isSingle the far end takes one stream of a kind only, whoever sends it (a phone) */
-  constructor(readonly isSingle: boolean) {}
+  /**
+   * @param isSingle the far end takes one stream of a kind only, whoever sends it (a phone)
+   * @param place where the streams' state lies, or lay when another worker ended; absent: here
+   */
+  constructor(readonly isSingle: boolean, place: Omit<StatePlace, "role"> = ownPlace()) {
+    this.#place = { ...place, role: Role.out };
+    const { memory } = place;
+    for (const block of memory.claim(this.#place)) this.streams.push(new OutStream(memory, block));
+    this.streams.sort((a, b) => a.order - b.order);
+    this.#order = this.streams.at(-1)?.order ?? 0;
+  }
 
   /**
    * Makes a packet of `source` one of the stream that its kind and SSRC stand for, in place.
@@ -97,7 +70,7 @@ export class OutStreams {
     const sequence = int16(buffer, offset + 2);
     const timestamp = int32(buffer, offset + 4);
     let stream = this.#last;
-    if (stream === null || stream.source !== source || stream.sourceSsrc !== ssrc) {
+    if (stream === null || stream.source !== source.id || stream.sourceSsrc !== ssrc) {
       stream = this.find(source, ssrc);
       if (stream === null) {
         stream = this.#take(source, ssrc, kind, roleOf(payload));
@@ -106,6 +79,7 @@ export class OutStreams {
       }
       this.#last = stream;
     }
+    stream.isBusy = true;
     if (stream.rebase) {
       stream.rebase = false;
       stream.sequenceOffset = (stream.highest + 1 - sequence) & 0xffff;
@@ -129,13 +103,14 @@ export class OutStreams {
     }
     stream.packets++;
     stream.octets += length - 12;
+    stream.isBusy = false;
     return stream;
   }
 
   /** The stream that this source's SSRC has become, or null. */
   find(source: StreamSource, ssrc: number): OutStream | null {
     for (const stream of this.streams) {
-      if (stream.source === source && stream.sourceSsrc === ssrc) return stream;
+      if (stream.source === source.id && stream.sourceSsrc === ssrc) return stream;
     }
     return null;
   }
@@ -155,12 +130,11 @@ export class OutStreams {
 
   /** A stream of our own making, before any source has one. */
   begin(ssrc: number, kind: Kind, clockRate: number, sequence: number, now: Instant): OutStream {
-    const stream = new OutStream(this.#free(ssrc), kind, "main");
+    const stream = this.#add(this.#free(ssrc), kind, "main");
     stream.clockRate = clockRate;
     stream.highest = sequence & 0xffff;
     stream.timestamp = Math.imul(ssrc, 0x9e3779b1);
     stream.at = now;
-    this.#add(stream);
     return stream;
   }
 
@@ -168,39 +142,35 @@ export class OutStreams {
   adopt(source: StreamSource, received: ReceiveStream): void {
     const { payload, highestSequence } = received;
     if (payload === null || highestSequence < 0 || this.find(source, received.ssrc)) return;
-    const stream = new OutStream(received.ssrc, payload.kind, roleOf(payload));
-    stream.source = source;
+    const stream = this.#add(received.ssrc, payload.kind, roleOf(payload));
+    stream.source = source.id;
     stream.sourceSsrc = received.ssrc;
     stream.highest = highestSequence;
     stream.timestamp = received.timestamp;
     stream.at = received.at;
     stream.clockRate = payload.clockRate;
     stream.packets = received.received;
-    this.#add(stream);
   }
 
   /** This source sends no more; its streams wait for the next one. */
   detach(source: StreamSource): void {
-    for (const stream of this.streams) if (stream.source === source) stream.source = null;
+    for (const stream of this.streams) if (stream.source === source.id) stream.source = NOBODY;
     this.#last = null;
   }
 
   /** The stream that a new SSRC goes on with, or a new one. */
-  #take(source: StreamSource, ssrc: number, kind: Kind, role: Role): OutStream {
+  #take(source: StreamSource, ssrc: number, kind: Kind, role: StreamRole): OutStream {
     const isSingle = this.isSingle || source.isSingle;
     let stream: OutStream | null = null;
     for (const candidate of this.streams) {
       if (candidate.kind !== kind || candidate.role !== role) continue;
-      if (candidate.source === null || (isSingle && candidate.source === source)) {
+      if (candidate.source === NOBODY || (isSingle && candidate.source === source.id)) {
         stream = candidate;
         break;
       }
     }
-    if (stream === null) {
-      stream = new OutStream(this.#free(ssrc), kind, role);
-      this.#add(stream);
-    }
-    stream.source = source;
+    stream ??= this.#add(this.#free(ssrc), kind, role);
+    stream.source = source.id;
     stream.sourceSsrc = ssrc;
     return stream;
   }
@@ -218,15 +188,34 @@ export class OutStreams {
     stream.rebase = false;
   }
 
-  #add(stream: OutStream): void {
+  #add(ssrc: number, kind: Kind, role: StreamRole): OutStream {
     if (this.streams.length >= MAX_STREAMS) {
       let oldest = 0;
       for (let i = 1; i < this.streams.length; i++) {
         if (this.streams[i]!.at < this.streams[oldest]!.at) oldest = i;
       }
-      this.streams.splice(oldest, 1);
+      this.#give(...this.streams.splice(oldest, 1));
     }
+    const { owner } = this.#place;
+    let { memory } = this.#place;
+    let block = memory.take(owner, Role.out);
+    if (block < 0) {
+      // It works here all the same, and begins anew in another worker.
+      memory = StateMemory.own(1);
+      block = memory.take(owner, Role.out);
+    }
+    const stream = OutStream.begin(memory, block, ++this.#order, { ssrc, kind, role });
     this.streams.push(stream);
+    return stream;
+  }
+
+  #give(...streams: OutStream[]): void {
+    for (const { memory, block } of streams) if (memory === this.#place.memory) memory.give(block);
+  }
+
+  /** Gives the memory back; nothing is called after it. */
+  close(): void {
+    this.#give(...this.streams.splice(0));
   }
 
   /** This SSRC, or one near it that no other stream has. */
@@ -247,10 +236,15 @@ export class OutStreams {
     const header = rtpHeaderLength(buffer, offset, length);
     if (header < 0 || header + 2 > length) return;
     for (const main of this.streams) {
-      if (main.source !== source || main.kind !== kind || main.role !== "main") continue;
+      if (main.source !== source.id || main.kind !== kind || main.role !== "main") continue;
       const at = offset + header;
       putInt16(buffer, at, int16(buffer, at) + main.sequenceOffset);
       return;
     }
   }
+}
+
+/** For streams that no other worker goes on with. */
+function ownPlace(): Omit<StatePlace, "role"> {
+  return { memory: StateMemory.own(MAX_STREAMS), owner: 1 };
 }

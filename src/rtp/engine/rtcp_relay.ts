@@ -133,7 +133,7 @@ export class RtcpRelay {
     from.roundTrip.echoed(media, int32(arena, at + 16), int32(arena, at + 20) >>> 0, now);
     if (to === null) return;
     const stream = from.out?.named(media) ?? null;
-    if (from.out !== null && stream?.source !== to) return;
+    if (from.out !== null && stream?.source !== to.id) return;
     const kind = stream?.kind ?? to.receive.find(media)?.payload?.kind ?? null;
     if (kind === null) return;
     const target = this.#reports[kind];
@@ -193,7 +193,7 @@ export class RtcpRelay {
     const arena = this.#arena;
     const format = arena[at]! & 31;
     const stream = from.out?.named(int32(arena, at + 8)) ?? null;
-    if (from.out !== null && stream?.source !== to) return;
+    if (from.out !== null && stream?.source !== to.id) return;
     if (format === NACK) this.#nack(from, to, stream, at, size);
     else if (format === TRANSPORT_WIDE && to.leg === null && size >= 20) {
       this.#transportWide(from, to, stream, at, size);
