@@ -129,7 +129,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     sentBy,
     product: options.sip.userAgent,
     hop: ports.hop ?? memoryHop(clock),
-    ...(ports.wire ? { wire: guarded(ports.wire, protection) } : {}),
+    ...(ports.wire ? { wire: guarded(ports.wire, protection), shares: protection.shares } : {}),
     ...(ports.bindings ? { bindings: ports.bindings } : {}),
     ...edgeOf(ports, (effect) => onEffect(effect), (flow, invite) => ({
       ...policy.mediaOf(accountAt({ flow, invite, location: sip.location }) ?? ""),

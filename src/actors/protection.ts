@@ -10,6 +10,7 @@ import { DEFAULT_PROTECTION_LIMITS, type ProtectionLimits } from "../sip/protect
 import { Overload, type OverloadLimits } from "../sip/protect/overload.ts";
 import type { Reason, SourceRecord } from "../sip/protect/source_book.ts";
 import type { WireInput } from "../sip/stack_io.ts";
+import type { TransactionShares } from "../sip/transaction/shares.ts";
 import type {
   CommandRefusal,
   Page,
@@ -173,6 +174,18 @@ export class Protection {
     const name = sourceOf(source.replace(/::\/64$/, "::"));
     if (this.#guard.lift(name)) return ok(undefined);
     return err({ code: "not_found", text: `Nothing is held against ${source}` });
+  }
+
+  /** What one source may have of the transactions that are under way or linger. */
+  get shares(): TransactionShares {
+    return {
+      most: this.#limits.transactionsPerSource,
+      sourceOf: (flow) => {
+        const address = flow.peer?.address;
+        if (address === undefined || this.#isExempt(flow, address)) return undefined;
+        return sourceOf(address);
+      },
+    };
   }
 
   #isExempt(flow: Flow, address: string): boolean {

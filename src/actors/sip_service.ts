@@ -17,6 +17,7 @@ import type { Binding, Location } from "../sip/registrar/location.ts";
 import type { RegistrarEvent } from "../sip/registrar/registrar.ts";
 import type { Flow } from "../sip/stack.ts";
 import type { WireInput } from "../sip/stack_io.ts";
+import type { TransactionShares } from "../sip/transaction/shares.ts";
 import type { WirePort } from "../sip/wire.ts";
 import {
   type AgentHooks,
@@ -67,6 +68,8 @@ export interface SipServiceOptions {
   };
   /** Sees every message as it is sent over the hop or to the wire, in true order. */
   readonly observe?: (sent: HopMessage) => void;
+  /** What one source may have of the proxy's transactions; absent: all. */
+  readonly shares?: TransactionShares;
   /** Records the messages of calls as they are on the hop and on the wire. */
   readonly ladder?: Ladder;
 }
@@ -108,7 +111,8 @@ export class SipService {
     this.#malformed = new RareLog(clock, (fields) => {
       log.warn("dropped a malformed SIP message", fields);
     });
-    this.#proxy = new ProxyCore({ entropy, sentBy, policy, ...product });
+    const shares = options.shares ? { shares: options.shares } : {};
+    this.#proxy = new ProxyCore({ entropy, sentBy, policy, ...product, ...shares });
     this.#proxyDriver = new Driver(this.#proxy, clock, (output) => this.#onProxyOutput(output));
     this.#edge = this.#openEdge();
     this.#agents = new UserAgents({

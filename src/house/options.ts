@@ -72,6 +72,7 @@ function protectionOptions({ sip: { limits } }: Config): ProtectionOptions {
       blockMs: limits.blockSeconds * 1000,
       calls: limits.calls,
       callsPerSource: limits.callsPerAddress,
+      transactionsPerSource: limits.transactionsPerAddress,
     },
     overload: { lagMs: limits.lagMs, transactions: limits.transactions },
     limitsLoopback: limits.loopback,

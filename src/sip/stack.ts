@@ -16,7 +16,7 @@ import {
 } from "./message/mod.ts";
 import { OutputQueue } from "./output_queue.ts";
 import type { StackInput, StackOutput } from "./stack_io.ts";
-import { createCancel, createPacket } from "./transaction/derived.ts";
+import { createCancel, createPacket, readPacket } from "./transaction/derived.ts";
 import type { TransactionEffect } from "./transaction/effects.ts";
 import {
   type ClientTransactionId,
@@ -25,9 +25,11 @@ import {
 } from "./transaction/ids.ts";
 import { InviteClientTransaction } from "./transaction/invite_client.ts";
 import { InviteServerTransaction } from "./transaction/invite_server.ts";
+import { KeptAnswers } from "./transaction/kept_answers.ts";
 import { clientKey, dialogKeyOfAck, serverKey, statelessTag } from "./transaction/matching.ts";
 import { NonInviteClientTransaction } from "./transaction/non_invite_client.ts";
 import { NonInviteServerTransaction } from "./transaction/non_invite_server.ts";
+import { NOBODY, Shares, type TransactionShares } from "./transaction/shares.ts";
 import {
   type ClientEntry,
   type Entry,
@@ -62,6 +64,8 @@ export interface SipStackOptions {
   readonly userAgent?: boolean;
   readonly timers?: Partial<SipTimers>;
   readonly maxTransactions?: number;
+  /** Absent: a source may have them all. */
+  readonly shares?: TransactionShares;
 }
 
 /**
@@ -76,6 +80,9 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
   readonly #timers: SipTimers;
   readonly #maxTransactions: number;
   readonly #table: TransactionTable;
+  readonly #kept: KeptAnswers;
+  readonly #shares: Shares;
+  readonly #sourceOf: TransactionShares["sourceOf"];
   readonly #outputs = new OutputQueue<StackOutput>();
   #serverSequence = 0;
   #now: Instant = 0;
@@ -87,11 +94,14 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
     this.#timers = { ...DEFAULT_TIMERS, ...options.timers };
     this.#maxTransactions = options.maxTransactions ?? DEFAULT_MAX_TRANSACTIONS;
     this.#table = new TransactionTable();
+    this.#kept = new KeptAnswers(parseInt(randomHex(options.entropy, 32), 16));
+    this.#shares = new Shares(options.shares?.most ?? Infinity);
+    this.#sourceOf = options.shares?.sourceOf ?? (() => undefined);
   }
 
   /** Live transactions, those of CANCELs and lingering ones too. */
   get transactionCount(): number {
-    return this.#table.size;
+    return this.#table.size + this.#kept.size;
   }
 
   /** Whether a response answers a request that was sent here and is under way. */
@@ -120,7 +130,7 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
         this.#addVia(input.request, input.flow, "");
         return this.#send(input.flow, input.request);
       case "respond":
-        return this.#respond(input.id, input.response);
+        return this.#respond(input.id, input.response, input.isStateless ?? false);
       case "abandon":
         return this.#abandon(input.id);
     }
@@ -128,6 +138,7 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
 
   wake(now: Instant): void {
     this.#now = now;
+    this.#kept.expire(now, (owner) => this.#shares.release(owner));
     for (let due = this.#table.takeDue(now); due; due = this.#table.takeDue(now)) {
       const { entry, timer } = due;
       this.#step(entry, (out) => entry.machine.timer(timer, out));
@@ -139,7 +150,10 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
   }
 
   deadline(): Deadline | undefined {
-    return this.#table.deadline();
+    const first = this.#table.deadline();
+    const at = this.#kept.nextExpiry;
+    if (at === undefined || (first && first.at <= at)) return first;
+    return { at, reason: "kept answers are over" };
   }
 
   // --- from the flow ---
@@ -208,17 +222,28 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
       this.#step(existing, (out) => existing.machine.receive(request, out));
       return;
     }
-    if (this.#table.size >= this.#maxTransactions) {
+    const answer = this.#kept.find(key);
+    if (answer) {
+      this.#outputs.push({ type: "send", flow, ...readPacket(answer) });
+      return;
+    }
+    const isInvite = request.method === "INVITE";
+    const owner = this.transactionCount >= this.#maxTransactions
+      ? undefined
+      : isInvite
+      ? NOBODY
+      : this.#shares.take(this.#sourceOf(flow));
+    if (owner === undefined) {
       this.#refuse(flow, request, 503, "Service Unavailable", OVERLOAD_RETRY_AFTER_S);
       return;
     }
     const reliable = isReliable(flow);
-    const machine = request.method === "INVITE"
+    const machine = isInvite
       ? new InviteServerTransaction(request, reliable, this.#timers, this.#userAgent)
       : new NonInviteServerTransaction(request, reliable, this.#timers);
     const id = `s${++this.#serverSequence}` as ServerTransactionId;
     const isCancel = request.method === "CANCEL";
-    const entry = this.#table.addServer({ id, key, flow, machine, hidden: isCancel });
+    const entry = this.#table.addServer({ id, key, flow, machine, hidden: isCancel }, owner);
     this.#step(entry, (out) => machine.start(out));
     if (isCancel) this.#answerCancel(entry, request);
   }
@@ -292,11 +317,15 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
     this.#step(entry, (out) => invite.cancelSent(out));
   }
 
-  #respond(id: ServerTransactionId, response: SipResponse): void {
+  #respond(id: ServerTransactionId, response: SipResponse, isStateless: boolean): void {
     const entry = this.#table.serverById(id);
     if (!entry) return;
     const packet = createPacket(response);
-    this.#step(entry, (out) => entry.machine.respond(packet, out));
+    const { machine } = entry;
+    if (isStateless && machine instanceof NonInviteServerTransaction) {
+      return this.#step(entry, (out) => machine.respondStateless(packet, out));
+    }
+    this.#step(entry, (out) => machine.respond(packet, out));
     const accepts = response.status >= 200 && response.status < 300;
     if (this.#userAgent && accepts && response.cseq.method === "INVITE") {
       this.#table.expectAck(entry, dialogKeyOfAck(response));
@@ -330,7 +359,13 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
         return this.#table.setTimer(entry, effect.timer, this.#now + effect.ms);
       case "clear-timer":
         return this.#table.clearTimer(entry, effect.timer);
+      case "keep":
+        if (entry.side !== "server") return;
+        this.#kept.put(entry.key, effect.answer, entry.owner, this.#now + effect.ms);
+        entry.owner = NOBODY;
+        return;
       case "terminate":
+        if (entry.side === "server") this.#shares.release(entry.owner);
         this.#table.remove(entry);
         if (!entry.hidden) this.#outputs.push({ type: "terminated", id: entry.id });
         return;

@@ -51,6 +51,11 @@ export type StackInput =
     readonly type: "respond";
     readonly id: ServerTransactionId;
     readonly response: SipResponse;
+    /**
+     * Of a non-INVITE request, a challenge: nothing is kept for its repetitions, which are asked
+     * about anew (RFC 3261 8.2.7). So strangers cost no memory.
+     */
+    readonly isStateless?: boolean;
   }
   /** End a non-INVITE server transaction without an answer (RFC 4320 4.2). */
   | { readonly type: "abandon"; readonly id: ServerTransactionId };

@@ -196,6 +196,7 @@ export const configSchema = z.strictObject({
       calls: integer(1, 1_000_000, "a number of calls"),
       callsPerAddress: integer(1, 1_000_000, "a number of calls"),
       transactions: integer(100, 10_000_000, "a number of transactions"),
+      transactionsPerAddress: integer(10, 10_000_000, "a number of transactions"),
       lagMs: integer(20, 60_000, "a number of milliseconds"),
       loopback: boolean(),
       exempt: leaf(z.array(ipAddress), "list", "a list of IP addresses"),

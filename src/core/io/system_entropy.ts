@@ -14,9 +14,11 @@ function take(length: number): Uint8Array<ArrayBuffer> {
     crypto.getRandomValues(pool);
     used = 0;
   }
-  const bytes = pool.slice(used, used + length);
-  pool.fill(0, used, used + length);
-  used += length;
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) {
+    bytes[i] = pool[used]!;
+    pool[used++] = 0;
+  }
   return bytes;
 }
 

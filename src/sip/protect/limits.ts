@@ -16,6 +16,8 @@ export interface ProtectionLimits {
   readonly callsPerSource: number;
   /** Calls over wires at a time. */
   readonly calls: number;
+  /** Transactions but for INVITEs that one source may have under way or lingering. */
+  readonly transactionsPerSource: number;
   /** Sources remembered. */
   readonly sources: number;
   /** Refusals that a limited source is told, in `tellMs`; after that it gets no answers. */
@@ -33,6 +35,7 @@ export const DEFAULT_PROTECTION_LIMITS: ProtectionLimits = {
   blockMs: 300_000,
   callsPerSource: 1_000,
   calls: 20_000,
+  transactionsPerSource: 20_000,
   sources: 20_000,
   told: 5,
   tellMs: 60_000,

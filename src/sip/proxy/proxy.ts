@@ -19,6 +19,8 @@ import { Registrar, type RegistrarLimits } from "../registrar/registrar.ts";
 import { SipStack } from "../stack.ts";
 import type { StackInput, StackOutput } from "../stack_io.ts";
 import type { ClientTransactionId, ServerTransactionId } from "../transaction/ids.ts";
+import { statelessTag } from "../transaction/matching.ts";
+import type { TransactionShares } from "../transaction/shares.ts";
 import { DEFAULT_TIMERS, type SipTimers } from "../transaction/timers.ts";
 import { Authenticator } from "./authenticator.ts";
 import { ContactRoutes } from "./contact_routes.ts";
@@ -51,6 +53,7 @@ export interface ProxyOptions {
   readonly timers?: Partial<SipTimers>;
   readonly limits?: Partial<RegistrarLimits>;
   readonly maxTransactions?: number;
+  readonly shares?: TransactionShares;
   /** How long the bindings of one q ring while others wait behind them, ms; default 20 s. */
   readonly groupRingMs?: number;
   /** Server header of our own answers; absent: none. */
@@ -450,14 +453,16 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
 
   #refuse(id: ServerTransactionId, request: SipRequest, refusal: Refusal): void {
     const { status, reason, headers = [] } = refusal;
-    const response = createResponse(request, status, reason, { toTag: this.#newTag(), headers });
-    this.#respond(id, response);
+    // Whoever has proven nothing yet costs no memory (RFC 3261 8.2.7).
+    const isStateless = (status === 401 || status === 407) && request.method !== "INVITE";
+    const toTag = isStateless ? statelessTag(request) : this.#newTag();
+    this.#respond(id, createResponse(request, status, reason, { toTag, headers }), isStateless);
   }
 
   /** An answer of our own; what is passed on keeps the headers that it has. */
-  #respond(id: ServerTransactionId, response: SipResponse): void {
+  #respond(id: ServerTransactionId, response: SipResponse, isStateless = false): void {
     if (this.#product !== undefined) response.headers.set("Server", this.#product);
-    this.#tell({ type: "respond", id, response });
+    this.#tell({ type: "respond", id, response, isStateless });
   }
 
   #newTag(): string {

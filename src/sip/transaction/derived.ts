@@ -25,6 +25,13 @@ export function keepPacket<M extends SipMessage>({ message, bytes }: Packet<M>):
   return new KeptPacket<M>(message.kind, bytes);
 }
 
+/** What was kept of an answer of ours, to be sent again. */
+export function readPacket(bytes: Uint8Array): Packet {
+  const parsed = parseMessage(bytes);
+  if (!parsed.ok) throw new Error("a message that we wrote can't be read");
+  return { message: parsed.value, bytes };
+}
+
 class KeptPacket<M extends SipMessage> implements Packet<M> {
   readonly #kind: M["kind"];
   readonly bytes: Uint8Array;
@@ -35,9 +42,9 @@ class KeptPacket<M extends SipMessage> implements Packet<M> {
   }
 
   get message(): M {
-    const parsed = parseMessage(this.bytes);
-    if (parsed.ok && parsed.value.kind === this.#kind) return parsed.value as M;
-    throw new Error("a message that we wrote can't be read");
+    const { message } = readPacket(this.bytes);
+    if (message.kind === this.#kind) return message as M;
+    throw new Error(`a message that we wrote is no ${this.#kind} any more`);
   }
 }
 

@@ -12,6 +12,8 @@ export type TransactionEffect =
   | { readonly type: "send"; readonly packet: Packet }
   | { readonly type: "set-timer"; readonly timer: TimerName; readonly ms: number }
   | { readonly type: "clear-timer"; readonly timer: TimerName }
+  /** Give this answer to repetitions of the request for so long; `terminate` follows. */
+  | { readonly type: "keep"; readonly answer: Uint8Array; readonly ms: number }
   /** To the transaction user. */
   | { readonly type: "pass-request"; readonly request: SipRequest }
   | { readonly type: "pass-response"; readonly response: SipResponse }

@@ -1,9 +1,8 @@
 import type { SipRequest, SipResponse } from "../message/mod.ts";
-import { keepPacket } from "./derived.ts";
 import type { Packet, TransactionEffect } from "./effects.ts";
-import { type SipTimers, type TimerName, transactionTimeout } from "./timers.ts";
+import { type SipTimers, transactionTimeout } from "./timers.ts";
 
-export type NonInviteServerState = "Trying" | "Proceeding" | "Completed" | "Terminated";
+export type NonInviteServerState = "Trying" | "Proceeding" | "Terminated";
 
 /**
  * Non-INVITE server transaction: RFC 3261 17.2.2.
@@ -11,10 +10,12 @@ export type NonInviteServerState = "Trying" | "Proceeding" | "Completed" | "Term
  * ```text
  * Trying --1xx--> Proceeding --200..699--> Completed --J--> Terminated
  * ```
+ *
+ * Completed is no state of this machine: all that is left to do then is to repeat the answer until
+ * timer J, which whoever keeps it does without a machine (effect `keep`).
  */
 export class NonInviteServerTransaction {
-  /** Until the answer. */
-  #request: SipRequest | undefined;
+  readonly #request: SipRequest;
   readonly #timers: SipTimers;
   readonly #reliable: boolean;
   #state: NonInviteServerState = "Trying";
@@ -31,44 +32,48 @@ export class NonInviteServerTransaction {
   }
 
   start(out: TransactionEffect[]): void {
-    if (this.#request) out.push({ type: "pass-request", request: this.#request });
+    out.push({ type: "pass-request", request: this.#request });
   }
 
   /** A request that matched: only ever a retransmission. */
   receive(_request: SipRequest, out: TransactionEffect[]): void {
-    const answers = this.#state === "Proceeding" || this.#state === "Completed";
-    if (answers && this.#last) out.push({ type: "send", packet: this.#last });
+    const answers = this.#state === "Proceeding" && this.#last;
+    if (answers) out.push({ type: "send", packet: answers });
   }
 
   respond(response: Packet<SipResponse>, out: TransactionEffect[]): void {
-    // 17.2.2: any other final response from the user is discarded in Completed.
-    if (this.#state !== "Trying" && this.#state !== "Proceeding") return;
+    // 17.2.2: any other final response from the user is discarded.
+    if (this.#state === "Terminated") return;
     this.#last = response;
     out.push({ type: "send", packet: response });
     if (response.message.status < 200) {
       this.#state = "Proceeding";
       return;
     }
-    this.#state = "Completed";
-    this.#request = undefined;
-    this.#last = keepPacket(response);
-    if (this.#reliable) this.#terminate(out);
-    else out.push({ type: "set-timer", timer: "J", ms: transactionTimeout(this.#timers) });
+    const timerJ = this.#reliable ? 0 : transactionTimeout(this.#timers);
+    if (timerJ > 0) out.push({ type: "keep", answer: response.bytes, ms: timerJ });
+    this.#terminate(out);
   }
 
-  timer(name: TimerName, out: TransactionEffect[]): void {
-    if (this.#state === "Completed" && name === "J") this.#terminate(out);
+  /** Has none. */
+  timer(): void {}
+
+  /** An answer that comes out the same whenever it is asked for is not kept (8.2.7). */
+  respondStateless(response: Packet<SipResponse>, out: TransactionEffect[]): void {
+    if (this.#state === "Terminated") return;
+    out.push({ type: "send", packet: response });
+    this.#terminate(out);
   }
 
   /** The user has nothing to say: a late final response helps nobody (RFC 4320 4.2). */
   abandon(out: TransactionEffect[]): void {
-    if (this.#state === "Trying" || this.#state === "Proceeding") this.#terminate(out);
+    if (this.#state !== "Terminated") this.#terminate(out);
   }
 
   /** The flow is gone. */
   transportError(out: TransactionEffect[]): void {
     if (this.#state === "Terminated") return;
-    if (this.#state !== "Completed") out.push({ type: "fail", reason: "transport" });
+    out.push({ type: "fail", reason: "transport" });
     this.#terminate(out);
   }
 

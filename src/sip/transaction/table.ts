@@ -28,7 +28,8 @@ interface NewServer extends Common {
 }
 
 interface Timers {
-  readonly timers: Map<TimerName, TimerEntry<DueTimer>>;
+  /** Made with the first: most transactions are over before one is set. */
+  timers: Map<TimerName, TimerEntry<DueTimer>> | undefined;
 }
 
 export interface ClientEntry extends NewClient, Timers {
@@ -40,7 +41,9 @@ export interface ClientEntry extends NewClient, Timers {
 export interface ServerEntry extends NewServer, Timers {
   readonly side: "server";
   /** Keys under which ACKs to 2xx of this transaction are awaited. */
-  readonly ackKeys: string[];
+  ackKeys: string[] | undefined;
+  /** Whose share it takes up, as `Shares` counts. */
+  owner: number;
 }
 
 export type Entry = ClientEntry | ServerEntry;
@@ -68,15 +71,36 @@ export class TransactionTable {
     if (this.#clientIds.has(client.id)) {
       throw new Error(`client transaction ${client.id} exists already; ids are used once`);
     }
-    const entry: ClientEntry = { ...client, side: "client", cancel: undefined, timers: new Map() };
+    const { id, key, flow, hidden, machine } = client;
+    const entry: ClientEntry = {
+      id,
+      key,
+      flow,
+      hidden,
+      machine,
+      side: "client",
+      cancel: undefined,
+      timers: undefined,
+    };
     this.#clients.set(entry.key, entry);
     this.#clientIds.set(entry.id, entry);
     this.#join(entry);
     return entry;
   }
 
-  addServer(server: NewServer): ServerEntry {
-    const entry: ServerEntry = { ...server, side: "server", ackKeys: [], timers: new Map() };
+  /** @param owner as `Shares` counts */
+  addServer({ id, key, flow, hidden, machine }: NewServer, owner: number): ServerEntry {
+    const entry: ServerEntry = {
+      id,
+      key,
+      flow,
+      hidden,
+      machine,
+      side: "server",
+      ackKeys: undefined,
+      owner,
+      timers: undefined,
+    };
     this.#servers.set(entry.key, entry);
     this.#serverIds.set(entry.id, entry);
     this.#join(entry);
@@ -84,15 +108,17 @@ export class TransactionTable {
   }
 
   remove(entry: Entry): void {
-    for (const timer of entry.timers.values()) this.#queue.remove(timer);
-    entry.timers.clear();
+    if (entry.timers) {
+      for (const timer of entry.timers.values()) this.#queue.remove(timer);
+      entry.timers = undefined;
+    }
     if (entry.side === "client") {
       this.#clients.delete(entry.key);
       this.#clientIds.delete(entry.id);
     } else {
       this.#servers.delete(entry.key);
       this.#serverIds.delete(entry.id);
-      for (const key of entry.ackKeys) {
+      for (const key of entry.ackKeys ?? []) {
         if (this.#accepted.get(key) === entry) this.#accepted.delete(key);
       }
     }
@@ -123,8 +149,8 @@ export class TransactionTable {
   }
 
   expectAck(entry: ServerEntry, key: string): void {
-    if (this.#serverIds.get(entry.id) !== entry || entry.ackKeys.includes(key)) return;
-    entry.ackKeys.push(key);
+    if (this.#serverIds.get(entry.id) !== entry || entry.ackKeys?.includes(key)) return;
+    (entry.ackKeys ??= []).push(key);
     this.#accepted.set(key, entry);
   }
 
@@ -135,19 +161,19 @@ export class TransactionTable {
 
   setTimer(entry: Entry, name: TimerName, at: Instant): void {
     this.clearTimer(entry, name);
-    entry.timers.set(name, this.#queue.add(at, { entry, timer: name }));
+    (entry.timers ??= new Map()).set(name, this.#queue.add(at, { entry, timer: name }));
   }
 
   clearTimer(entry: Entry, name: TimerName): void {
-    const timer = entry.timers.get(name);
+    const timer = entry.timers?.get(name);
     if (!timer) return;
     this.#queue.remove(timer);
-    entry.timers.delete(name);
+    entry.timers?.delete(name);
   }
 
   takeDue(now: Instant): DueTimer | undefined {
     const due = this.#queue.takeDue(now);
-    due?.entry.timers.delete(due.timer);
+    due?.entry.timers?.delete(due.timer);
     return due;
   }
 

@@ -33,7 +33,6 @@ export type TimerName =
   | "G"
   | "H"
   | "I"
-  | "J"
   | "K"
   | "L"
   | "M"

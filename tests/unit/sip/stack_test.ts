@@ -27,11 +27,22 @@ class Bench {
   readonly heard: Exclude<StackOutput, { type: "send" }>[] = [];
   readonly #driver: Driver<StackInput, StackOutput>;
 
-  constructor(transport: SipTransport = "UDP", userAgent = false, maxTransactions = 1000) {
+  constructor(
+    transport: SipTransport = "UDP",
+    userAgent = false,
+    maxTransactions = 1000,
+    share = 500,
+  ) {
     this.flow = flow("f", transport);
     const entropy = new SeededEntropy(1);
     const sentBy = "us.test:5060";
-    this.stack = new SipStack({ entropy, sentBy, userAgent, maxTransactions });
+    this.stack = new SipStack({
+      entropy,
+      sentBy,
+      userAgent,
+      maxTransactions,
+      shares: { most: share, sourceOf: ({ id }) => id },
+    });
     this.#driver = new Driver(this.stack, this.clock, (output) => this.#take(output));
   }
 
@@ -376,6 +387,60 @@ Deno.test("more transactions than the limit: 503 with Retry-After, ACK in silenc
   assert.ok(Number(bench.last().headers.get("Retry-After")) > 0);
 });
 
+Deno.test("a request that was answered: the same bytes for each repetition, for 64*T1", () => {
+  const bench = new Bench();
+  const options = requestText("OPTIONS");
+  bench.receive(options);
+  const [heard] = bench.of("request");
+  assert.ok(heard);
+  bench.feed({ type: "respond", id: heard.id, response: createResponse(heard.request, 200) });
+  assert.equal(bench.of("terminated").length, 1, "the user is done with it");
+  assert.equal(bench.stack.transactionCount, 1, "what is kept counts");
+  bench.clock.advance(31_000);
+  bench.receive(options);
+  assert.equal(bench.sent.length, 2);
+  assert.deepEqual(serialize(bench.sent[1]!), serialize(bench.sent[0]!));
+  bench.feed({ type: "respond", id: heard.id, response: createResponse(heard.request, 404) });
+  assert.equal(bench.sent.length, 2, "a second final answer is discarded (17.2.2)");
+  bench.clock.advance(1_000);
+  assert.equal(bench.stack.transactionCount, 0);
+  bench.receive(options);
+  assert.equal(bench.of("request").length, 2, "after that it is another request");
+});
+
+Deno.test("a challenge without state: nothing is kept, a repetition is a request anew (8.2.7)", () => {
+  const bench = new Bench();
+  const options = requestText("OPTIONS");
+  for (let times = 1; times <= 2; times++) {
+    bench.receive(options);
+    const { id, request } = bench.of("request")[times - 1]!;
+    const response = createResponse(request, 401, undefined, { toTag: "t" });
+    bench.feed({ type: "respond", id, response, isStateless: true });
+    assert.equal(bench.sent.length, times);
+    assert.equal(bench.stack.transactionCount, 0);
+  }
+});
+
+Deno.test("one source has its share of the table; others, INVITEs and its answers go on", () => {
+  const bench = new Bench("UDP", false, 1_000, 2);
+  const of = (branch: string, method = "OPTIONS") => requestText(method, { branch });
+  bench.receive(of("z9hG4bK1"));
+  bench.receive(of("z9hG4bK2"));
+  bench.receive(of("z9hG4bK3"));
+  assert.equal(bench.of("request").length, 2);
+  assert.equal(bench.ladder.at(-1), "+0 503");
+  assert.equal(bench.last().headers.get("Retry-After"), "5");
+  bench.receive(of("z9hG4bK4", "INVITE"));
+  assert.equal(bench.of("request").length, 3, "INVITEs have a limit of their own");
+  const { id, request } = bench.of("request")[0]!;
+  bench.feed({ type: "respond", id, response: createResponse(request, 200) });
+  bench.receive(of("z9hG4bK5"));
+  assert.equal(bench.ladder.at(-1), "+0 503", "an answer that is kept counts on");
+  bench.clock.advance(32_000);
+  bench.receive(of("z9hG4bK6"));
+  assert.equal(bench.of("request").length, 4);
+});
+
 Deno.test("an abandoned request ends in silence (RFC 4320)", () => {
   const bench = new Bench();
   bench.receive(requestText("OPTIONS"));
@@ -408,7 +473,7 @@ Deno.test("a table of transactions forgets the ones that ended, by every key", (
   const invite = request("INVITE");
   const machine = new InviteServerTransaction(invite, true, DEFAULT_TIMERS);
   const id = "s1" as ServerTransactionId;
-  const entry = table.addServer({ id, key: "k", flow: f, machine, hidden: false });
+  const entry = table.addServer({ id, key: "k", flow: f, machine, hidden: false }, 0);
   table.expectAck(entry, "ack");
   table.setTimer(entry, "L", 5);
   table.setTimer(entry, "L", 7);
