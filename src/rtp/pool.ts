@@ -129,7 +129,11 @@ export class MediaPool implements MediaPort, RtpMediaPort {
   }
 
   #add(
-    options: { readonly label: string; readonly near?: EndpointToken },
+    options: {
+      readonly label: string;
+      readonly near?: EndpointToken;
+      readonly token?: EndpointToken;
+    },
     kind: { readonly rtp?: PoolRtp; readonly plain?: PoolPlain },
     listener: (event: PoolEvent) => void,
   ): PoolEndpoint {
@@ -138,7 +142,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     const hasIce = rtp === null && plain === null;
     const endpoint: PoolEndpoint = {
       id: this.#nextId++ as EndpointId,
-      token: randomHex(entropy, 128) as EndpointToken,
+      token: options.token ?? randomHex(entropy, 128) as EndpointToken,
       label: options.label,
       listener,
       rtp,
@@ -393,12 +397,8 @@ export class MediaPool implements MediaPort, RtpMediaPort {
 
   #link(endpoint: PoolEndpoint): void {
     const peer = this.#targetOf(endpoint);
-    if (peer === undefined) {
-      this.#unlinked.delete(endpoint);
-      this.#options.log("debug", `endpoint ${endpoint.label} was to be joined to one that is gone`);
-      return;
-    }
-    if (endpoint.worker === null || peer.worker === null) {
+    // A peer that nobody knows is gone, or is opened later under a token drawn beforehand.
+    if (!peer?.worker || endpoint.worker === null) {
       this.#unlinked.add(endpoint);
       return;
     }

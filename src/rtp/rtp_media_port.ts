@@ -15,6 +15,8 @@ export interface RtpMediaPort {
 export interface OpenRtp {
   /** Place the endpoint in the worker of this one; unknown or absent: the least loaded worker. */
   readonly near?: EndpointToken;
+  /** Drawn beforehand, 128 random bits, and told to others before the endpoint is opened. */
+  readonly token?: EndpointToken;
   /** For the log and the operators' view only. */
   readonly label: string;
   /** Address of the far end, so that a local address that it can reach is taken; IPv4 or IPv6. */

@@ -87,7 +87,7 @@ export class SimRtpMedia implements RtpMediaPort {
   }
 
   openRtp(options: OpenRtp, listener: (event: RtpEndpointEvent) => void): RtpEndpointHandle {
-    const token = randomHex(this.#chance, 128) as EndpointToken;
+    const token = options.token ?? randomHex(this.#chance, 128) as EndpointToken;
     const local = options.media.map((kind) => {
       const port = this.#nextPort;
       this.#nextPort += 2;

@@ -126,6 +126,33 @@ Deno.test("SIP legs: events reach the listener, and after close nothing does", (
   assert.deepEqual(stage.pool.size, { endpoints: 0, bridges: 0, waiting: 0 });
 });
 
+Deno.test("SIP legs: joined with one whose token was told before it is opened", () => {
+  const stage = new Stage(3);
+  stage.open("127.0.0.1");
+  const callee = stage.open("127.0.0.1");
+  const token = "0123456789abcdef0123456789abcdef" as EndpointToken;
+  callee.handle.connect(token);
+  assert.equal(stage.told(1, "connect").length, 0);
+  assert.equal(stage.pool.size.waiting, 1);
+  const caller = stage.pool.openRtp(
+    { token, near: callee.handle.token, label: "late", towards: "127.0.0.1", media: ["audio"] },
+    () => {},
+  );
+  stage.clock.flush();
+  assert.equal(caller.token, token);
+  caller.connect(callee.handle.token);
+  const { id } = callee.handle;
+  assert.deepEqual(
+    stage.told(1, "connect").map(({ endpoint, peer }) => [endpoint, peer]),
+    [[id, caller.id], [caller.id, id]],
+    "both are told, in the callee's worker",
+  );
+  caller.close();
+  callee.handle.connect(token);
+  callee.handle.close();
+  assert.equal(stage.pool.size.waiting, 0, "whoever waits for a peer that is gone leaves nothing");
+});
+
 Deno.test("SIP legs: a worker that dies takes them along, and says so", () => {
   const stage = new Stage(1);
   const { events } = stage.open("127.0.0.1");
