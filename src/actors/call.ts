@@ -47,23 +47,38 @@ export type CallActor = ActorRefFrom<typeof callMachine>;
  *     --
  *     state transfer {
  *       [*] --> idle
+ *       idle --> bridging : client.transfer [isBridgeable]
  *       idle --> requesting : client.transfer [isDialable]
  *       idle --> dialling : dialog.referred [isReferable]
  *       idle --> replacing : invite.replacing [isReplaceable]
  *       note right of idle : stays on client.transfer, dialog.referred, invite.replacing
+ *       requesting --> bridging : dialog.referProgress [lacksRefer]
  *       requesting --> idle : dialog.referProgress [isDone], dialog.referProgress [isRefused]
  *       requesting --> idle : after transferTimeout
  *       note right of requesting : stays on dialog.referProgress
  *       dialling --> idle : next.answered [fitsTarget], next.answered, next.refused
  *       note right of dialling : stays on next.progress, dialog.bye
+ *       bridging --> handing : next.answered
+ *       bridging --> idle : next.refused, after transferTimeout
+ *       note right of bridging : stays on next.progress
+ *       handing --> idle : dialog.reofferRefused
+ *       handing --> restoring : next.refused
+ *       note right of handing : stays on dialog.reanswered
+ *       restoring --> idle : dialog.reanswered, dialog.reofferRefused
  *       replacing --> idle : next.acknowledged [fitsNewcomer], next.acknowledged, next.refused
  *       note right of replacing : stays on dialog.bye
  *     }
  *   }
  *   active --> ending : media.silent [isSilent], transfer.completed
+ *   active --> bridged : bridge.completed
  *   note right of active
  *     stays on client.hold, client.unhold, client.transfer, client.dtmf, dialog.info, dtmf,
  *     dialog.reoffered, former.due
+ *   end note
+ *   bridged --> ending : bridged.notice [isBridgeOver]
+ *   note right of bridged
+ *     stays on dialog.reoffered, dialog.reanswered, dialog.reofferRefused, dialog.info,
+ *     bridged.notice
  *   end note
  *   ending --> ended : [childrenGone], after endingLimit 40 s
  *   note right of ending : stays on dialog.referred
@@ -208,6 +223,7 @@ export const callMachine = callSetup.createMachine({
         "media.silent": { guard: "isSilent", target: "ending", actions: "end" },
         "former.due": { actions: "endFormer" },
         "transfer.completed": { target: "ending", actions: "end" },
+        "bridge.completed": "bridged",
       },
       states: {
         hold: {
@@ -254,6 +270,7 @@ export const callMachine = callSetup.createMachine({
             idle: {
               on: {
                 "client.transfer": [
+                  { guard: "isBridgeable", target: "bridging", actions: "prepareBridge" },
                   { guard: "isDialable", target: "requesting", actions: "sendRefer" },
                   { actions: "tellTransferFailed" },
                 ],
@@ -271,6 +288,7 @@ export const callMachine = callSetup.createMachine({
               entry: { type: "traced", params: { state: "requesting" } },
               on: {
                 "dialog.referProgress": [
+                  { guard: "lacksRefer", target: "bridging", actions: "prepareBridge" },
                   { guard: "isDone", target: "idle", actions: ["noteReferProgress", "complete"] },
                   {
                     guard: "isRefused",
@@ -301,6 +319,49 @@ export const callMachine = callSetup.createMachine({
                 "dialog.bye": { actions: "noteAlone" },
               },
             },
+            /** The far party knows no REFER: the target is called for it. */
+            bridging: {
+              entry: ["dialBridge", { type: "traced", params: { state: "bridging" } }],
+              on: {
+                "next.progress": { actions: "noteTargetProgress" },
+                "next.answered": { target: "handing", actions: "offerTarget" },
+                "next.refused": {
+                  target: "idle",
+                  actions: ["noteTargetProgress", "tellTransferFailed"],
+                },
+              },
+              after: {
+                transferTimeout: {
+                  target: "idle",
+                  actions: ["takeBackTarget", "tellTransferFailed"],
+                },
+              },
+            },
+            /** Both are there: the far party is offered the target's media. */
+            handing: {
+              entry: { type: "traced", params: { state: "handing" } },
+              on: {
+                "dialog.reanswered": { actions: "completeBridge" },
+                "dialog.reofferRefused": {
+                  target: "idle",
+                  actions: ["takeBackTarget", "tellTransferFailed", "switched"],
+                },
+                "next.refused": { target: "restoring", actions: "noteTargetProgress" },
+              },
+            },
+            restoring: {
+              entry: { type: "traced", params: { state: "restoring" } },
+              on: {
+                "dialog.reanswered": {
+                  target: "idle",
+                  actions: ["offerOwn", "tellTransferFailed", "switched"],
+                },
+                "dialog.reofferRefused": {
+                  target: "idle",
+                  actions: ["takeBackTarget", "tellTransferFailed", "switched"],
+                },
+              },
+            },
             replacing: {
               entry: ["answerNewcomer", { type: "traced", params: { state: "replacing" } }],
               on: {
@@ -318,6 +379,24 @@ export const callMachine = callSetup.createMachine({
             },
           },
         },
+      },
+    },
+    /** Its browser has left: the far party and whom it was handed on to, joined by us. */
+    bridged: {
+      entry: ["leaveBrowser", { type: "entered", params: { state: "bridged" } }],
+      on: {
+        "dialog.reoffered": { actions: "passToTarget" },
+        "dialog.reanswered": { actions: "passToTarget" },
+        "dialog.reofferRefused": { actions: "passToTarget" },
+        "dialog.info": { actions: "passToTarget" },
+        "bridged.notice": [
+          { guard: "isBridgeOver", target: "ending", actions: "end" },
+          { actions: "passToFarParty" },
+        ],
+        "client.hangup": {},
+        "leg.failed": {},
+        "media.failed": {},
+        "media.lost": {},
       },
     },
     ending: {

@@ -7,7 +7,12 @@ import type { CallInput } from "./call_ports.ts";
 import type { IncomingInvite } from "../sip/user_agent/user_agents.ts";
 import type { Direction, DtmfMethod, DtmfView } from "./control_plane.ts";
 import type { mediaSessionMachine, MediaSessionNotice } from "./media_session.ts";
-import type { NextDialogNotice, sipDialogMachine, SipDialogNotice } from "./sip_dialog.ts";
+import type {
+  BridgedDialogNotice,
+  NextDialogNotice,
+  sipDialogMachine,
+  SipDialogNotice,
+} from "./sip_dialog.ts";
 import type { Transfer } from "./transfer.ts";
 import type { webrtcLegMachine, WebrtcLegNotice } from "./webrtc_leg.ts";
 
@@ -25,11 +30,13 @@ export type CallEvent =
   /** A digit that the media of the far side brought. */
   | { readonly type: "dtmf"; readonly digit: string; readonly method: DtmfMethod }
   | { readonly type: "transfer.completed" }
+  | { readonly type: "bridge.completed" }
   | { readonly type: "call.switched" }
   | { readonly type: "former.due" }
   | { readonly type: "terminate"; readonly termination: Termination }
   | SipDialogNotice
   | NextDialogNotice
+  | BridgedDialogNotice
   | MediaSessionNotice
   | WebrtcLegNotice;
 
@@ -59,7 +66,7 @@ export interface CallContext extends CallInput {
   readonly transfer: Transfer | null;
   /** The dialog that the last transfer has replaced. */
   readonly former: ActorRefFrom<typeof sipDialogMachine> | null;
-  readonly told: "nothing" | "talking";
+  readonly told: "nothing" | "talking" | "finished";
   readonly isRinging: boolean;
   readonly localTag: string;
   readonly remoteTag: string | null;

@@ -73,6 +73,7 @@ export function terminationOf(context: CallContext, event: CallEvent): Terminati
         ? termination("answered_elsewhere")
         : termination("cancelled", { by: "remote" });
     case "dialog.bye":
+    case "bridged.notice":
       return termination("remote_hangup");
     case "transfer.completed":
       return termination("transferred", {

@@ -49,6 +49,8 @@ export interface CallPorts {
   sendDtmf(peer: EndpointToken, digits: string): void;
   /** The call has a dialog of another Call-ID now, beside those that it had. */
   joined(sipCallId: string): void;
+  /** The call goes on without its client. */
+  leftClient(): void;
   publish(type: DomainEvent["type"], data: DomainEvent["data"]): void;
   /** Told of every state that a machine enters; a test's hook. */
   trace?(machine: string, state: string): void;
@@ -92,10 +94,11 @@ export interface CallInput {
 /** One SIP dialog of a call, and what it is to the call. */
 export interface DialogResources {
   /**
-   * `next`: of a transfer that may come to nothing, `former`: one that a transfer has replaced. The
-   * call hears the current one as its own.
+   * `next`: of a transfer that may come to nothing, `former`: one that a transfer has replaced,
+   * `bridged`: of the party that talks with the current one's. The call hears the current one as
+   * its own.
    */
-  role: "current" | "next" | "former";
+  role: "current" | "next" | "former" | "bridged";
   /** An INVITE that no dialog has taken yet. */
   unanswered: { readonly agent: UserAgent; readonly invite: IncomingInvite } | null;
   usage: InviteUsage | null;

@@ -1,5 +1,5 @@
 import { assign, enqueueActions, raise, setup } from "xstate";
-import type { Termination } from "../core/termination.ts";
+import { type Termination, termination } from "../core/termination.ts";
 import {
   clientCall,
   eventData,
@@ -9,7 +9,12 @@ import {
 } from "./call_facts.ts";
 import { type CallInput, refuseInvite } from "./call_ports.ts";
 import { type CallContext, type CallEvent, childrenOf } from "./call_context.ts";
-import { dialogInput, newcomerDialogInput, nextDialogInput } from "./call_signalling.ts";
+import {
+  bridgeDialogInput,
+  dialogInput,
+  newcomerDialogInput,
+  nextDialogInput,
+} from "./call_signalling.ts";
 import { digitOfInfo, infoOfDigits, MAX_DIGITS } from "./dtmf.ts";
 import * as plan from "./media_plan.ts";
 import { mediaSessionMachine } from "./media_session.ts";
@@ -105,12 +110,14 @@ export const callSetup = setup({
       return { told: "talking" as const };
     }),
     notifyHeld: ({ context }) => context.ports.notify({ type: "held", call: clientCall(context) }),
-    notifyFinished: ({ context }) =>
+    notifyFinished: ({ context }) => {
+      if (context.told === "finished") return;
       context.ports.notify({
         type: "finished",
         call: clientCall(context),
         termination: context.termination!,
-      }),
+      });
+    },
 
     offerToBrowser: assign(({ context }) => plan.offerToBrowser(context)),
     ringBack: ({ context }) => context.dialog?.send({ type: "ring" }),
@@ -232,13 +239,73 @@ export const callSetup = setup({
         : null;
       if (!found?.ok) return {};
       context.dialog?.send({ type: "refer", target: found.value.uri });
-      return transfer.told(context, transfer.requested(found.value.name));
+      return transfer.told(context, transfer.requested(found.value));
     }),
     noteReferProgress: assign(({ context, event }) =>
       event.type === "dialog.referProgress" ? transfer.progressed(context, event.status) : {}
     ),
     giveUpRefer: assign(({ context }) => transfer.progressed(context, 408)),
     complete: raise({ type: "transfer.completed" }),
+    completeBridge: raise({ type: "bridge.completed" }),
+
+    prepareBridge: assign(({ context, event }) => {
+      const { transfer: under, ports } = context;
+      const found = event.type === "client.transfer" ? ports.parseTarget(event.target) : undefined;
+      const target = found?.ok ? found.value : under?.role === "requested" ? under.target : null;
+      const bridging = target && transfer.bridgingOf(context, target);
+      return bridging ? transfer.told(context, bridging) : {};
+    }),
+    dialBridge: assign(({ context, spawn }) => {
+      const under = context.transfer;
+      if (under?.role !== "bridging") return {};
+      context.resources.others.add(under.resources);
+      const dialog = spawn("sipDialog", {
+        id: `dialog ${context.sipCallIds.length + 1} ${under.callId}`,
+        input: bridgeDialogInput(context, under),
+      });
+      return { transfer: { ...under, dialog } };
+    }),
+    offerTarget: assign(({ context, event }) => {
+      const under = context.transfer;
+      if (under?.role !== "bridging" || event.type !== "next.answered") return {};
+      context.dialog?.send({ type: "reoffer", body: event.body });
+      return { transfer: { ...under, isHanded: true } };
+    }),
+    /** The target has gone while the far party was told of it: all as it was. */
+    offerOwn: assign(({ context }) => {
+      const under = context.transfer;
+      const { body, change } = plan.holdOffer(context);
+      context.dialog?.send({ type: "reoffer", body });
+      return under?.role === "bridging"
+        ? { ...change, transfer: { ...under, isHanded: false } }
+        : change;
+    }),
+    takeBackTarget: assign(({ context, event }) => {
+      const under = context.transfer;
+      if (under?.role !== "bridging") return {};
+      const status = event.type === "dialog.reofferRefused" ? event.status : 408;
+      sendTo(under.dialog, { type: "terminate", sipStatus: status });
+      return transfer.takenBack(context, status);
+    }),
+    /** The browser is through with its call, which goes on between the two others. */
+    leaveBrowser: assign(({ context }) => {
+      const under = context.transfer;
+      if (under?.role !== "bridging") return {};
+      const text = `The other side was handed on to ${under.view.target}`;
+      const end = termination("transferred", { text });
+      context.ports.notify({ type: "finished", call: clientCall(context), termination: end });
+      context.media?.send({ type: "terminate" });
+      context.leg?.send({ type: "terminate" });
+      context.ports.leftClient();
+      return { ...transfer.bridged(context, under), told: "finished" as const };
+    }),
+    /** What the call's own far party says goes to the other one. */
+    passToTarget: ({ context, event }) => {
+      passOn(transfer.joiningOf(context)?.dialog ?? null, event);
+    },
+    passToFarParty: ({ context, event }) => {
+      if (event.type === "bridged.notice") passOn(context.dialog, event.notice);
+    },
 
     refuseRefer: ({ context, event }) => {
       if (event.type === "dialog.referred") {
@@ -362,7 +429,9 @@ export const callSetup = setup({
     isClient: ({ context }) => context.origin.type === "client",
     isFaulty: ({ context }) => context.fault !== null,
     isStartup: ({ context }) => context.origin.type === "startup",
-    wantsChange: ({ context }) => context.wantsHold !== context.hold.local,
+    wantsChange: ({ context }) =>
+      context.wantsHold !== context.hold.local &&
+      !(context.transfer?.role === "bridging" && context.transfer.isHanded),
     isSilent: ({ context, event }) =>
       event.type === "media.silent" && !context.hold.local && !context.hold.remote &&
       event.ms >= context.ports.options.silenceTimeoutMs,
@@ -376,6 +445,23 @@ export const callSetup = setup({
       const found = context.ports.parseTarget(event.target);
       return found.ok && context.ports.rights.mayTransfer(context.localUri, found.value.uri);
     },
+    /** The far side has said what it takes, and REFER is not among it. */
+    isBridgeable: ({ context, event }) => {
+      if (event.type !== "client.transfer") return false;
+      const found = context.ports.parseTarget(event.target);
+      return found.ok && context.resources.dialog.usage?.takes("REFER") === false &&
+        context.ports.rights.mayTransfer(context.localUri, found.value.uri) &&
+        transfer.bridgingOf(context, found.value) !== undefined;
+    },
+    lacksRefer: ({ context, event }) => {
+      const under = context.transfer;
+      return event.type === "dialog.referProgress" && under?.role === "requested" &&
+        under.view.sipStatus === null && [405, 420, 501].includes(event.status) &&
+        transfer.bridgingOf(context, under.target) !== undefined;
+    },
+    isBridgeOver: ({ event }) =>
+      event.type === "bridged.notice" &&
+      (event.notice.type === "dialog.bye" || event.notice.type === "dialog.unacknowledged"),
     isReferable: ({ context, event }) =>
       event.type === "dialog.referred" && transfer.diallingOf(context, event.refer).ok,
     isReplaceable: ({ context, event }) =>
@@ -405,6 +491,25 @@ function newcomerJoined({ localSdp, remoteSdp }: transfer.Replacing, answer: str
   if (remoteSdp !== null) return plan.joinNewcomer(localSdp, remoteSdp);
   const joined = plan.joinTarget(localSdp, answer ?? "");
   return joined.ok ? joined.value : undefined;
+}
+
+/** Of two dialogs that make one call: what was said in one is said in the other. */
+function passOn(dialog: CallContext["dialog"], notice: CallEvent): void {
+  if (dialog?.getSnapshot().status !== "active") return;
+  switch (notice.type) {
+    case "dialog.reoffered":
+      return dialog.send({ type: "reoffer", body: notice.body });
+    case "dialog.reanswered":
+      return dialog.send({ type: "reanswer", body: notice.body });
+    case "dialog.reofferRefused":
+      return dialog.send({ type: "refuseReoffer", status: notice.status });
+    case "dialog.info":
+      return dialog.send({
+        type: "info",
+        contentType: notice.contentType,
+        bodies: [notice.body],
+      });
+  }
 }
 
 /** To a child that may have ended by itself. */

@@ -3,7 +3,7 @@ import type { CallContext } from "./call_context.ts";
 import type { UsageHooks } from "../sip/user_agent/usage_events.ts";
 import { digitOfInfo } from "./dtmf.ts";
 import type { DialogEvent, SipDialogInput } from "./sip_dialog.ts";
-import type { Dialling, Replacing } from "./transfer.ts";
+import type { Bridging, Dialling, Replacing } from "./transfer.ts";
 
 /** How the SIP leg begins: by an INVITE of ours, or by taking the one that has come. */
 export function dialogInput(context: CallContext): SipDialogInput {
@@ -65,6 +65,30 @@ export function nextDialogInput(context: CallContext, transfer: Dialling): SipDi
         callId,
         body: localSdp,
         headers,
+        credentials: party.credentials,
+        ...(party.sessionTimer ? { sessionTimer: party.sessionTimer } : {}),
+      }, emit),
+  };
+}
+
+/** The dialog with whom the far party is to talk with, who is called in this side's name. */
+export function bridgeDialogInput(context: CallContext, transfer: Bridging): SipDialogInput {
+  const { ports, party } = context;
+  const { target, callId, localSdp, resources } = transfer;
+  return {
+    role: "uac",
+    ports,
+    resources,
+    start: (emit) =>
+      InviteUsage.outbound({
+        agent: party.agent,
+        clock: ports.clock,
+        hooks: hooksOf(emit),
+        local: party.identity,
+        target,
+        callId,
+        body: localSdp,
+        headers: { "Referred-By": `<${party.identity.uri}>` },
         credentials: party.credentials,
         ...(party.sessionTimer ? { sessionTimer: party.sessionTimer } : {}),
       }, emit),

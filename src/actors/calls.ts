@@ -6,6 +6,7 @@ import type { Log } from "../core/log.ts";
 import type { Result } from "../core/result.ts";
 import { type Termination, termination } from "../core/termination.ts";
 import type { MediaPort } from "../rtp/media_port.ts";
+import type { InviteUsage } from "../sip/user_agent/invite_usage.ts";
 import type { IncomingInvite } from "../sip/user_agent/user_agents.ts";
 import { type CallActor, callMachine } from "./call.ts";
 import { type CallContext, childrenOf, initialCallContext } from "./call_context.ts";
@@ -97,6 +98,8 @@ export class Calls {
   readonly #bySession = new Map<SessionId, Set<CallRecord>>();
   readonly #bySipCall = new Map<string, Set<CallRecord>>();
   readonly #ended = new Map<string, EndedCall>();
+  /** Calls that go on without their clients, by the session whose agent they need. */
+  readonly #bridged = new Map<SessionId, Set<CallRecord>>();
   /** Ids of calls between two wire sides that are answered. */
   readonly #transits = new Set<string>();
   #order = 0;
@@ -133,6 +136,20 @@ export class Calls {
   /** The calls that one SIP Call-ID joins: caller, callee, and other places that ring. */
   ofSipCall(sipCallId: string): ReadonlySet<CallRecord> {
     return this.#bySipCall.get(sipCallId) ?? new Set();
+  }
+
+  /** Whether a call that has left its client still speaks by the agent of this session. */
+  isAgentNeeded(session: SessionId): boolean {
+    return this.#bridged.has(session);
+  }
+
+  /** Ends the calls that no session would end. */
+  endBridged(reason: Termination): void {
+    for (const records of [...this.#bridged.values()]) {
+      for (const record of [...records]) {
+        record.actor.send({ type: "terminate", termination: reason });
+      }
+    }
   }
 
   isFull(session: SessionId): boolean {
@@ -207,17 +224,17 @@ export class Calls {
   /** The party inside wants a key frame of a wire side that knows no RTCP feedback (RFC 5168). */
   askForKeyFrame(sipCallId: string, localTag: string): void {
     const { contentType, bytes } = keyFrameRequest();
-    for (const { resources } of this.ofSipCall(sipCallId)) {
-      const { usage } = resources.dialog;
-      if (usage?.localTag === localTag) usage.info(contentType, new TextDecoder().decode(bytes));
+    for (const record of this.ofSipCall(sipCallId)) {
+      const usage = usageOf(record, localTag);
+      usage?.info(contentType, new TextDecoder().decode(bytes));
     }
   }
 
   /** The media of a dialog's wire side is gone: nobody would hear anybody any more. */
   loseMedia(sipCallId: string, localTag: string, text: string): void {
-    for (const { resources, actor } of this.ofSipCall(sipCallId)) {
-      if (resources.dialog.usage?.localTag !== localTag) continue;
-      actor.send({ type: "terminate", termination: termination("worker_lost", { text }) });
+    for (const record of this.ofSipCall(sipCallId)) {
+      if (!usageOf(record, localTag)) continue;
+      record.actor.send({ type: "terminate", termination: termination("worker_lost", { text }) });
     }
   }
 
@@ -255,6 +272,7 @@ export class Calls {
       rights: this.#ports.rights,
       sendDtmf: (peer, digits) => this.#sendDtmf(peer, digits),
       joined: (sipCallId) => this.#join(id, sipCallId),
+      leftClient: () => this.#leaveClient(id, session),
       publish: (type, data) => bus.publish(type, data),
     };
     return trace ? { ...ports, trace } : ports;
@@ -267,6 +285,15 @@ export class Calls {
     record.sipCallIds.push(sipCallId);
     addTo(this.#bySipCall, sipCallId, record);
     this.#ports.ladder?.claim(sipCallId);
+  }
+
+  /** From now on the session's end is not the call's. */
+  #leaveClient(id: CallId, session: SessionId): void {
+    const record = this.#live.get(id);
+    if (!record) return;
+    removeFrom(this.#bySession, session, record);
+    addTo(this.#bridged, session, record);
+    this.#ports.onCallGone(session);
   }
 
   /** By the SIP leg's endpoint; a browser that is joined plays none, so its call shows them. */
@@ -303,6 +330,7 @@ export class Calls {
   #finish(record: CallRecord, end: Termination | undefined): void {
     if (!this.#live.delete(record.id)) return;
     removeFrom(this.#bySession, record.sessionId, record);
+    removeFrom(this.#bridged, record.sessionId, record);
     for (const sipCallId of record.sipCallIds) removeFrom(this.#bySipCall, sipCallId, record);
     const reason = end ?? termination("internal_error");
     releaseResources(record.resources, refusalOf(reason), this.#ports.log);
@@ -381,6 +409,13 @@ export class Calls {
     this.#ended.delete(id);
     for (const sipCallId of ended.view.sipCallIds) this.#ports.ladder?.release(sipCallId);
   }
+}
+
+/** The dialog of this tag: the call's own, or the one that it has bridged it with. */
+function usageOf({ resources }: CallRecord, localTag: string): InviteUsage | undefined {
+  const { dialog, others } = resources;
+  const heard = [dialog, ...[...others].filter(({ role }) => role === "bridged")];
+  return heard.find(({ usage }) => usage?.localTag === localTag)?.usage ?? undefined;
 }
 
 function transitData(view: CallView): Readonly<Record<string, unknown>> {

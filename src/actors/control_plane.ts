@@ -109,9 +109,10 @@ export type DtmfMethod = "RFC2833" | "INFO" | "INFO_RELAY";
 export interface TransferView {
   /**
    * `requested`: the far party is to call `target`; `dialling`: this call's user is joined with it;
-   * `replacing`: `target` has called in the place of the far party (RFC 3891).
+   * `replacing`: `target` has called in the place of the far party (RFC 3891); `bridging`: the far
+   * party knows no REFER, so the server itself joins it with `target`.
    */
-  readonly role: "requested" | "dialling" | "replacing";
+  readonly role: "requested" | "dialling" | "replacing" | "bridging";
   readonly target: string;
   readonly status: "trying" | "ringing" | "completed" | "failed";
   /** Of the call to `target`; null before it has one. */
@@ -313,6 +314,8 @@ export interface LadderMessage {
   /** `INVITE`, or `180 Ringing`. */
   readonly summary: string;
   readonly hasSdp: boolean;
+  /** What its session description means for the call, in words, where that is worth saying. */
+  readonly note?: string;
   /** The whole message; secrets are asterisks. */
   readonly text: string;
 }

@@ -126,6 +126,12 @@ export function offerToTarget(context: CallContext): Result<string, sdp.SdpFault
   return sdp.continuingOffer(context.localSdp ?? "", theirs.value);
 }
 
+/** What the far party has said of its media, as an offer to somebody whom it will talk with. */
+export function offerOfFarParty(context: CallContext): Result<string, sdp.SdpFault> {
+  const theirs = sdp.parseSdp(context.remoteSdp ?? "");
+  return theirs.ok ? sdp.handedOn(theirs.value) : theirs;
+}
+
 /** Somebody offers to take the far party's place: the browser stays with what it has negotiated. */
 export function answerToNewcomer(
   context: CallContext,

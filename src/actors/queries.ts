@@ -153,13 +153,20 @@ export class Queries {
     return transit && toTransitView(transit);
   }
 
-  /** The call with what its SIP leg's media is, where that goes over a wire of ours. */
+  /** The call with what its SIP legs' media are, where they go over wires of ours. */
   #withMedia(view: CallView): CallView {
     const [first, sip] = view.legs;
-    const { localTag, remoteTag } = sip;
-    const dialog = { callId: view.sipCallId, localTag, remoteTag };
-    const anchor = this.#ports.sip.edge?.anchorOf(dialog);
-    return anchor ? { ...view, legs: [first, { ...sip, media: toSipMedia(anchor) }] } : view;
+    const { edge } = this.#ports.sip;
+    const of = <T extends CallView["legs"][number]>(leg: T, callId: string): T => {
+      if (leg.kind !== "sip") return leg;
+      const { localTag, remoteTag } = leg;
+      const anchor = edge?.anchorOf({ callId, localTag, remoteTag });
+      return anchor ? { ...leg, media: toSipMedia(anchor) } : leg;
+    };
+    return {
+      ...view,
+      legs: [of(first, view.sipCallIds.at(-1) ?? ""), of(sip, view.sipCallId)],
+    };
   }
 
   *#liveSummaries(): Generator<Placed<CallSummary>> {

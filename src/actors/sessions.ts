@@ -79,6 +79,8 @@ export class SessionDirectory implements Sessions {
   readonly #ports: SessionDirectoryPorts;
   readonly #live = new Map<SessionId, SessionRecord>();
   readonly #byToken = new Map<string, SessionRecord>();
+  /** Agents of sessions that are over, kept for calls that go on without them. */
+  readonly #agentsLeft = new Map<SessionId, UserAgent>();
   #calls!: Calls;
   #order = 0;
   #closed = false;
@@ -221,6 +223,8 @@ export class SessionDirectory implements Sessions {
   }
 
   onCallGone(id: SessionId): void {
+    const left = this.#agentsLeft.get(id);
+    if (left) return this.#closeAgent(id, left);
     const record = this.#live.get(id);
     if (record?.isDead) this.#removeDead(record);
     else record?.actor.send({ type: "callGone" });
@@ -232,6 +236,7 @@ export class SessionDirectory implements Sessions {
     for (const record of [...this.#live.values()]) {
       this.end(record, termination("shutdown"), "shutdown");
     }
+    this.#calls.endBridged(termination("shutdown"));
   }
 
   end(record: SessionRecord, reason: Termination, farewell: "operator" | "shutdown"): void {
@@ -418,6 +423,13 @@ export class SessionDirectory implements Sessions {
   #remove(record: SessionRecord): void {
     if (!this.#live.delete(record.id)) return;
     this.#byToken.delete(record.authToken);
-    this.#ports.sip.close(record.agent);
+    this.#closeAgent(record.id, record.agent);
+  }
+
+  /** Its flow goes with it, and the dialogs of calls that have left their client need that. */
+  #closeAgent(id: SessionId, agent: UserAgent): void {
+    if (this.#calls.isAgentNeeded(id)) return void this.#agentsLeft.set(id, agent);
+    this.#agentsLeft.delete(id);
+    this.#ports.sip.close(agent);
   }
 }

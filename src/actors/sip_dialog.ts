@@ -66,6 +66,12 @@ export type NextDialogNotice =
   | { readonly type: "next.acknowledged"; readonly body: string | null }
   | { readonly type: "next.refused"; readonly status: number };
 
+/** What the call hears of the dialog that a bridged call has beside its own. */
+export interface BridgedDialogNotice {
+  readonly type: "bridged.notice";
+  readonly notice: SipDialogNotice;
+}
+
 /** As if the far side had said it: it is not there any more (RFC 4028 10). */
 const SESSION_EXPIRED = 'SIP;cause=408;text="Session timer expired"';
 /**
@@ -175,6 +181,8 @@ export const sipDialogMachine = setup({
         ? notice
         : context.resources.role === "next"
         ? toNextNotice(notice)
+        : context.resources.role === "bridged"
+        ? { type: "bridged.notice", notice } as const
         : undefined;
       if (heard) enqueue.sendParent(heard);
     }),

@@ -16,11 +16,12 @@ import type { sipDialogMachine } from "./sip_dialog.ts";
  * browser that is asked stays what it is, and its call takes a dialog with the target in place of
  * the one that it had (its one description can't be renegotiated, so it offers what it has).
  */
-export type Transfer = Requested | Dialling | Replacing;
+export type Transfer = Requested | Dialling | Replacing | Bridging;
 
 export interface Requested {
   readonly role: "requested";
   readonly view: TransferView;
+  readonly target: Callee;
 }
 
 /** A dialog that is to take the place of the one that the call has. */
@@ -51,12 +52,56 @@ export interface Replacing extends Joining {
   readonly remoteSdp: string | null;
 }
 
+/**
+ * The far party knows no REFER, so the call joins it with the target itself: the target is offered
+ * what the far party has said of its media, and the far party what the target answers. Then the
+ * call goes on without its browser, as what lies between its two dialogs.
+ */
+export interface Bridging extends Joining {
+  readonly role: "bridging";
+  readonly target: string;
+  /** The far party has been told of the target's media, or is being told. */
+  readonly isHanded: boolean;
+}
+
 const CALL_ID_BITS = 128;
 
-export function requested(target: string): Requested {
+export function requested(target: Callee): Requested {
   return {
     role: "requested",
-    view: { role: "requested", target, status: "trying", sipStatus: null },
+    view: { role: "requested", target: target.name, status: "trying", sipStatus: null },
+    target,
+  };
+}
+
+/** The call to `target` that joins it with the far party; undefined where there is no media. */
+export function bridgingOf(context: CallContext, target: Callee): Bridging | undefined {
+  const offer = plan.offerOfFarParty(context);
+  if (!offer.ok) return undefined;
+  return {
+    role: "bridging",
+    view: { role: "bridging", target: target.name, status: "trying", sipStatus: null },
+    target: target.uri,
+    callId: context.party.agent.token(CALL_ID_BITS),
+    localSdp: offer.value,
+    resources: noDialog("next"),
+    dialog: null,
+    isAlone: false,
+    isHanded: false,
+  };
+}
+
+/** The target is in this side's place: the call is what lies between two dialogs. */
+export function bridged(context: CallContext, transfer: Bridging): Partial<CallContext> {
+  const { target } = transfer.view;
+  transfer.resources.role = "bridged";
+  context.ports.joined(transfer.callId);
+  return {
+    ...progressed(context, 200),
+    sipCallIds: [...context.sipCallIds, transfer.callId],
+    ...(context.origin.type === "invite" ? { callee: target } : { caller: target }),
+    hold: { local: false, remote: false },
+    wantsHold: false,
   };
 }
 
@@ -156,8 +201,14 @@ export function progressed(context: CallContext, status: number): Partial<CallCo
   return told(context, { ...transfer, view });
 }
 
+/** The far party would not have the target, whose dialog is let go. */
+export function takenBack(context: CallContext, status: number): Partial<CallContext> {
+  const { transfer = context.transfer } = progressed(context, status);
+  return transfer?.role === "bridging" ? { transfer: { ...transfer, isHanded: false } } : {};
+}
+
 /** A transfer that has a dialog of its own. */
-export function joiningOf({ transfer }: CallContext): Dialling | Replacing | undefined {
+export function joiningOf({ transfer }: CallContext): Dialling | Replacing | Bridging | undefined {
   return transfer && transfer.role !== "requested" ? transfer : undefined;
 }
 

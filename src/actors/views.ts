@@ -74,7 +74,7 @@ export function toCallView(
     transfer: context.transfer?.view ?? null,
     answeredAt: context.answeredAt === null ? null : iso(context.answeredAt),
     endedAt: context.endedAt === null ? null : iso(context.endedAt),
-    legs: [toWebrtcLeg(context), toSipLeg(context)],
+    legs: [toBridgedLeg(context) ?? toWebrtcLeg(context), toSipLeg(context)],
     warnings: state === "ended" || state === "ending" ? [] : warningsOf(context, state),
     custom: context.custom,
     inviteParameters: context.inviteParameters,
@@ -107,6 +107,23 @@ function toSipLeg(context: CallContext): SipLegView {
     remoteUri: context.remoteUri,
     nextHop: context.party.agent.flow.remote,
     codecs: parsed?.ok ? firstCodecs(parsed.value) : context.codecs,
+  };
+}
+
+/** Of a call whose browser has left: the dialog that the far party talks with. */
+function toBridgedLeg(context: CallContext): SipLegView | undefined {
+  if (context.told !== "finished") return undefined;
+  const usage = [...context.resources.others].find(({ role }) => role === "bridged")?.usage;
+  if (!usage) return undefined;
+  return {
+    kind: "sip",
+    dialogState: usage.dialogState,
+    localTag: usage.localTag,
+    remoteTag: usage.remoteTag,
+    localUri: usage.localUri,
+    remoteUri: usage.remoteUri,
+    nextHop: context.party.agent.flow.remote,
+    codecs: context.codecs,
   };
 }
 

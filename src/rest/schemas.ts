@@ -179,9 +179,10 @@ const dtmf = z.object({
 }).meta({ id: "Dtmf", description: "A digit that the far side pressed." });
 
 const transfer = z.object({
-  role: z.enum(["requested", "dialling", "replacing"]).meta({
+  role: z.enum(["requested", "dialling", "replacing", "bridging"]).meta({
     description: "`requested`: the far party is to call the target; `dialling`: this call's user " +
-      "is joined with it; `replacing`: the target has called in the far party's place.",
+      "is joined with it; `replacing`: the target has called in the far party's place; " +
+      "`bridging`: the server itself joins target and far party, who knows no REFER.",
   }),
   target: z.string(),
   status: z.enum(["trying", "ringing", "completed", "failed"]),
@@ -230,6 +231,9 @@ const ladderMessage = z.object({
   status: z.int().nullable().meta({ description: "Null: a request." }),
   summary: z.string(),
   hasSdp: z.boolean(),
+  note: z.string().exactOptional().meta({
+    description: "What its session description means for the call, in words.",
+  }),
   text: z.string().meta({ description: "The whole message; secrets are asterisks." }),
 }).meta({ id: "LadderMessage", description: "One SIP message." });
 

@@ -114,6 +114,19 @@ export function continuingAnswer(last: string, theirs: Sdp, offer: Sdp): Result<
   return media.every(({ rejected }) => rejected) ? noCommonCodec(offer) : ok(rewrite(own, media));
 }
 
+/**
+ * The offer that says to somebody new what the writer of `theirs` has said of itself: what is left
+ * of its media, held by nobody.
+ */
+export function handedOn(theirs: Sdp): Result<string, SdpFault> {
+  const live = theirs.media.filter((section) => !section.rejected).map((section) => ({
+    ...section,
+    direction: section.ownDirection ?? "sendrecv" as const,
+    ownDirection: undefined,
+  }));
+  return live.length === 0 ? noCommonCodec(theirs) : ok(rewrite(theirs, live));
+}
+
 /** The codecs of `section` by the numbers that `own` has for them. */
 function renamed(section: MediaSection, own: MediaSection): MediaSection {
   const codecs = section.codecs.map((codec) => {
@@ -180,7 +193,12 @@ export function matchSections(offer: Sdp, answer: Sdp): Result<MediaSection[], S
       text: `answer has ${answer.media.length} m-lines; the offer has ${offer.media.length}`,
     });
   }
-  const media = offer.media.map((section, index) => commonSection(section, answer.media[index]));
+  const media = offer.media.map((section, index) => {
+    const common = commonSection(section, answer.media[index]);
+    // What the answerer could do tells whoever reads it why nothing was taken.
+    const codecs = answer.media[index]?.codecs ?? [];
+    return common.rejected && !section.rejected ? { ...common, codecs } : common;
+  });
   return media.some((section) => !section.rejected) ? ok(media) : noCommonCodec(offer);
 }
 

@@ -19,6 +19,7 @@ export {
   answerReoffer,
   continuingAnswer,
   continuingOffer,
+  handedOn,
   reoffer,
 } from "./abstract.ts";
 export { serverOffer } from "./server_offer.ts";

@@ -54,6 +54,8 @@ export interface PhoneOptions {
   readonly codecs: readonly (readonly [number, string])[];
   readonly keys?: boolean;
   readonly password?: string;
+  /** Methods that it says it takes; absent: it says nothing. */
+  readonly allow?: string;
   /** Offers in its 2xx and INVITEs without a description. */
   readonly lateOffer?: boolean;
 }
@@ -72,6 +74,8 @@ export class SimPhone {
   onIncoming: (call: PhoneCall) => void = () => {};
   /** Status of what else comes inside a dialog; OPTIONS are answered before. */
   onOther: (request: SipRequest, call: PhoneCall | undefined) => number = () => 405;
+  /** Status for re-INVITEs; 0: they are taken. */
+  refusesOffers = 0;
   readonly world: EdgeWorld;
   readonly #stack: SipStack;
   readonly #driver: Driver<StackInput, StackOutput>;
@@ -410,6 +414,7 @@ export class SimPhone {
 
   #onReoffer(id: ServerTransactionId, request: SipRequest, call: PhoneCall): void {
     if (call.offering) return this.#respond(id, request, 491, call.tag);
+    if (this.refusesOffers > 0) return this.#respond(id, request, this.refusesOffers, call.tag);
     this.#take(call, request);
     const sdp = call.remote ? this.#answer(call, call.remote) : undefined;
     this.#respond(id, request, sdp === undefined ? 488 : 200, call.tag, sdp);
@@ -510,6 +515,8 @@ export class SimPhone {
       ...(status < 300 ? { headers: [["Contact", `<${this.contact}>`]] as const } : {}),
       ...(sdp === undefined ? {} : { body: encoder.encode(sdp), contentType: SDP }),
     });
+    const { allow } = this.options;
+    if (allow !== undefined && request.method === "INVITE") response.headers.set("Allow", allow);
     this.#driver.feed({ type: "respond", id, response });
   }
 

@@ -4,6 +4,7 @@ import type {
   SessionView,
   SipLegView,
   TransferView,
+  TrunkView,
   WebrtcLegView,
 } from "../../src/actors/control_plane.ts";
 
@@ -63,7 +64,8 @@ export function dialogWords(leg: SipLegView): string {
 
 /** A transfer, as far as it has come. */
 export function transferWords({ role, target, status, sipStatus }: TransferView): string {
-  const whose = role === "requested" ? `to ${target} asked for` : `joined with ${target}`;
+  const isHandedOn = role === "requested" || role === "bridging";
+  const whose = isHandedOn ? `to ${target} asked for` : `joined with ${target}`;
   switch (status) {
     case "trying":
       return role === "replacing" ? `${target} is taking over` : `${target} is being called`;
@@ -78,7 +80,7 @@ export function transferWords({ role, target, status, sipStatus }: TransferView)
 
 /** Who this call belongs to: the caller's client, or the callee's. */
 export function ownerOf(call: CallSummary | CallView): string {
-  return call.direction === "outbound" ? call.caller : call.callee;
+  return call.direction === "inbound" ? call.callee : call.caller;
 }
 
 /**
@@ -98,10 +100,11 @@ export function clientWords(client: string): string {
 export function endingWords(call: CallSummary): string {
   const { termination, caller, callee, direction } = call;
   if (termination === null) return "Ended";
-  const [local, remote] = direction === "outbound" ? [caller, callee] : [callee, caller];
+  const [local, remote] = direction === "inbound" ? [callee, caller] : [caller, callee];
   switch (termination.reason) {
     case "hangup":
-      return `${local} hung up`;
+      // Between two phones the server does not tell which of them it was.
+      return direction === "transit" ? termination.text : `${local} hung up`;
     case "remote_hangup":
       return `${remote} hung up`;
     case "transferred":

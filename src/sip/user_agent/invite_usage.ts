@@ -180,6 +180,11 @@ export class InviteUsage {
     return this.#dialog?.state ?? "none";
   }
 
+  /** Whether the far side takes a method, as far as it has said so (Allow). */
+  takes(method: string): boolean | undefined {
+    return this.#modification.takes(method);
+  }
+
   /**
    * UAS: a provisional response with To tag and Contact; reliably where the caller demands it, and
    * where it has a description that must not get lost (RFC 3262 3).

@@ -36,7 +36,8 @@ export class Modification {
   #unacknowledged: number | undefined;
   /** That 2xx had the offer: the ACK brings the answer. */
   #expectsAnswer = false;
-  #peerTakesUpdate = false;
+  /** Methods that the far side says it takes; null: it has not said. */
+  #peerAllows: ReadonlySet<string> | null = null;
   /** Our last description, repeated where a refresh must have one. */
   #local = "";
   #remote: string | null = null;
@@ -56,7 +57,12 @@ export class Modification {
   /** What a message of the far side says about itself. */
   learn(message: SipRequest | SipResponse): void {
     const methods = message.headers.getAll("Allow");
-    if (methods.length > 0) this.#peerTakesUpdate = methods.includes("UPDATE");
+    if (methods.length > 0) this.#peerAllows = new Set(methods);
+  }
+
+  /** Whether the far side takes a method; undefined where it has not said. */
+  takes(method: string): boolean | undefined {
+    return this.#peerAllows?.has(method);
   }
 
   expectAck(sequence: number): void {
@@ -98,7 +104,7 @@ export class Modification {
     // A change that is under way carries a Session-Expires too.
     if (!this.#isFree) return;
     this.#offered = { sequence: 0, body: null, refused491: 0, timer: undefined };
-    this.#sendOffer(this.#peerTakesUpdate ? "UPDATE" : "INVITE");
+    this.#sendOffer(this.takes("UPDATE") ? "UPDATE" : "INVITE");
   }
 
   answer(body: string): void {

@@ -82,6 +82,7 @@ Deno.test("views: every state of the call machine has a word of the glossary", (
     '"alerted"': "ringing",
     '"answering"': "ringing",
     '"answered"': "ringing",
+    '"bridged"': "active",
     '"ending"': "ending",
     '"ended"': "ended",
   };
