@@ -35,9 +35,22 @@ function clean(house: EdgeWorld): void {
 }
 
 /** Alice's browser talks with a desk phone; another phone stands by. */
-function stage(options: { codecs?: Codecs; lateOffer?: boolean; transcoders?: string[] } = {}) {
-  const { transcoders = [] } = options;
-  const house = new EdgeWorld({ seed: 1, accounts: ["1000", "1001"], codecs: transcoders });
+function stage(
+  options: {
+    codecs?: Codecs;
+    lateOffer?: boolean;
+    transcoders?: string[];
+    trace?: (machine: string, state: string) => void;
+  } = {},
+) {
+  const { transcoders = [], trace } = options;
+  const accounts = ["1000", "1001"];
+  const house = new EdgeWorld({
+    seed: 1,
+    accounts,
+    codecs: transcoders,
+    ...(trace ? { trace } : {}),
+  });
   const desk = phone(house, "1000", 10);
   const next = phone(house, "1001", 11, options.codecs, options.lateOffer);
   const alice = house.client("alice").connect();
@@ -168,11 +181,13 @@ Deno.test("dialogs that are not the browser's, are over, or shall be early are n
 });
 
 Deno.test("who is replaced may hang up before the newcomer has confirmed", () => {
-  const { house, desk, next, out, there } = stage();
+  let onReplacing = () => {};
+  const trace = (_machine: string, state: string) => {
+    if (state === "replacing") onReplacing();
+  };
+  const { house, desk, next, out, there } = stage({ trace });
+  onReplacing = () => house.clock.defer(() => desk.hangup(there));
   const taken = next.call("alice", [replaces(there)]);
-  // Somewhere between INVITE and ACK.
-  house.clock.advance(1);
-  desk.hangup(there);
   house.clock.advance(2_000);
   assert.deepEqual([taken.state, out.status], ["talking", "talking"]);
   joined(house);
