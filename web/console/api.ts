@@ -1,14 +1,27 @@
 /// <reference lib="dom" />
 import type {
+  AccountView,
   CallSummary,
   CallView,
   HealthView,
   LadderMessage,
   LadderView,
+  RegistrationView,
   SessionView,
+  TrunkView,
 } from "../../src/actors/control_plane.ts";
 
-export type { CallSummary, CallView, HealthView, LadderMessage, LadderView, SessionView };
+export type {
+  AccountView,
+  CallSummary,
+  CallView,
+  HealthView,
+  LadderMessage,
+  LadderView,
+  RegistrationView,
+  SessionView,
+  TrunkView,
+};
 
 /** The server answered, but not with what was asked for. */
 export class ApiRefusal extends Error {
@@ -18,9 +31,11 @@ export class ApiRefusal extends Error {
 }
 
 /** The lists are for eyes: who has more than this looks at the API. */
-export const LIST_LIMIT = 200;
+export const LIST_LIMIT = 1000;
 export const ENDED_LIMIT = 50;
 const TIMEOUT_MS = 5_000;
+/** A phone may take its time to agree to hold or transfer. */
+const WRITE_TIMEOUT_MS = 40_000;
 
 export interface Overview {
   readonly health: HealthView;
@@ -81,17 +96,73 @@ async function readKnown<T>(path: string): Promise<T | undefined> {
   }
 }
 
+/** A list of the API, and whether there is more than it shows here. */
+export interface Listed<T> {
+  readonly items: readonly T[];
+  readonly hasMore: boolean;
+}
+
+/** SIP phones: bindings of the registrar that are no sessions of ours. */
+export async function fetchPhones(): Promise<Listed<RegistrationView>> {
+  const { items, hasMore } = await readList<RegistrationView>("registrations");
+  return { items: items.filter(({ sessionId }) => sessionId === null), hasMore };
+}
+
+export const fetchAccounts = (): Promise<Listed<AccountView>> => readList("accounts");
+
+/** All there are: trunks come from the configuration and are few. */
+export async function fetchTrunks(): Promise<Listed<TrunkView>> {
+  const { trunks } = await read<{ readonly trunks: readonly TrunkView[] }>("/api/trunks");
+  return { items: trunks, hasMore: false };
+}
+
+async function readList<T>(plural: string): Promise<Listed<T>> {
+  const answer = await read<Record<string, unknown>>(`/api/${plural}?limit=${LIST_LIMIT}`);
+  return { items: answer[plural] as readonly T[], hasMore: answer["next"] !== null };
+}
+
 /** A call that has ended meanwhile is no fault: that is what was wanted. */
-export async function endCall(id: string): Promise<void> {
-  const response = await fetch(`/api/calls/${encodeURIComponent(id)}`, {
-    method: "DELETE",
+export const endCall = (id: string): Promise<void> =>
+  write("DELETE", callPath(id), undefined, [404, 409, 410]);
+
+/** Resolves once the far side has agreed. */
+export const setHold = (id: string, isOn: boolean): Promise<void> =>
+  write("POST", `${callPath(id)}/${isOn ? "hold" : "unhold"}`);
+
+export const sendDigits = (id: string, digits: string): Promise<void> =>
+  write("POST", `${callPath(id)}/dtmf`, { digits });
+
+/** Resolves once it is under way; the call's view tells the rest. */
+export const transferCall = (id: string, target: string): Promise<void> =>
+  write("POST", `${callPath(id)}/transfer`, { target });
+
+export const createAccount = (name: string, password: string): Promise<void> =>
+  write("POST", "/api/accounts", { name, password });
+
+export const setPassword = (name: string, password: string): Promise<void> =>
+  write("POST", `${accountPath(name)}/password`, { password });
+
+export const removeAccount = (name: string): Promise<void> =>
+  write("DELETE", accountPath(name), undefined, [404]);
+
+const callPath = (id: string) => `/api/calls/${encodeURIComponent(id)}`;
+const accountPath = (name: string) => `/api/accounts/${encodeURIComponent(name)}`;
+
+/** @param welcome refusals that are as good as success */
+async function write(
+  method: "POST" | "DELETE",
+  path: string,
+  body?: Readonly<Record<string, unknown>>,
+  welcome: readonly number[] = [],
+): Promise<void> {
+  const response = await fetch(path, {
+    method,
     // Writes are taken with this type only, which keeps other sites' pages out.
     headers: { "content-type": "application/json" },
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(WRITE_TIMEOUT_MS),
   });
-  if (!response.ok && ![404, 409, 410].includes(response.status)) {
-    throw await refusalOf(response);
-  }
+  if (!response.ok && !welcome.includes(response.status)) throw await refusalOf(response);
 }
 
 async function read<T>(path: string): Promise<T> {

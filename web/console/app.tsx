@@ -1,16 +1,21 @@
 /// <reference lib="dom" />
 import { useEffect, useState } from "preact/hooks";
+import { spanOf } from "../shared/format.ts";
 import { Mark } from "../shared/icons.tsx";
+import { AccountsView } from "./accounts_view.tsx";
 import type { Overview } from "./api.ts";
 import { CallDetail } from "./call_detail.tsx";
 import { CallTable, EndedTable } from "./call_tables.tsx";
 import type { Feed, FeedState } from "./feed.ts";
 import { conversationsOf } from "./model.ts";
+import { PhonesView } from "./phones_view.tsx";
 import { SessionTable } from "./session_table.tsx";
+import { TrunksView } from "./trunks_view.tsx";
+import { useView, type View, VIEWS } from "./views.ts";
 
 export function App({ feed }: { readonly feed: Feed }) {
   const looks = useLooks(feed);
-  const [selected, select] = useSelectedCall();
+  const { view, call: selected, select } = useView();
   const { overview, state } = feed;
   return (
     <>
@@ -24,25 +29,19 @@ export function App({ feed }: { readonly feed: Feed }) {
       </header>
       <main class={selected === null ? "console" : "console console-split"}>
         <h1 class="unseen">Operators' console</h1>
+        <Views view={view} />
         <FeedNotice state={state} />
         {overview === undefined
           ? state.kind === "loading" && <p class="loading">Asking the server…</p>
           : (
             <div class="lists" data-stale={state.kind === "lost"}>
               <Summary overview={overview} />
-              <CallTable
-                conversations={conversationsOf(overview.calls)}
-                hasMore={overview.hasMoreCalls}
-                selected={selected}
-                onSelect={select}
-                onEnded={() => feed.refresh()}
-              />
-              <SessionTable sessions={overview.sessions} hasMore={overview.hasMoreSessions} />
-              <EndedTable
-                conversations={conversationsOf(overview.ended)}
-                selected={selected}
-                onSelect={select}
-              />
+              {view === "calls" && (
+                <CallsView feed={feed} overview={overview} selected={selected} onSelect={select} />
+              )}
+              {view === "phones" && <PhonesView looks={looks} />}
+              {view === "trunks" && <TrunksView looks={looks} />}
+              {view === "accounts" && <AccountsView looks={looks} />}
             </div>
           )}
         {selected !== null && overview !== undefined && (
@@ -52,11 +51,49 @@ export function App({ feed }: { readonly feed: Feed }) {
             otherIds={otherIdsOf(overview, selected)}
             looks={looks}
             onClose={() => select(null)}
-            onSelect={select}
+            onChanged={() => feed.refresh()}
           />
         )}
       </main>
     </>
+  );
+}
+
+/** Everything that goes on, and what has just been. */
+function CallsView({ feed, overview, selected, onSelect }: {
+  readonly feed: Feed;
+  readonly overview: Overview;
+  readonly selected: string | null;
+  onSelect(id: string): void;
+}) {
+  return (
+    <>
+      <CallTable
+        conversations={conversationsOf(overview.calls)}
+        hasMore={overview.hasMoreCalls}
+        selected={selected}
+        onSelect={onSelect}
+        onEnded={() => feed.refresh()}
+      />
+      <SessionTable sessions={overview.sessions} hasMore={overview.hasMoreSessions} />
+      <EndedTable
+        conversations={conversationsOf(overview.ended)}
+        selected={selected}
+        onSelect={onSelect}
+      />
+    </>
+  );
+}
+
+function Views({ view }: { readonly view: View }) {
+  return (
+    <nav class="views" aria-label="Views">
+      {VIEWS.map(({ id, name }) => (
+        <a key={id} href={`#view=${id}`} {...(id === view ? { "aria-current": "page" } : {})}>
+          {name}
+        </a>
+      ))}
+    </nav>
   );
 }
 
@@ -79,7 +116,7 @@ function Summary({ overview }: { readonly overview: Overview }) {
         value={`${health.workers.running} of ${health.workers.total}`}
         note={down > 0 ? `${down} down` : undefined}
       />
-      <Figure name="Running for" value={uptime(health.uptimeSeconds)} note={`v${health.version}`} />
+      <Figure name="Running for" value={spanOf(health.uptimeSeconds)} note={`v${health.version}`} />
     </dl>
   );
 }
@@ -95,13 +132,6 @@ function Figure({ name, value, note }: {
       <dd>{value} {note !== undefined && <small>{note}</small>}</dd>
     </div>
   );
-}
-
-function uptime(seconds: number): string {
-  if (seconds < 120) return `${Math.floor(seconds)} s`;
-  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
-  return `${Math.floor(seconds / 86_400)} days`;
 }
 
 function FeedLine({ state }: { readonly state: FeedState }) {
@@ -147,20 +177,4 @@ function useLooks(feed: Feed): number {
   const [looks, setLooks] = useState(feed.looks);
   useEffect(() => feed.subscribe(() => setLooks(feed.looks)), [feed]);
   return looks;
-}
-
-/** The selected call stands in the address, so that it can be sent to a colleague. */
-function useSelectedCall(): readonly [string | null, (id: string | null) => void] {
-  const read = () => new URLSearchParams(location.hash.slice(1)).get("call");
-  const [selected, setSelected] = useState(read);
-  useEffect(() => {
-    const follow = () => setSelected(read());
-    addEventListener("hashchange", follow);
-    return () => removeEventListener("hashchange", follow);
-  }, []);
-  return [selected, (id) => {
-    const hash = id === null ? "" : `#call=${encodeURIComponent(id)}`;
-    history.pushState(null, "", `${location.pathname}${hash}`);
-    setSelected(id);
-  }];
 }

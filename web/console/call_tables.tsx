@@ -5,7 +5,8 @@ import { useNow } from "../shared/hooks.ts";
 import { LIST_LIMIT } from "./api.ts";
 import { EndCallButton } from "./end_call_button.tsx";
 import type { Conversation } from "./model.ts";
-import { endingWords } from "./words.ts";
+import { useListTools } from "./list_tools.tsx";
+import { callStateWords, endingWords } from "./words.ts";
 import { Empty, Loss, Parties, Section, StateTag } from "./parts.tsx";
 
 interface Selectable {
@@ -21,8 +22,10 @@ export function CallTable(
   },
 ) {
   const now = useNow();
+  const { rows, filter, more } = useListTools(conversations, "live calls", textOf);
   return (
     <Section id="live-calls" title="Live calls" count={conversations.length}>
+      {filter}
       {conversations.length === 0
         ? (
           <Empty>
@@ -50,7 +53,7 @@ export function CallTable(
               </tr>
             </thead>
             <tbody>
-              {conversations.map((conversation) => {
+              {rows.map((conversation) => {
                 const { lead } = conversation;
                 return (
                   <tr key={lead.id} class={lead.id === selected ? "selected" : ""}>
@@ -85,9 +88,16 @@ export function CallTable(
             </tbody>
           </table>
         )}
+      {more}
       {hasMore && <p class="aside">The first {LIST_LIMIT} are shown; the API lists all.</p>}
     </Section>
   );
+}
+
+function textOf({ lead, others, state, codecs }: Conversation): string {
+  const who = [lead, ...others].flatMap(({ caller, callee }) => [caller, callee]);
+  const ending = lead.termination === null ? callStateWords(state) : endingWords(lead);
+  return [...who, ...codecs, ending, lead.sipCallId].join(" ");
 }
 
 const FIRST_ENDED = 8;
@@ -96,9 +106,11 @@ export function EndedTable({ conversations, selected, onSelect }: Selectable & {
   readonly conversations: readonly Conversation[];
 }) {
   const [showsAll, setShowsAll] = useState(false);
-  const shown = showsAll ? conversations : conversations.slice(0, FIRST_ENDED);
+  const { rows, filter, more } = useListTools(conversations, "ended calls", textOf);
+  const shown = showsAll ? rows : rows.slice(0, FIRST_ENDED);
   return (
     <Section id="ended-calls" title="Ended calls">
+      {showsAll && filter}
       {conversations.length === 0
         ? (
           <Empty>
@@ -141,7 +153,8 @@ export function EndedTable({ conversations, selected, onSelect }: Selectable & {
             </tbody>
           </table>
         )}
-      {conversations.length > shown.length && (
+      {showsAll && more}
+      {!showsAll && conversations.length > shown.length && (
         <button
           type="button"
           class="button"

@@ -19,7 +19,11 @@ const EVENTS = [
   "call.connected",
   "call.held",
   "call.unheld",
+  "call.dtmf",
+  "call.transfer",
   "call.ended",
+  "trunk.up",
+  "trunk.down",
   "worker.started",
   "worker.died",
 ] as const;
@@ -29,6 +33,9 @@ const GATHER_MS = 120;
 /** Loss and packets change without an event. */
 const BUSY_POLL_MS = 2_000;
 const IDLE_POLL_MS = 10_000;
+/** From so many rows on, each look costs the server something: fewer looks. */
+const MANY_ROWS = 200;
+const MANY_PAUSE_MS = 4_000;
 
 /** Keeps an overview fresh: the event stream says when to look, a slow poll covers the rest. */
 export class Feed {
@@ -39,12 +46,16 @@ export class Feed {
   readonly #listeners = new Set<() => void>();
   #source: EventSource | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the timer fires, ms since the epoch. */
+  #dueAt = 0;
   #isLooking = false;
   #isStale = false;
 
   start(): () => void {
     this.#source = new EventSource("/api/events");
-    for (const type of EVENTS) this.#source.addEventListener(type, () => this.#lookIn(GATHER_MS));
+    for (const type of EVENTS) {
+      this.#source.addEventListener(type, () => this.#lookIn(this.#gatherMs()));
+    }
     // Also after a loss: what happened in between is seen by looking.
     this.#source.onopen = () => this.#lookIn(0);
     this.#source.onerror = () => this.#lookIn(GATHER_MS);
@@ -70,13 +81,20 @@ export class Feed {
     this.#lookIn(0);
   }
 
+  /** In so long at the latest: a steady stream of events must not put the look off for ever. */
   #lookIn(ms: number): void {
     if (this.#isLooking) {
       this.#isStale = true;
       return;
     }
+    const dueAt = Date.now() + ms;
+    if (this.#timer !== undefined && this.#dueAt <= dueAt) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#look(), ms);
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#look();
+    }, ms);
   }
 
   async #look(): Promise<void> {
@@ -95,14 +113,24 @@ export class Feed {
     this.looks++;
     this.#isLooking = false;
     for (const listener of this.#listeners) listener();
-    this.#lookIn(this.#isStale ? GATHER_MS : this.#pause());
+    this.#lookIn(this.#isStale ? this.#gatherMs() : this.#pause());
   }
 
   #pause(): number {
     // Nobody looks at a hidden page; events still bring it up to date.
     if (document.hidden) return IDLE_POLL_MS;
     const isQuiet = this.#isPushed() && this.overview?.calls.length === 0;
-    return this.state.kind === "live" && isQuiet ? IDLE_POLL_MS : BUSY_POLL_MS;
+    if (this.state.kind === "live" && isQuiet) return IDLE_POLL_MS;
+    return this.#hasMany() ? MANY_PAUSE_MS : BUSY_POLL_MS;
+  }
+
+  #gatherMs(): number {
+    return this.#hasMany() ? MANY_PAUSE_MS : GATHER_MS;
+  }
+
+  #hasMany(): boolean {
+    const { calls = [], sessions = [] } = this.overview ?? {};
+    return calls.length + sessions.length > MANY_ROWS;
   }
 
   #isPushed(): boolean {

@@ -26,22 +26,26 @@ export function Ladder({ id, looks }: {
     };
   }, [id, looks, isOpen]);
   return (
-    <details class="ladder" onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>SIP messages</summary>
-      {ladder === undefined ? <p class="aside">Asking the server…</p> : <Diagram ladder={ladder} />}
-    </details>
+    <div class="ladder">
+      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>SIP messages</summary>
+        {ladder === undefined
+          ? <p class="aside">Asking the server…</p>
+          : <Diagram ladder={ladder} />}
+      </details>
+      <p class="ladder-links">
+        <a href={ladderHref(id, "text")} target="_blank" rel="noreferrer">As text</a>
+        <a href={ladderHref(id, "pcap")} download>For Wireshark (pcap)</a>
+      </p>
+    </div>
   );
 }
 
 function Diagram({ ladder }: { readonly ladder: LadderView }) {
-  const { parties, messages, dropped, callId } = ladder;
+  const { parties, messages, dropped } = ladder;
   if (messages.length === 0) return <p class="aside">No message of this call is kept any more.</p>;
   return (
     <>
-      <p class="ladder-links">
-        <a href={ladderHref(callId, "text")} target="_blank" rel="noreferrer">As text</a>
-        <a href={ladderHref(callId, "pcap")} download>For Wireshark (pcap)</a>
-      </p>
       {dropped > 0 && <p class="aside">{dropped} older messages had to make room.</p>}
       {/* Each message says by itself from whom to whom it went. */}
       <div class="ladder-parties" aria-hidden="true">
@@ -69,7 +73,7 @@ function Rung({ ladder, message }: {
   const [isOpen, setOpen] = useState(false);
   const textId = useId();
   const { left, width, isBackwards } = columnsOf(ladder.parties, message);
-  const { status, summary, hasSdp, offsetMs, transport, text } = message;
+  const { status, summary, hasSdp, note, offsetMs, transport, text } = message;
   const isBad = status !== null && status >= 400;
   return (
     <li>
@@ -97,6 +101,7 @@ function Rung({ ladder, message }: {
           <span class="rung-words">
             {summary}
             {hasSdp && <small>SDP</small>}
+            {note !== undefined && <small>{note}</small>}
           </span>
         </span>
       </button>

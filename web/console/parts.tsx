@@ -50,3 +50,18 @@ export function Section({ id, title, count, children }: {
 export function Empty({ children }: { readonly children: ComponentChildren }) {
   return <div class="empty">{children}</div>;
 }
+
+/** One line of a list of facts. */
+export function Fact({ name, value, isCode, isBad }: {
+  readonly name: string;
+  readonly value: string;
+  readonly isCode?: boolean;
+  readonly isBad?: boolean;
+}) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd class={`${isCode ? "code" : ""} ${isBad ? "bad" : ""}`}>{value}</dd>
+    </div>
+  );
+}

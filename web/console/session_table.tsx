@@ -2,6 +2,7 @@
 import { clockOf, secondsSince } from "../shared/format.ts";
 import { useNow } from "../shared/hooks.ts";
 import { LIST_LIMIT, type SessionView } from "./api.ts";
+import { useListTools } from "./list_tools.tsx";
 import { Empty, Section } from "./parts.tsx";
 import { clientWords, sessionStateWords } from "./words.ts";
 
@@ -10,8 +11,10 @@ export function SessionTable({ sessions, hasMore }: {
   readonly hasMore: boolean;
 }) {
   const now = useNow();
+  const { rows, filter, more } = useListTools(sessions, "sessions", textOf);
   return (
     <Section id="sessions" title="Sessions" count={sessions.length}>
+      {filter}
       {sessions.length === 0
         ? (
           <Empty>
@@ -35,7 +38,7 @@ export function SessionTable({ sessions, hasMore }: {
               </tr>
             </thead>
             <tbody>
-              {sessions.map((session) => (
+              {rows.map((session) => (
                 <tr key={session.id}>
                   <td>
                     <b>{session.login}</b> <span class="sub">@{session.domain}:{session.port}</span>
@@ -56,9 +59,15 @@ export function SessionTable({ sessions, hasMore }: {
             </tbody>
           </table>
         )}
+      {more}
       {hasMore && <p class="aside">The first {LIST_LIMIT} are shown; the API lists all.</p>}
     </Section>
   );
+}
+
+function textOf({ login, domain, port, state, remoteAddress, client }: SessionView): string {
+  const words = sessionStateWords(state);
+  return [login, `@${domain}:${port}`, words, remoteAddress ?? "", client].join(" ");
 }
 
 function SessionTag({ state }: { readonly state: SessionView["state"] }) {

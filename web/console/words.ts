@@ -3,6 +3,7 @@ import type {
   CallView,
   SessionView,
   SipLegView,
+  TranscodingView,
   TransferView,
   TrunkView,
   WebrtcLegView,
@@ -76,6 +77,44 @@ export function transferWords({ role, target, status, sipStatus }: TransferView)
     case "failed":
       return `to ${target} failed${sipStatus === null ? "" : ` (${sipStatus})`}`;
   }
+}
+
+/** Who holds whom in a call of `owner` with `other`; empty where nobody holds. */
+export function holdWords(hold: CallView["hold"], owner: string, other: string): string {
+  if (hold.local && hold.remote) return `${owner} and ${other} hold each other`;
+  if (hold.local) return `${owner} holds ${other}`;
+  return hold.remote ? `${other} holds ${owner}` : "";
+}
+
+/** How audio is translated between two codecs, and what that costs. */
+export function transcodingWords({ from, to, delayMs, concealedMs }: TranscodingView): string {
+  const parts = [
+    `${from} ↔ ${to}`,
+    ...(delayMs === null ? [] : [`${delayMs} ms buffer`]),
+    ...(concealedMs === 0 ? [] : [`${concealedMs.toLocaleString("en")} ms made up`]),
+  ];
+  return parts.join(", ");
+}
+
+/** The way that a side's media takes. */
+export function mediaWayWords(
+  media: { readonly kind: "webrtc" | "rtp" | "direct"; readonly worker: number | null },
+  isSecure: boolean,
+): string {
+  if (media.kind === "direct") return "direct, past this server";
+  const way = media.worker === null ? "not there yet" : `relayed by worker ${media.worker}`;
+  return media.worker === null ? way : `${way}, ${isSecure ? "encrypted" : "not encrypted"}`;
+}
+
+export function trunkStateWords({ state, isRegistered }: TrunkView): string {
+  if (state === "starting") return "Starting";
+  if (state === "down") return "Down";
+  return isRegistered ? "Up, registered" : "Up";
+}
+
+/** The other party of a call, seen from its owner. */
+export function otherOf(call: CallSummary | CallView): string {
+  return call.direction === "outbound" || call.direction === "transit" ? call.callee : call.caller;
 }
 
 /** Who this call belongs to: the caller's client, or the callee's. */

@@ -11,6 +11,14 @@ export function clockOf(seconds: number): string {
     : `${minutes}:${two(whole % 60)}`;
 }
 
+/** Seconds to the unit that says enough: `45 s`, `12 min`, `3 h`, `5 days`. */
+export function spanOf(seconds: number): string {
+  if (seconds < 120) return `${Math.floor(seconds)} s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} days`;
+}
+
 /** Percent with one decimal; none from 10 on. */
 export function percentOf(value: number): string {
   return `${value.toFixed(value >= 10 ? 0 : 1)} %`;
