@@ -54,6 +54,11 @@ export const NEEDS = {
     debian: "baresip-core",
     how: "install baresip",
   },
+  linphone: {
+    commands: ["linphonec"],
+    debian: "linphone-cli",
+    how: "install Linphone's console phone",
+  },
   sipvicious: {
     commands: ["svwar"],
     debian: "sipvicious",

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { before, Child } from "./child_process.ts";
 import { needs } from "./needs.ts";
 import { toneWav } from "./tones.ts";
-import { type HeardTone, loudestTone, newestSound } from "./wav_tone.ts";
+import { type HeardTone, loudestTone, newestSound, untilHeard } from "./wav_tone.ts";
 
 /** A desk phone: baresip in a process of its own, told what to do over its control socket. */
 
@@ -56,9 +56,6 @@ const WINDOW_MS = 200;
 const QUIET_MS = 400;
 /** At least so many of the 20 that come in QUIET_MS. */
 const FLOWING_PACKETS = 8;
-/** Least share of a tone in what is heard. */
-const PURITY = 0.6;
-const HERTZ_OFF = 15;
 
 export class Baresip implements AsyncDisposable {
   readonly user: string;
@@ -162,19 +159,9 @@ export class Baresip implements AsyncDisposable {
 
   /** Waits until what comes in has this tone and hardly anything else; 0: silence, or nothing. */
   async hears(hertz: number, ms = PATIENCE_MS): Promise<void> {
-    let last: HeardTone = { hertz: -1, purity: 0 };
-    for (const end = performance.now() + ms;;) {
-      last = await this.#newest();
-      const isIt = Math.abs(last.hertz - hertz) < HERTZ_OFF &&
-        (hertz === 0 || last.purity > PURITY);
-      if (isIt) return;
-      if (performance.now() > end) {
-        throw new Error(
-          this.#tell(`hears ${hertz} Hz: not within ${ms} ms, last ${JSON.stringify(last)}`),
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
+    await untilHeard(() => this.#newest(), hertz, ms).catch(({ message }: Error) => {
+      throw new Error(this.#tell(message));
+    });
   }
 
   /**

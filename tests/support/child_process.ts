@@ -7,20 +7,27 @@ export class Child {
   #output = "";
   #changed = Promise.withResolvers<void>();
   readonly #readers: Promise<void>[];
+  readonly #input: WritableStreamDefaultWriter<Uint8Array> | undefined;
 
   constructor(
     command: string,
     args: readonly string[],
-    options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
+    options: {
+      readonly cwd?: string;
+      readonly env?: Readonly<Record<string, string>>;
+      /** Its standard input is ours to write to. */
+      readonly isTold?: boolean;
+    } = {},
   ) {
     this.#process = new Deno.Command(command, {
       args: [...args],
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       env: { PORTZERO_MEDIA_ADDRESSES: "127.0.0.1", NO_COLOR: "1", ...options.env },
-      stdin: "null",
+      stdin: options.isTold ? "piped" : "null",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
+    this.#input = options.isTold ? this.#process.stdin.getWriter() : undefined;
     this.#readers = [this.#process.stdout, this.#process.stderr].map((stream) =>
       this.#read(stream)
     );
@@ -55,6 +62,11 @@ export class Child {
     }
   }
 
+  /** Writes to its standard input; nothing where it has ended. */
+  async tell(text: string): Promise<void> {
+    await this.#input?.write(new TextEncoder().encode(text)).catch(() => {});
+  }
+
   signal(signal: Deno.Signal): void {
     this.#process.kill(signal);
   }
@@ -73,6 +85,7 @@ export class Child {
       this.#process.kill("SIGKILL");
     } catch { /* It has ended by itself. */ }
     await this.#process.status;
+    await this.#input?.close().catch(() => {});
     // Grandchildren that hold the pipes have been ended by whoever knows their ids.
     await Promise.all(this.#readers);
   }

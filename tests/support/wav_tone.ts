@@ -58,3 +58,24 @@ function goertzel(samples: Float64Array, frequency: number): number {
   }
   return last * last + before * before - factor * last * before;
 }
+
+/** Purer than this is a tone and hardly anything else. */
+const PURITY = 0.6;
+const HERTZ_OFF = 15;
+const POLL_MS = 50;
+
+/** Asks for the newest sound until it has this tone and hardly anything else; 0: silence. */
+export async function untilHeard(
+  newest: () => Promise<HeardTone>,
+  hertz: number,
+  ms: number,
+): Promise<void> {
+  for (const end = performance.now() + ms;;) {
+    const last = await newest();
+    if (Math.abs(last.hertz - hertz) < HERTZ_OFF && (hertz === 0 || last.purity > PURITY)) return;
+    if (performance.now() > end) {
+      throw new Error(`hears ${hertz} Hz: not within ${ms} ms, last ${JSON.stringify(last)}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
