@@ -1,9 +1,11 @@
 /*
  * Load for a relay: two-way RTP or SRTP of every call in a table, and a look at what comes back.
- * generate TABLE PID BYTES SECONDS [PACKETS_A_SECOND [WARM_UP_SECONDS]]
+ * generate TABLE PID BYTES SECONDS [PACKETS_A_SECOND [WARM_UP_SECONDS [FIRST_SEQUENCE [GREETINGS]]]]
  * One thread. Each leg has a socket and a phase of its own within the packet interval. The delay of a
  * packet is from just before its send to the kernel's receive stamp. Of the packets received, one in 16
  * is decrypted and its body compared. CPU time is that of all threads of process PID, by schedstat.
+ * FIRST_SEQUENCE lets a run go on where another one has stopped: relays refuse what they have had.
+ * GREETINGS is a file with a line of hex for each leg, sent ahead of all: an ICE check, say.
  * Prints one line of JSON. cc -O2 -o generate generate.c -lcrypto
  */
 #define _GNU_SOURCE
@@ -146,7 +148,21 @@ static double percentile(double p) {
   return delay_count ? delays[(size_t)((delay_count - 1) * p)] / 1e6 : 0;
 }
 
-static int open_legs(const char *table) {
+/* What comes back is passed over by `take`. */
+static void greet(const char *name) {
+  FILE *file = fopen(name, "r");
+  char line[4096];
+  uint8_t bytes[2048];
+  if (!file) perror(name), exit(1);
+  for (int i = 0; i < leg_count && fgets(line, sizeof line, file); i++) {
+    from_hex(line, bytes);
+    sendto(legs[i].fd, bytes, strcspn(line, "\r\n") / 2, 0, (void *)&legs[i].relay, sizeof legs[i].relay);
+    if (i % 20 == 19) usleep(1000);
+  }
+  fclose(file);
+}
+
+static int open_legs(const char *table, int first_sequence) {
   struct call *calls;
   int count = read_table(table, &calls), epoll = epoll_create1(0), one = 1;
   leg_count = 2 * count;
@@ -158,7 +174,7 @@ static int open_legs(const char *table) {
     setsockopt(leg->fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one);
     leg->relay = loopback(side->relay_port);
     leg->ssrc = 0x10000 + i;
-    leg->sequence = 1;
+    leg->sequence = first_sequence;
     srtp_set_up(&leg->send, side->profile, side->to_relay);
     srtp_set_up(&leg->receive, side->profile, side->from_relay);
     struct epoll_event e = {.events = EPOLLIN, .data.u32 = i};
@@ -169,12 +185,15 @@ static int open_legs(const char *table) {
 
 int main(int argc, char **argv) {
   if (argc < 5)
-    return fprintf(stderr, "usage: generate TABLE PID BYTES SECONDS [PACKETS_A_SECOND [WARM_UP]]\n"), 2;
+    return fprintf(stderr, "usage: generate TABLE PID BYTES SECONDS [RATE [WARM_UP [FIRST [GREETINGS]]]]\n"), 2;
   int pid = atoi(argv[2]), size = atoi(argv[3]);
   double seconds = atof(argv[4]), rate = argc > 5 ? atof(argv[5]) : 50, warm = argc > 6 ? atof(argv[6]) : 1;
+  int first = argc > 7 ? atoi(argv[7]) : 1;
+  if (first < 0 || first + (seconds + warm) * rate > 65000) return fprintf(stderr, "FIRST is too high\n"), 2;
   if (size < 18 || size > 1400) return fprintf(stderr, "BYTES is 18 to 1400\n"), 2;
   prctl(PR_SET_TIMERSLACK, 1000);
-  int epoll = open_legs(argv[1]);
+  int epoll = open_legs(argv[1], first);
+  if (argc > 8) greet(argv[8]);
   /* The order of the legs within an interval is shuffled, so that calls have phases of their own. */
   int *order = malloc(leg_count * sizeof *order);
   for (int i = 0; i < leg_count; i++) order[i] = i;

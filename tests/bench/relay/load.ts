@@ -1,7 +1,6 @@
-import { ATTRIBUTE, BINDING_REQUEST, StunWriter } from "../../../src/rtp/ice/stun.ts";
 import { AesCmCipher } from "../../../src/rtp/srtp/aes_cm.ts";
 import { SrtpReceiver, SrtpSender } from "../../../src/rtp/srtp/context.ts";
-import { HmacSha1 } from "../../../src/rtp/srtp/hmac_sha1.ts";
+import { checkOf } from "./greeting.ts";
 import { type LegPlan, planLegs } from "./plan.ts";
 
 /**
@@ -45,15 +44,8 @@ class Leg {
     this.#pump();
   }
 
-  /** An ICE check with nomination, as a browser's first. */
   async check(): Promise<void> {
-    const buffer = new Uint8Array(256);
-    const writer = new StunWriter(buffer, 0, BINDING_REQUEST, new Uint8Array(12), 0);
-    const encode = (text: string) => new TextEncoder().encode(text);
-    writer.attribute(ATTRIBUTE.username, encode(`${this.plan.iceUfrag}:x`));
-    writer.attribute(ATTRIBUTE.useCandidate, new Uint8Array(0));
-    const length = writer.seal(new HmacSha1(encode(this.plan.icePwd)));
-    await this.#socket.send(buffer.subarray(0, length), RELAY);
+    await this.#socket.send(checkOf(this.plan), RELAY);
     await this.up;
   }
 

@@ -9,6 +9,8 @@ export interface TableSpec {
   readonly shared: readonly [boolean, boolean];
   /** Of the generator; its legs follow one another. Relay ports lie beside them. */
   readonly firstPort: number;
+  /** Each has shared ports of its own; default 1. */
+  readonly workers?: number;
 }
 
 /** The most calls that the port plan has room for. */
@@ -24,7 +26,8 @@ export function keyMaterial(name: string, length: number): Uint8Array {
   return Uint8Array.from(bytes.subarray(0, length));
 }
 
-export function makeTable({ calls, profiles, shared, firstPort }: TableSpec): string {
+export function makeTable(spec: TableSpec): string {
+  const { calls, profiles, shared, firstPort, workers = 1 } = spec;
   const hex = (name: string, profile: number) =>
     profile === 0
       ? "-"
@@ -33,7 +36,8 @@ export function makeTable({ calls, profiles, shared, firstPort }: TableSpec): st
   const lines = Array.from({ length: calls }, (_, call) => {
     const side = (index: 0 | 1) => {
       const port = firstPort + 2 * call + index;
-      const relay = shared[index] ? firstPort - 2 + index : port + 2 * MAX_CALLS;
+      const worker = call % workers;
+      const relay = shared[index] ? firstPort - 2 - 2 * worker + index : port + 2 * MAX_CALLS;
       return `${port} ${relay}`;
     };
     const keys = (index: 0 | 1) => {

@@ -19,13 +19,13 @@ export interface LegPlan {
 const FIRST_PORT = 24_000;
 
 /** The legs of so many two-way calls, the same in the relay's process and in the generator's. */
-export function planLegs(calls: number): LegPlan[] {
+export function planLegs(calls: number, firstPort = FIRST_PORT): LegPlan[] {
   return Array.from({ length: calls * 2 }, (_, leg) => {
     const entropy = new SeededEntropy(leg + 1);
     return {
       endpoint: leg + 1,
       peer: (leg ^ 1) + 1,
-      port: FIRST_PORT + leg,
+      port: firstPort + leg,
       ssrc: 0x10000 + leg,
       iceUfrag: `leg${leg}`,
       icePwd: `the-password-of-leg-${leg}`,

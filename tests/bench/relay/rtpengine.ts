@@ -79,25 +79,71 @@ function answerOf(text: string, profile: number): { port: string; tag: string; k
   return { port, tag: found[1]!, key };
 }
 
+type Question = { [key: string]: Bencoded };
+
+/** Asks one question after the other. */
+export class ControlClient {
+  readonly #socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  readonly #engine: Deno.NetAddr;
+  /** The engine answers a cookie that it has seen as it did before. */
+  readonly #cookie = crypto.randomUUID();
+  #questions = 0;
+  #isClosed = false;
+
+  constructor(controlPort: number) {
+    this.#engine = { transport: "udp", hostname: "127.0.0.1", port: controlPort };
+  }
+
+  /** Strings at the top level of the answer, which has to come within so many ms. */
+  async ask(question: Question, limit = 5000): Promise<Map<string, string>> {
+    const id = `${this.#cookie}-${this.#questions++}`;
+    await this.#socket.send(new TextEncoder().encode(`${id} ${encode(question)}`), this.#engine);
+    const timer = setTimeout(() => this.close(), limit);
+    const [bytes] = await this.#socket.receive(new Uint8Array(65536))
+      .finally(() => clearTimeout(timer));
+    const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+    return readStrings(text.slice(text.indexOf(" ") + 1));
+  }
+
+  /** The SDP that it gives for an offer or an answer. */
+  async describe(question: Question): Promise<string> {
+    const answer = await this.ask(question);
+    const described = answer.get("sdp");
+    if (described === undefined) throw new Error(`rtpengine: ${answer.get("error-reason")}`);
+    return described;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#socket.close();
+  }
+}
+
+/**
+ * Resolves when the engine answers.
+ * @throws Error after some ten seconds
+ */
+export async function untilRtpengineAnswers(controlPort: number): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    const client = new ControlClient(controlPort);
+    try {
+      await client.ask({ command: "ping" }, 100);
+      return;
+    } catch {
+      // Not yet.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    } finally {
+      client.close();
+    }
+  }
+  throw new Error("rtpengine did not answer in time");
+}
+
 /** Asks for the calls and gives the call table; both sides have a port a leg. */
 export async function rtpengineTable(spec: TableSpec, controlPort: number): Promise<string> {
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  const engine = { transport: "udp", hostname: "127.0.0.1", port: controlPort } as const;
-  let cookie = 0;
-  const ask = async (question: { [key: string]: Bencoded }): Promise<string> => {
-    const id = `bench${cookie++}`;
-    await socket.send(new TextEncoder().encode(`${id} ${encode(question)}`), engine);
-    const timer = setTimeout(() => socket.close(), 5000);
-    const [bytes] = await socket.receive(new Uint8Array(65536));
-    clearTimeout(timer);
-    const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-    const answer = readStrings(text.slice(text.indexOf(" ") + 1));
-    const described = answer.get("sdp");
-    if (described === undefined) {
-      throw new Error(`rtpengine: ${answer.get("error-reason") ?? text}`);
-    }
-    return described;
-  };
+  const client = new ControlClient(controlPort);
+  const ask = (question: Question) => client.describe(question);
   const lines: string[] = [];
   const [a, b] = spec.profiles;
   const protocol = (profile: number) => `RTP/${profile === 0 ? "AVP" : "SAVP"}`;
@@ -134,6 +180,6 @@ export async function rtpengineTable(spec: TableSpec, controlPort: number): Prom
       ...[b, hex(b, bKey), offered.key],
     ].join(" "));
   }
-  socket.close();
+  client.close();
   return lines.join("\n") + "\n";
 }

@@ -65,3 +65,17 @@ export function readTable(text: string): TableLeg[] {
   for (const { relayPort } of legs) uses.set(relayPort, (uses.get(relayPort) ?? 0) + 1);
   return legs.map((leg) => ({ ...leg, isShared: uses.get(leg.relayPort)! > 1 }));
 }
+
+/** Deals the calls out to so many workers; those with a port in common stay together. */
+export function splitTable(text: string, workers: number): string[] {
+  const groups = new Map<string, string[]>();
+  for (const line of text.trim().split("\n")) {
+    const relayPort = line.trim().split(/\s+/)[1] ?? "";
+    const group = groups.get(relayPort);
+    if (group === undefined) groups.set(relayPort, [line]);
+    else group.push(line);
+  }
+  const tables = Array.from({ length: Math.min(workers, groups.size) }, (): string[] => []);
+  [...groups.values()].forEach((lines, i) => tables[i % tables.length]!.push(...lines));
+  return tables.map((lines) => lines.join("\n") + "\n");
+}

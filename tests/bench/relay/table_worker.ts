@@ -53,7 +53,7 @@ class TableShell extends FfiShell {
   }
 
   #now(): number {
-    return performance.now();
+    return this.now();
   }
 
   #open(index: number): void {

@@ -7,9 +7,10 @@ import { workerFactory } from "../../../src/rtp/io/worker_port.ts";
 import { planLegs } from "./plan.ts";
 
 /**
- * Process with one production media worker and the calls of the plan: `worker.ts CALLS FIRST LAST`.
+ * Process with one production media worker and the calls of the plan: `worker.ts CALLS FIRST LAST
+ * [FIRST_PORT_OF_THE_LOAD]`. Without shared memory it takes the portable shell.
  */
-const [calls, first, last] = Deno.args.map(Number);
+const [calls, first, last, loadPort] = Deno.args.map(Number);
 const module = new URL("../../../src/rtp/io/media_worker.ts", import.meta.url);
 
 /** CPU time of all threads of this process, ns (Linux). */
@@ -42,7 +43,7 @@ function prepare(): void {
   const payloads = [
     { payloadType: 0, kind: "audio", codec: "PCMU", clockRate: 8000 },
   ] as const;
-  const legs = planLegs(calls!);
+  const legs = planLegs(calls!, loadPort);
   for (const { endpoint, iceUfrag, icePwd, ...keys } of legs) {
     worker.send({ type: "open", endpoint, kind: "webrtc", iceUfrag, icePwd });
     worker.send({ type: "set-remote", endpoint, payloads });

@@ -1,0 +1,106 @@
+import type { Arena, LoadSpec, Relay, Run } from "./arena.ts";
+import type { Contender } from "./contenders.ts";
+import { printRow, type Summary } from "./summary.ts";
+
+/** What every section gets. */
+export interface Bench {
+  readonly arena: Arena;
+  readonly summary: Summary;
+  readonly rounds: number;
+  /** Of one measured run, s. */
+  readonly seconds: number;
+  readonly hasRtpengine: boolean;
+}
+
+/** A part of the bench that can be run alone. */
+export interface Section {
+  readonly title: string;
+  /** About how long it takes, s. */
+  readonly duration: (bench: Pick<Bench, "rounds" | "seconds">) => number;
+  readonly run: (bench: Bench) => Promise<void>;
+}
+
+/** One that takes part in a comparison. */
+export interface Entry {
+  readonly name: string;
+  readonly contender: Contender;
+  readonly spec: LoadSpec;
+}
+
+/** A run with as much loss shows a machine that was busy, or a relay beyond its limit. */
+export const MOST_LOSS = 1;
+/** A round that was disturbed is done again, so often. */
+const MAX_RETRIES = 2;
+
+export const SECRET = { profiles: [1, 1], shared: [true, true] } as const;
+export const APART = { profiles: [1, 1], shared: [false, false] } as const;
+
+export function loss({ sent, received }: Run): number {
+  return 100 * (1 - received / sent);
+}
+
+export function printHead(): void {
+  console.log();
+  const cells = ["relay", "calls", "CPU us/packet", "CPU %", "loss %", "p50 ms", "p99 ms", "MB"];
+  printRow(...cells, "bad", "generator %");
+  printRow(...Array(10).fill("---"));
+}
+
+export function printRun(name: string, run: Run): void {
+  const { calls, microseconds, cpuPercent, p50, p99, residentMb, bad, checked } = run;
+  printRow(
+    ...[name, calls, microseconds.toFixed(2), cpuPercent.toFixed(0), loss(run).toFixed(2)],
+    ...[p50.toFixed(2), p99.toFixed(2), residentMb.toFixed(0), `${bad}/${checked}`],
+    run.generatorPercent.toFixed(0),
+  );
+}
+
+/**
+ * All relays stay up and are loaded by turns, so that whatever else the machine does meets all of
+ * them alike; each is warmed up once. Gives the runs of each by round; a round in which somebody
+ * lost packets is done again.
+ */
+export async function byTurns(
+  { arena, rounds, seconds }: Bench,
+  entries: readonly Entry[],
+  bytes: number,
+): Promise<Map<string, Run>[]> {
+  const relays = new Map<string, Relay>();
+  const found: Map<string, Run>[] = [];
+  try {
+    for (const { name, contender, spec } of entries) {
+      relays.set(name, await arena.start(contender, spec));
+    }
+    for (const relay of relays.values()) await relay.measure(bytes, 2);
+    printHead();
+    for (let round = 0, retries = 0; round < rounds; round++) {
+      const runs = new Map<string, Run>();
+      for (const [name, relay] of relays) {
+        const run = await relay.measure(bytes, seconds);
+        printRun(name, run);
+        if (run.bad > 0) throw new Error(`${name}: ${run.bad} packets came back wrong`);
+        runs.set(name, run);
+      }
+      const isDisturbed = [...runs.values()].some((run) => loss(run) >= MOST_LOSS);
+      if (isDisturbed && retries < MAX_RETRIES) {
+        retries++;
+        round--;
+        console.log("\nPackets were lost; that round once more.\n");
+      } else found.push(runs);
+    }
+  } finally {
+    await arena.end();
+  }
+  return found;
+}
+
+/** The ratios of the rounds in which both lost nothing to speak of. */
+export function ratios(rounds: readonly Map<string, Run>[], a: string, b: string): number[] {
+  return rounds.flatMap((runs) => {
+    const [x, y] = [runs.get(a), runs.get(b)];
+    if (x === undefined || y === undefined || loss(x) >= MOST_LOSS || loss(y) >= MOST_LOSS) {
+      return [];
+    }
+    return [x.microseconds / y.microseconds];
+  });
+}
