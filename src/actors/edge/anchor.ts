@@ -59,6 +59,7 @@ interface AnchorContext {
  *   opening --> offered : media.opened
  *   opening --> closing : media.failed, after openTimeout 5 s
  *   opening --> closed : refused
+ *   offered --> opening : open
  *   offered --> offered : provisional, cancelled
  *   offered --> answered : accepted
  *   offered --> closing : rejected
@@ -123,6 +124,8 @@ export const anchorMachine = setup({
     offered: {
       entry: [{ type: "entered", params: { state: "offered" } }, "release"],
       on: {
+        // Whoever answered can't be reached directly.
+        open: "opening",
         provisional: { target: "offered", reenter: true, actions: "waitForAnswer" },
         cancelled: { target: "offered", reenter: true, actions: "waitForRefusal" },
         accepted: "answered",

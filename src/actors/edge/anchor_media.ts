@@ -3,6 +3,7 @@ import { ok, type Result } from "../../core/result.ts";
 import * as sdp from "../../sdp/mod.ts";
 import type { Role, Side, Translated } from "./exchange.ts";
 import { type MediaChoice, openMedia } from "./open_media.ts";
+import { PhoneMedia } from "./phone_media.ts";
 import type { Described, WireMedia } from "./wire_media.ts";
 
 export interface AnchorMediaOptions extends Omit<MediaChoice, "keep"> {
@@ -20,15 +21,21 @@ const MAX_TEXTS = 8;
 export class AnchorMedia {
   /** The far end's own words by version of what was said of them inside. */
   readonly texts = new Map<number, string>();
-  /** Whose packets go to the far end. */
-  peer: EndpointToken | null = null;
+  #peer: EndpointToken | null = null;
   readonly #options: AnchorMediaOptions;
   #wire: WireMedia | null = null;
   /** The last answer that went to the far end, where it was another wire side's own. */
   #directText: string | null = null;
+  /** Whom an endpoint that is still to be opened will be joined with. */
+  #near: EndpointToken | null = null;
 
   constructor(options: AnchorMediaOptions) {
     this.#options = options;
+  }
+
+  /** Whose packets go to the far end, or would if an endpoint could be had. */
+  get peer(): EndpointToken | null {
+    return this.#peer ?? this.#near;
   }
 
   /** Null before the first offer. */
@@ -36,17 +43,33 @@ export class AnchorMedia {
     return this.#wire;
   }
 
-  /** Opens the endpoint that this offer needs. */
-  open(side: Side, text: string): Result<WireMedia, sdp.SdpFault> {
-    const made = openMedia.forOffer(this.#choice(), side, text);
+  /**
+   * Chooses the media that this offer needs, and opens its endpoint.
+   * @param mayWait the endpoint need not be opened before `translate` asks for it
+   */
+  open(side: Side, text: string, mayWait: boolean): Result<WireMedia, sdp.SdpFault> {
+    const made = openMedia.forOffer(this.#choice(), side, text, mayWait);
     if (!made.ok) return made;
     this.#wire = made.value;
     this.#options.onMoved();
     return ok(made.value);
   }
 
-  /** Puts a description over to the other side, or says why that can't be. */
-  translate(side: Side, role: Role, text: string): Translated | sdp.SdpFault {
+  /** Whether an endpoint is open, or none is needed. */
+  get isOpen(): boolean {
+    return !(this.#wire instanceof PhoneMedia) || this.#wire.hasEndpoint;
+  }
+
+  /** Opens the endpoint that `translate` has asked for; `opened` or `failed` follows. */
+  openEndpoint(): void {
+    if (this.#wire instanceof PhoneMedia) this.#wire.open(this.#near ?? undefined);
+  }
+
+  /**
+   * Puts a description over to the other side, or says why that can't be; `unopened`: not before
+   * `openEndpoint`.
+   */
+  translate(side: Side, role: Role, text: string): Translated | sdp.SdpFault | "unopened" {
     const media = this.#wire!;
     const { exchange, kind } = role;
     if (side === "wire") {
@@ -61,8 +84,12 @@ export class AnchorMedia {
     const abstract = sdp.parseSdp(text);
     if (!abstract.ok) return abstract.error;
     const token = sdp.endpointToken(abstract.value);
+    const direct = kind === "answer" ? this.#directAnswer(abstract.value) : undefined;
+    if (!direct && !this.isOpen) {
+      this.#near = token ?? null;
+      return "unopened";
+    }
     if (kind === "answer") {
-      const direct = this.#directAnswer(abstract.value);
       const answer = direct ?? media.answerOut(abstract.value);
       return this.#toAnswer(answer, () => token, direct !== undefined);
     }
@@ -89,8 +116,8 @@ export class AnchorMedia {
         answer.commit();
         const token = peer();
         if (answer.fault || token === undefined) return;
-        if (this.peer === token) return;
-        this.peer = token;
+        if (this.#peer === token) return;
+        this.#peer = token;
         this.#wire?.connect(token);
       },
     };
@@ -101,7 +128,7 @@ export class AnchorMedia {
     if (this.#options.settings.media !== "direct" || this.#wire?.kind !== "rtp") return undefined;
     const text = this.#options.original(abstract);
     if (text === undefined) return undefined;
-    this.peer = sdp.endpointToken(abstract) ?? null;
+    this.#peer = sdp.endpointToken(abstract) ?? null;
     return { text, commit: () => {} };
   }
 

@@ -1,3 +1,4 @@
+import { randomHex } from "../../core/entropy.ts";
 import type { EndpointToken } from "../../core/ids.ts";
 import { err, ok, type Result } from "../../core/result.ts";
 import type { Flow } from "../../sip/flow.ts";
@@ -23,14 +24,19 @@ export interface MediaChoice {
 
 /** Which kind of media an offer asks for, and where its endpoint is best placed. */
 export const openMedia = {
-  forOffer(choice: MediaChoice, side: Side, text: string): Result<WireMedia, sdp.SdpFault> {
+  /** @param mayWait an endpoint need not be opened before somebody turns out to need it */
+  forOffer(
+    choice: MediaChoice,
+    side: Side,
+    text: string,
+    mayWait: boolean,
+  ): Result<WireMedia, sdp.SdpFault> {
     const offer = sdp.parseSdp(side === "wire" ? sdp.stripEndpointTokens(text) : text);
     if (!offer.ok) return offer;
     const { settings, original } = choice;
     const near = sdp.endpointToken(offer.value);
     if (side === "inner" && settings.media === "direct" && original(offer.value) !== undefined) {
-      const token = hex(choice.ports.entropy.bytes(16)) as EndpointToken;
-      return ok(openMedia.direct(choice, token, 0));
+      return ok(openMedia.direct(choice, newToken(choice), 0));
     }
     const isWebrtc = side === "wire" ? wantsIce(offer.value) : settings.profile === "webrtc";
     if (isWebrtc) {
@@ -43,8 +49,11 @@ export const openMedia = {
     }
     const { ports, label, keep, refuseRemote, onEvent } = choice;
     const { rtp, entropy } = ports;
+    // Whoever is called may take media straight from there: then there is nothing to open.
+    const isLate = mayWait && side === "wire" && settings.media === "direct";
     return ok(
       new PhoneMedia({
+        ...(isLate ? { token: newToken(choice) } : {}),
         rtp,
         entropy,
         profile: settings,
@@ -80,6 +89,6 @@ function hostOf(flow: Flow): string {
   return host.replace(/^\[(.*)\]$/, "$1");
 }
 
-function hex(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+function newToken({ ports }: MediaChoice): EndpointToken {
+  return randomHex(ports.entropy, 128) as EndpointToken;
 }

@@ -23,6 +23,8 @@ import {
 } from "./wire_media.ts";
 
 export interface PhoneMediaOptions {
+  /** Of an endpoint that `open` opens once it is needed; absent: it is opened at once. */
+  readonly token?: EndpointToken;
   readonly rtp: RtpMediaPort;
   readonly entropy: Entropy;
   readonly profile: sdp.PhoneProfile;
@@ -45,7 +47,8 @@ const IP = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$/;
 export class PhoneMedia implements WireMedia {
   readonly kind = "rtp";
   readonly #options: PhoneMediaOptions;
-  readonly #endpoint: RtpEndpointHandle;
+  readonly token: EndpointToken;
+  #endpoint: RtpEndpointHandle | null = null;
   readonly #keys = new Map<string, sdp.SdesKey>();
   readonly #means: sdp.PhoneMeans;
   readonly #sessionId: string;
@@ -63,18 +66,21 @@ export class PhoneMedia implements WireMedia {
   #transcoding: TranscodingStatistics | null = null;
 
   constructor(options: PhoneMediaOptions) {
-    const { rtp, near, label, towards, kinds, entropy, transcodable } = options;
+    const { near, kinds, entropy, transcodable } = options;
     this.#options = options;
     this.#sessionId = String(new DataView(entropy.bytes(4).buffer).getUint32(0));
     this.#means = { kinds, transcodable, key: (kind, suite) => this.#key(kind, suite) };
-    this.#endpoint = rtp.openRtp(
-      { label, towards, media: kinds, ...(near === undefined ? {} : { near }) },
-      (event) => this.#onEvent(event),
-    );
+    this.token = options.token ?? this.#open(near).token;
   }
 
-  get token(): EndpointToken {
-    return this.#endpoint.token;
+  /** Whether descriptions can be made that name ports of ours. */
+  get hasEndpoint(): boolean {
+    return this.#endpoint !== null;
+  }
+
+  /** Opens the endpoint, in the worker of the one that it is to be joined with. */
+  open(near: EndpointToken | undefined): void {
+    if (!this.#endpoint) this.#open(near);
   }
 
   /** Where packets for this endpoint are sent. */
@@ -115,25 +121,39 @@ export class PhoneMedia implements WireMedia {
   }
 
   answerOut(abstract: sdp.Sdp): Described {
-    const sections = sdp.answerToPhone(this.#offeredIn, abstract, this.#means);
-    return this.#described(this.#write(sections, []), sections, undefined);
+    const answer = sdp.answerToPhone(this.#offeredIn, abstract, this.#means);
+    // Our ports may be younger than the offer, which may have guessed them.
+    const fault = this.#options.token === undefined ? undefined : this.#checkRemote(answer);
+    const sections = fault ? answer.map((section) => ({ ...section, rejected: true })) : answer;
+    return this.#described(this.#write(sections, []), sections, fault);
   }
 
   connect(peer: EndpointToken): void {
-    this.#endpoint.connect(peer);
+    this.#endpoint?.connect(peer);
   }
 
   requestKeyFrame(): void {
-    this.#endpoint.requestKeyFrame();
+    this.#endpoint?.requestKeyFrame();
   }
 
   /** RFC 4733 events towards the far end, one after the other. */
   sendDtmf(digits: string, durationMs: number): void {
-    this.#endpoint.sendDtmf(digits, durationMs);
+    this.#endpoint?.sendDtmf(digits, durationMs);
   }
 
   close(): void {
-    this.#endpoint.close();
+    this.#endpoint?.close();
+  }
+
+  #open(near: EndpointToken | undefined): RtpEndpointHandle {
+    const { rtp, token, label, towards, kinds: media } = this.#options;
+    const place = { ...(near === undefined ? {} : { near }), ...(token ? { token } : {}) };
+    const endpoint = rtp.openRtp(
+      { ...place, label, towards, media },
+      (event) => this.#onEvent(event),
+    );
+    this.#endpoint = endpoint;
+    return endpoint;
   }
 
   view(): WireMediaView {
@@ -169,16 +189,16 @@ export class PhoneMedia implements WireMedia {
     const before = this.#agreed;
     this.#agreed = sections;
     this.#sides = transcodedSides(sections);
-    this.#endpoint.setRemote(this.#options.kinds.map((kind) => {
+    this.#endpoint?.setRemote(this.#options.kinds.map((kind) => {
       const index = sections.findIndex((section) => section.kind === kind && !section.rejected);
       const section = sections[index];
       return section ? this.#remoteOf(section, before[index]) : null;
     }));
-    this.#endpoint.transcode(this.#sides);
+    this.#endpoint?.transcode(this.#sides);
     const flowing = sdp.isFlowing(sections);
     if (flowing === this.#isFlowing) return;
     this.#isFlowing = flowing;
-    this.#endpoint.setFlowing(flowing);
+    this.#endpoint?.setFlowing(flowing);
   }
 
   #remoteOf(section: sdp.PhoneSection, before: sdp.PhoneSection | undefined): RemoteRtp | null {

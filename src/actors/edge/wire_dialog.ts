@@ -199,7 +199,12 @@ export class WireDialog implements AnchorHolder {
 
   refuse(): void {
     this.#isOpening = false;
-    for (const item of this.#held.splice(0)) this.#giveUp(item, 503);
+    const held = this.#held.splice(0);
+    const agreed = held.find(({ message }) => message.kind === "response" && isAccepting(message));
+    // Whoever was called has answered already: the call is made, and ends.
+    if (agreed) this.#note(agreed);
+    for (const item of held) this.#giveUp(item, 503);
+    if (agreed) this.#lose("no endpoint could be opened for an answer");
   }
 
   trace(state: string): void {
@@ -259,6 +264,7 @@ export class WireDialog implements AnchorHolder {
     let translated = role.exchange.translated.get(key);
     if (!translated) {
       const made = this.#media.translate(side, role, text);
+      if (made === "unopened") return this.#openLate(item, role);
       if ("reason" in made) return this.#refuseOffer(item, made);
       translated = made;
       remember(role.exchange, key, made);
@@ -276,20 +282,33 @@ export class WireDialog implements AnchorHolder {
   #open(item: Passing, role: Role, text: string): boolean {
     const isWaiting = this.actor.getSnapshot().matches("waiting");
     if (role.kind === "answer" || !isWaiting) {
-      const text = "an offer came too late for an endpoint";
-      if (role.kind === "offer") this.#refuseOffer(item, { reason: "unsupported", text });
-      else this.#send(item, cleaned(item.message));
+      this.#tooLate(item, role);
       return false;
     }
-    const made = this.#media.open(item.side, text);
+    const made = this.#media.open(item.side, text, item.message.kind === "request");
     if (!made.ok) {
       this.#refuseOffer(item, made.error);
       return false;
     }
-    if (made.value.kind !== "direct") this.#isOpening = true;
+    this.#isOpening = made.value.kind !== "direct" && this.#media.isOpen;
     this.#tell({ type: "open" });
-    if (made.value.kind === "direct") this.#tell({ type: "media.opened" });
+    if (!this.#isOpening) this.#tell({ type: "media.opened" });
     return true;
+  }
+
+  /** Media does not pass by us after all: the description waits for the endpoint that it needs. */
+  #openLate(item: Passing, role: Role): void {
+    if (!this.actor.getSnapshot().matches("offered")) return this.#tooLate(item, role);
+    this.#isOpening = true;
+    this.#held.unshift(item);
+    this.#tell({ type: "open" });
+    this.#media.openEndpoint();
+  }
+
+  #tooLate(item: Passing, role: Role): void {
+    const text = "an offer came too late for an endpoint";
+    if (role.kind === "offer") this.#refuseOffer(item, { reason: "unsupported", text });
+    else this.#send(item, cleaned(item.message));
   }
 
   #onMedia(event: WireMediaEvent): void {
@@ -302,9 +321,7 @@ export class WireDialog implements AnchorHolder {
         this.#ports.log.warn("no endpoint for a SIP leg", { anchor: this.id, text: event.text });
         return this.#tell({ type: "media.failed" });
       case "lost":
-        this.#ports.onEffect({ type: "media-lost", dialog, text: event.text });
-        this.#ports.onLost(this);
-        return this.terminate();
+        return this.#lose(event.text);
       case "key-frame-wanted":
         return this.#ports.onEffect({ type: "key-frame-wanted", flow: this.flow, dialog });
       case "silent":
@@ -314,6 +331,13 @@ export class WireDialog implements AnchorHolder {
       case "dtmf":
         return this.#ports.onEffect({ ...event, dialog });
     }
+  }
+
+  /** There is no endpoint any more: who can, ends the dialog. */
+  #lose(text: string): void {
+    this.#ports.onEffect({ type: "media-lost", dialog: this.dialog, text });
+    this.#ports.onLost(this);
+    this.terminate();
   }
 
   #close(): void {
@@ -413,6 +437,10 @@ export class WireDialog implements AnchorHolder {
   #toElement(flow: Flow, message: SipMessage): void {
     this.#ports.toElement({ type: "receive-framed", flow, event: { type: "message", message } });
   }
+}
+
+function isAccepting({ status, cseq }: SipResponse): boolean {
+  return cseq.method === "INVITE" && status >= 200 && status < 300;
 }
 
 /** The same message again: a transaction repeats it while the first still waits. */
