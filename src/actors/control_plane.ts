@@ -152,6 +152,18 @@ export interface SessionView {
   readonly remoteAddress: string | null;
   readonly client: string;
   readonly calls: number;
+  /** Where the session is a client of a server of others; null: of this one. */
+  readonly outside: OutsideView | null;
+}
+
+/** A session's registration at a server of others. */
+export interface OutsideView {
+  /** `host:port`. */
+  readonly server: string;
+  /** `none`: it calls without; `failing`: it was registered, and is tried again. */
+  readonly registration: "none" | "registering" | "registered" | "failing";
+  /** Why it fails; null: it does not. */
+  readonly reason: string | null;
 }
 
 /** One binding of our registrar. */

@@ -21,6 +21,8 @@ interface RegistrationContext extends RegistrationInput {
   readonly box: { usage: RegisterUsage | null };
   readonly grantedSeconds: number;
   readonly failures: number;
+  /** Why the last attempt failed; null: it has not. */
+  readonly fault: string | null;
 }
 
 export type RegistrationCommand = { readonly type: "unregister" } | { readonly type: "register" };
@@ -83,11 +85,15 @@ export const registrationMachine = setup({
     dispose: ({ context }) => context.box.usage?.dispose(),
     keepGranted: assign(({ context, event }) => ({
       failures: 0,
+      fault: null,
       grantedSeconds: event.type === "register.accepted"
         ? event.expiresSeconds
         : context.grantedSeconds,
     })),
-    countFailure: assign(({ context }) => ({ failures: context.failures + 1 })),
+    countFailure: assign(({ context, event }) => ({
+      failures: context.failures + 1,
+      fault: event.type === "register.refused" ? `${event.status} ${event.reason}` : context.fault,
+    })),
     tellSilent: sendParent(({ context }) => ({
       type: "registration.failed",
       status: 408,
@@ -110,7 +116,13 @@ export const registrationMachine = setup({
   },
 }).createMachine({
   id: "outbound_registration",
-  context: ({ input }) => ({ ...input, box: { usage: null }, grantedSeconds: 0, failures: 0 }),
+  context: ({ input }) => ({
+    ...input,
+    box: { usage: null },
+    grantedSeconds: 0,
+    failures: 0,
+    fault: null,
+  }),
   initial: "registering",
   entry: "begin",
   states: {

@@ -3,6 +3,7 @@ import type {
   CallState,
   CallSummary,
   CallView,
+  OutsideView,
   SessionView,
   SipLegView,
   WebrtcLegView,
@@ -176,7 +177,27 @@ export function toSessionView(
     remoteAddress: extra.remoteAddress,
     client: String(profile.echo["clientBrowserVersion"] ?? profile.echo["clientVersion"] ?? ""),
     calls: extra.calls,
+    outside: toOutside(context),
   };
+}
+
+function toOutside({ profile, registration }: SessionContext): OutsideView | null {
+  if (!profile.isOutside) return null;
+  const snapshot = registration?.getSnapshot();
+  const server = `${profile.outboundProxy}:${profile.port}`;
+  switch (snapshot?.value) {
+    case "registering":
+      return { server, registration: "registering", reason: null };
+    case "registered":
+      return { server, registration: "registered", reason: null };
+    case "refreshing":
+    case "retrying": {
+      const { fault } = snapshot.context;
+      return { server, registration: fault === null ? "registered" : "failing", reason: fault };
+    }
+    default:
+      return { server, registration: "none", reason: null };
+  }
 }
 
 function sessionState(value: unknown, context: SessionContext): SessionView["state"] {

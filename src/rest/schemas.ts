@@ -50,6 +50,14 @@ export const sessionState = z.enum([
   "ended",
 ]);
 
+const outside = z.object({
+  server: z.string(),
+  registration: z.enum(["none", "registering", "registered", "failing"]).meta({
+    description: "`none`: it calls without; `failing`: it was registered, and is tried again.",
+  }),
+  reason: z.string().nullable().meta({ description: "Why it fails." }),
+}).meta({ id: "Outside", description: "A session's registration at a server of others." });
+
 export const session = z.object({
   id: z.string(),
   login: z.string(),
@@ -60,6 +68,7 @@ export const session = z.object({
   remoteAddress: z.string().nullable(),
   client: z.string(),
   calls: count(),
+  outside: outside.nullable().meta({ description: "Null: a client of this server." }),
 }).meta({ id: "Session", description: "A client's connection; a SIP user agent." });
 
 const termination = z.object({

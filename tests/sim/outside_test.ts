@@ -62,6 +62,31 @@ Deno.test("outside: a wrong password, a silent server and an unknown name fail i
   }
 });
 
+Deno.test("outside: operators see the registration, why it fails, and that it is back", () => {
+  const house = world();
+  const seen = () => {
+    const { items } = house.plane.control.sessions({ limit: 10 });
+    return items.map(({ outside }) => outside && [outside.registration, outside.reason]);
+  };
+  house.guest("alice", { authName: "alice.auth" });
+  house.guest("bob", { authName: "bob.auth", registerRequired: false });
+  house.client("carol").connect();
+  assert.deepEqual(seen(), [["registering", null], ["none", null], null]);
+  house.clock.advance(1_000);
+  assert.deepEqual(seen(), [["registered", null], ["none", null], null]);
+  const [first] = house.plane.control.sessions({ limit: 1 }).items;
+  assert.equal(first?.outside?.server, `${PBX.address}:${PBX.port}`);
+  house.silent = true;
+  house.clock.advance(2 * 3_600_000);
+  const [state, reason] = seen()[0] ?? [];
+  assert.equal(state, "failing");
+  assert.match(reason ?? "", /408/);
+  house.silent = false;
+  house.clock.advance(120_000);
+  assert.deepEqual(seen()[0], ["registered", null]);
+  clean(house);
+});
+
 Deno.test("outside: two of its clients call each other through it, hold and hang up", () => {
   const house = world();
   const alice = house.guest("alice", { authName: "alice.auth", visibleName: "Alice L." });

@@ -46,6 +46,7 @@ export class MemoryControlPlane implements ControlPlane {
       state,
       since: EPOCH,
       remoteAddress: "127.0.0.1",
+      outside: null,
       client: "Web SDK 2.0",
       calls: 0,
     });

@@ -4,7 +4,7 @@ import { useNow } from "../shared/hooks.ts";
 import { LIST_LIMIT, type SessionView } from "./api.ts";
 import { useListTools } from "./list_tools.tsx";
 import { Empty, Section } from "./parts.tsx";
-import { clientWords, sessionStateWords } from "./words.ts";
+import { clientWords, outsideWords, sessionStateWords } from "./words.ts";
 
 export function SessionTable({ sessions, hasMore }: {
   readonly sessions: readonly SessionView[];
@@ -42,6 +42,11 @@ export function SessionTable({ sessions, hasMore }: {
                 <tr key={session.id}>
                   <td>
                     <b>{session.login}</b> <span class="sub">@{session.domain}:{session.port}</span>
+                    {session.outside !== null && (
+                      <p class={session.outside.registration === "failing" ? "bad" : "sub"}>
+                        {outsideWords(session.outside)}
+                      </p>
+                    )}
                     <p class="narrow sub">
                       <SessionTag state={session.state} />
                       <span>{session.remoteAddress ?? ""}</span>
@@ -65,9 +70,10 @@ export function SessionTable({ sessions, hasMore }: {
   );
 }
 
-function textOf({ login, domain, port, state, remoteAddress, client }: SessionView): string {
-  const words = sessionStateWords(state);
-  return [login, `@${domain}:${port}`, words, remoteAddress ?? "", client].join(" ");
+function textOf(session: SessionView): string {
+  const { login, domain, port, state, remoteAddress, client, outside } = session;
+  const words = [sessionStateWords(state), outside === null ? "" : outsideWords(outside)];
+  return [login, `@${domain}:${port}`, ...words, remoteAddress ?? "", client].join(" ");
 }
 
 function SessionTag({ state }: { readonly state: SessionView["state"] }) {

@@ -1,6 +1,7 @@
 import type {
   CallSummary,
   CallView,
+  OutsideView,
   SessionView,
   SipLegView,
   TranscodingView,
@@ -34,6 +35,20 @@ export function callStateWords(state: CallSummary["state"]): string {
 
 export function sessionStateWords(state: SessionView["state"]): string {
   return SESSION_STATES[state];
+}
+
+/** What becomes of a session's registration at a server of others. */
+export function outsideWords({ server, registration, reason }: OutsideView): string {
+  switch (registration) {
+    case "none":
+      return `calls by ${server}, not registered there`;
+    case "registering":
+      return `registering at ${server}`;
+    case "registered":
+      return `registered at ${server}`;
+    case "failing":
+      return `no longer registered at ${server}: ${reason ?? "no answer"}; trying again`;
+  }
 }
 
 const ICE: Readonly<Record<WebrtcLegView["ice"], string>> = {
