@@ -4,13 +4,20 @@ export interface Entropy {
   bytes(length: number): Uint8Array<ArrayBuffer>;
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+const DIGITS = new TextEncoder().encode("0123456789abcdef");
+const ascii = new TextDecoder();
+let scratch = new Uint8Array(256);
 
 /** `bytes` as lower-case hex. */
 export function toHex(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += HEX[byte];
-  return text;
+  const length = 2 * bytes.length;
+  if (length > scratch.length) scratch = new Uint8Array(length);
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i]!;
+    scratch[2 * i] = DIGITS[byte >> 4]!;
+    scratch[2 * i + 1] = DIGITS[byte & 15]!;
+  }
+  return ascii.decode(scratch.subarray(0, length));
 }
 
 /** `bits` random bits in hex; `bits` is a multiple of 8. */

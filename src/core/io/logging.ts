@@ -135,9 +135,15 @@ export function setUpLogging(options: LoggingOptions): LogSystem {
   return {
     log(part) {
       const logger = getLogger([ROOT, part]);
+      // Asking the logger costs more than all else that is done for a registration.
+      const says = { debug: options.level === "debug", info: /debug|info/.test(options.level) };
       return {
-        debug: (message: string, fields: LogFields = {}) => logger.debug(message, { ...fields }),
-        info: (message: string, fields: LogFields = {}) => logger.info(message, { ...fields }),
+        debug: (message: string, fields: LogFields = {}) => {
+          if (says.debug) logger.debug(message, { ...fields });
+        },
+        info: (message: string, fields: LogFields = {}) => {
+          if (says.info) logger.info(message, { ...fields });
+        },
         warn: (message: string, fields: LogFields = {}) => logger.warn(message, { ...fields }),
         error: (message: string, fields: LogFields = {}) => logger.error(message, { ...fields }),
       };

@@ -110,15 +110,10 @@ export interface ChallengeOptions {
 
 /** Value of one WWW-Authenticate or Proxy-Authenticate; qop is always `auth`. */
 export function createChallenge(options: ChallengeOptions): string {
-  const parts = [
-    `realm=${quote(options.realm)}`,
-    `nonce=${quote(options.nonce)}`,
-    `algorithm=${options.algorithm}`,
-    `qop="auth"`,
-  ];
-  if (options.opaque !== undefined) parts.push(`opaque=${quote(options.opaque)}`);
-  if (options.stale === true) parts.push("stale=true");
-  return `Digest ${parts.join(", ")}`;
+  const { realm, nonce, algorithm, opaque } = options;
+  return `Digest realm=${quote(realm)}, nonce=${quote(nonce)}, algorithm=${algorithm}, qop="auth"` +
+    (opaque === undefined ? "" : `, opaque=${quote(opaque)}`) +
+    (options.stale === true ? ", stale=true" : "");
 }
 
 /**

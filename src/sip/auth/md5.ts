@@ -1,3 +1,5 @@
+import { toHex } from "../../core/entropy.ts";
+
 /**
  * MD5 (RFC 1321), for digests of a few hundred bytes: asking the system's library costs several
  * times as much as they do. Only digest authentication needs it; it protects nothing else.
@@ -17,6 +19,7 @@ for (let step = 0; step < 64; step++) {
 
 const block = new Int32Array(16);
 const state = new Int32Array(4);
+const digest = new Uint8Array(16);
 
 /** 16 bytes as hex in lower case. */
 export function md5Hex(bytes: Uint8Array): string {
@@ -43,7 +46,8 @@ export function md5Hex(bytes: Uint8Array): string {
   block[14] = length << 3;
   block[15] = Math.floor(length / 2 ** 29);
   mix();
-  return hexOf(state[0]!) + hexOf(state[1]!) + hexOf(state[2]!) + hexOf(state[3]!);
+  for (let i = 0; i < 16; i++) digest[i] = state[i >> 2]! >>> ((i & 3) << 3);
+  return toHex(digest);
 }
 
 function mix(): void {
@@ -70,11 +74,4 @@ function mix(): void {
   state[1] = (state[1]! + b) | 0;
   state[2] = (state[2]! + c) | 0;
   state[3] = (state[3]! + d) | 0;
-}
-
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-
-/** A word, its lowest byte first. */
-function hexOf(word: number): string {
-  return HEX[word & 255]! + HEX[word >>> 8 & 255]! + HEX[word >>> 16 & 255]! + HEX[word >>> 24]!;
 }

@@ -1,3 +1,5 @@
+import { toHex } from "../../core/entropy.ts";
+
 /**
  * SHA-256 (FIPS 180-4) for short texts, where asking the system's library costs several times as
  * much. Where many texts have the same beginning, it is read once.
@@ -22,6 +24,8 @@ function isPrime(number: number): boolean {
 const START = fractions(2, 8);
 const K = fractions(3, 64);
 const schedule = new Int32Array(64);
+const working = new Int32Array(8);
+const digests = { 16: new Uint8Array(16), 32: new Uint8Array(32) } as const;
 
 export const BLOCK_BYTES = 64;
 
@@ -44,9 +48,12 @@ export function readPrefix(bytes: Uint8Array): Prefix {
   return { state, length: bytes.length };
 }
 
-/** 32 bytes as hex in lower case: of what `prefix` stands for, followed by `bytes`. */
-export function sha256Hex(bytes: Uint8Array, prefix: Prefix = NOTHING): string {
-  const state = prefix.state.slice();
+/**
+ * The first `size` bytes as hex in lower case: of what `prefix` stands for, followed by `bytes`.
+ */
+export function sha256Hex(bytes: Uint8Array, prefix = NOTHING, size: 16 | 32 = 32): string {
+  working.set(prefix.state);
+  const state = working;
   const { length } = bytes;
   let at = 0;
   for (; at + BLOCK_BYTES <= length; at += BLOCK_BYTES) {
@@ -64,9 +71,9 @@ export function sha256Hex(bytes: Uint8Array, prefix: Prefix = NOTHING): string {
   schedule[14] = Math.floor(total / 2 ** 29);
   schedule[15] = total << 3;
   mix(state);
-  let hex = "";
-  for (let i = 0; i < 8; i++) hex += (state[i]! >>> 0).toString(16).padStart(8, "0");
-  return hex;
+  const digest = digests[size]!;
+  for (let i = 0; i < size; i++) digest[i] = state[i >> 2]! >>> (24 - ((i & 3) << 3));
+  return toHex(digest);
 }
 
 /** The bytes from `at` to `end` as the first words of the schedule, zeros behind them. */

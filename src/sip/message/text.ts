@@ -194,6 +194,7 @@ export function canonicalEscapes(text: string): string {
 
 /** `text` as a quoted-string, quotes included. */
 export function quote(text: string): string {
+  if (!/["\\\r\n]/.test(text)) return `"${text}"`;
   return `"${text.replace(/["\\]/g, "\\$&").replace(/[\r\n]+/g, " ")}"`;
 }
 

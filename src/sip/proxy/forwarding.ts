@@ -39,13 +39,14 @@ export function preprocessRoute(request: SipRequest, policy: ProxyPolicy): void 
 export function checkRequest(
   request: SipRequest,
   sentBy: string,
-  suffix: string,
   isForUs: boolean,
 ): Refusal | undefined {
   if (request.maxForwards === 0 && !isForUs) return { status: 483 };
-  const extensions = request.headers.getAll("Proxy-Require");
-  if (extensions.length > 0) return badExtension(extensions);
-  return isLoop(request, sentBy, suffix) ? { status: 482 } : undefined;
+  if (request.headers.has("Proxy-Require")) {
+    const extensions = request.headers.getAll("Proxy-Require");
+    if (extensions.length > 0) return badExtension(extensions);
+  }
+  return isLoop(request, sentBy) ? { status: 482 } : undefined;
 }
 
 /** 420, naming what is not known (RFC 3261 8.2.2.3, 16.3). */
@@ -141,6 +142,9 @@ function hashOf(text: string): string {
 }
 
 /** Whether this very request has passed here before, with nothing changed (RFC 5393 4.2). */
-function isLoop(request: SipRequest, sentBy: string, suffix: string): boolean {
-  return request.vias.some((via) => via.sentBy === sentBy && via.branch?.endsWith(suffix));
+function isLoop(request: SipRequest, sentBy: string): boolean {
+  const ours = request.vias.filter((via) => via.sentBy === sentBy);
+  if (ours.length === 0) return false;
+  const suffix = loopSuffix(request);
+  return ours.some((via) => via.branch?.endsWith(suffix));
 }

@@ -61,7 +61,8 @@ export class Gate {
     const proof = this.#authenticator.prove({ request, realm, username, account, now });
     switch (proof.kind) {
       case "proven":
-        removeCredentials(request, realm);
+        // A REGISTER goes no further.
+        if (request.method !== "REGISTER") removeCredentials(request, realm);
         return ok(proof.user);
       case "challenge": {
         const headers = proof.values.map((value): [string, string] => [proof.header, value]);

@@ -279,8 +279,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     const uri = nextUri(request);
     if (!uri) return this.#refuse(id, request, { status: 416 });
     const isForUs = this.#router.isServer(uri);
-    const suffix = loopSuffix(request);
-    const fault = checkRequest(request, this.#sentBy, suffix, isForUs);
+    const fault = checkRequest(request, this.#sentBy, isForUs);
     if (fault) return this.#refuse(id, request, fault);
     if (request.method === "REGISTER" && this.#policy.isOurs(uri.host, uri.port)) {
       return this.#register(id, request, flow);
@@ -472,8 +471,10 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
   // --- registrar ---
 
   #register(id: ServerTransactionId, request: SipRequest, flow: Flow): void {
-    const unknown = request.headers.getAll("Require").filter((t) => !REGISTRAR_EXTENSIONS.has(t));
-    if (unknown.length > 0) return this.#refuse(id, request, badExtension(unknown));
+    if (request.headers.has("Require")) {
+      const unknown = request.headers.getAll("Require").filter((t) => !REGISTRAR_EXTENSIONS.has(t));
+      if (unknown.length > 0) return this.#refuse(id, request, badExtension(unknown));
+    }
     if (!this.#admit(id, request, flow)) return;
     const { uri } = request.to;
     if (!uri.isSip || uri.user === null || !this.#policy.isOurs(uri.host, uri.port)) {
