@@ -14,6 +14,41 @@ Deno.test("clock: deferred work runs before timers, cleared timers never", async
   systemClock.clearTimeout(undefined);
 });
 
+Deno.test("clock: in order of time; what a timer defers comes before the next one", async () => {
+  const order: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  systemClock.setTimeout(() => (order.push("last"), resolve()), 40);
+  systemClock.setTimeout(() => {
+    order.push("first");
+    systemClock.defer(() => order.push("deferred by first"));
+  }, 10);
+  systemClock.setTimeout(() => order.push("second"), 10);
+  const cleared = systemClock.setTimeout(() => order.push("cleared by second"), 20);
+  systemClock.setTimeout(() => systemClock.clearTimeout(cleared), 11);
+  // All are due by the time that the event loop is free again.
+  for (const end = performance.now() + 60; performance.now() < end;);
+  await promise;
+  assert.deepEqual(order, ["first", "deferred by first", "second", "last"]);
+});
+
+Deno.test("clock: a timer that throws is reported and stops no other", async () => {
+  const reported = Promise.withResolvers<unknown>();
+  const listener = (event: ErrorEvent) => {
+    event.preventDefault();
+    reported.resolve(event.error);
+  };
+  addEventListener("error", listener);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const fault = new Error("on purpose");
+  systemClock.setTimeout(() => {
+    throw fault;
+  }, 1);
+  systemClock.setTimeout(() => resolve(), 1);
+  await promise;
+  assert.equal(await reported.promise, fault);
+  removeEventListener("error", listener);
+});
+
 Deno.test("clock: a wait longer than the platform's timers is no short one", async () => {
   let fired = false;
   const timer = systemClock.setTimeout(() => fired = true, 60 * 86_400_000);
