@@ -2,7 +2,8 @@ import type { ActorRefFrom, AnyActorRef } from "xstate";
 import type { EndpointToken } from "../core/ids.ts";
 import { type Termination, termination } from "../core/termination.ts";
 import type { LocalTransport } from "../rtp/media_port.ts";
-import { endpointToken, mediaOf, parseSdp } from "../sdp/mod.ts";
+import type { TranscodedSides } from "../rtp/rtp_media_port.ts";
+import { endpointToken, mediaOf, parseSdp, type WidenedPairs } from "../sdp/mod.ts";
 import type { CallInput } from "./call_ports.ts";
 import type { IncomingInvite } from "../sip/user_agent/user_agents.ts";
 import type { Direction, DtmfMethod, DtmfView } from "./control_plane.ts";
@@ -55,6 +56,12 @@ export interface CallContext extends CallInput {
   readonly localSdp: string | null;
   readonly remoteSdp: string | null;
   readonly codecs: readonly string[];
+  /** What the called browser was offered beyond the caller's codecs. */
+  readonly widened: WidenedPairs;
+  /** The transcoder between this browser and whoever it talks with. */
+  readonly transcoded: TranscodedSides | null;
+  /** What was offered and is not part of the call, and why, in words. */
+  readonly missing: string | null;
   readonly hasAudio: boolean;
   readonly hasVideo: boolean;
   readonly hold: { readonly local: boolean; readonly remote: boolean };
@@ -100,6 +107,9 @@ export function initialCallContext(input: CallInput): CallContext {
     localSdp: null,
     remoteSdp: null,
     codecs: [],
+    widened: [],
+    transcoded: null,
+    missing: null,
     hasAudio: true,
     hasVideo: false,
     hold: { local: false, remote: false },

@@ -45,6 +45,8 @@ export interface CallPorts {
   parseTarget(text: string): Result<Callee, string>;
   /** Whose rights count where somebody is sent to call somebody else. */
   readonly rights: TransferRights;
+  /** Codecs between which calls can be transcoded; absent: none. */
+  transcodable?(): ReadonlySet<string>;
   /** Telephone-events towards the far side of this call, whose endpoint is named. */
   sendDtmf(peer: EndpointToken, digits: string): void;
   /** The call has a dialog of another Call-ID now, beside those that it had. */

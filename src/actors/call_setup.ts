@@ -126,8 +126,9 @@ export const callSetup = setup({
       if (event.type !== "client.answer") return {};
       const result = plan.answerFromBrowser(context, event.sdp);
       if (!result.ok) return { fault: result.error };
-      const { body, remote, peer, change } = result.value;
+      const { body, remote, peer, transcoded, change } = result.value;
       context.media?.send({ type: "setRemote", remote });
+      if (transcoded) context.media?.send({ type: "transcode", sides: transcoded });
       if (peer) context.media?.send({ type: "connect", peer });
       context.leg?.send({ type: "negotiated" });
       context.dialog?.send({ type: "accept", body });

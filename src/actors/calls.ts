@@ -48,6 +48,8 @@ export interface CallsPorts {
   /** What a user of this session means by `text`. */
   parseTarget(session: SessionId, text: string): Result<Callee, string>;
   readonly rights: TransferRights;
+  /** Codecs between which calls can be transcoded; absent: none. */
+  transcodable?(): ReadonlySet<string>;
   /** Telephone-events by an endpoint of a SIP leg; false where there is none of that token. */
   sendDtmf(endpoint: EndpointToken, digits: string): boolean;
   /** Keeps the messages of calls as long as their views. */
@@ -270,6 +272,7 @@ export class Calls {
       },
       parseTarget: (text) => this.#ports.parseTarget(session, text),
       rights: this.#ports.rights,
+      transcodable: () => this.#ports.transcodable?.() ?? new Set(),
       sendDtmf: (peer, digits) => this.#sendDtmf(peer, digits),
       joined: (sipCallId) => this.#join(id, sipCallId),
       leftClient: () => this.#leaveClient(id, session),

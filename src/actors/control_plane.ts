@@ -40,6 +40,8 @@ export interface WebrtcLegView {
   readonly dtls: DtlsState;
   readonly remoteAddress: string | null;
   readonly worker: number | null;
+  /** Null: audio passes as it is. */
+  readonly transcoding: TranscodingView | null;
   readonly statistics: EndpointStatistics | null;
 }
 
@@ -71,7 +73,7 @@ export interface SipMediaView {
   readonly statistics: EndpointStatistics | null;
 }
 
-/** A transcoder between a phone and whoever it talks with. */
+/** A transcoder between a leg and whoever it talks with. */
 export interface TranscodingView {
   /** What the leg's phone or browser sends and hears. */
   readonly from: string;

@@ -1,6 +1,7 @@
 import type { LadderMessage, LadderPartyView, LadderView } from "./control_plane.ts";
 import type { Ladder, LadderEntry, LadderParty } from "./ladder.ts";
 import { maskSecrets } from "./ladder_masks.ts";
+import { SdpNotes } from "./ladder_notes.ts";
 import { iso } from "./views.ts";
 
 /** The column of all that is ours: proxy, registrar, and user agents of servers of others. */
@@ -18,10 +19,11 @@ export function toLadderView(
   const { entries, dropped } = ladder.read(call.sipCallIds);
   const parties = new Map<string, LadderPartyView>();
   const first = entries[0]?.at ?? 0;
+  const notes = new SdpNotes();
   const messages = entries.map((entry) => {
     const { party } = entry;
     if (!parties.has(party.id)) parties.set(party.id, toPartyView(party));
-    return toMessage(entry, first, ownAddress);
+    return notes.on(toMessage(entry, first, ownAddress));
   });
   const server: LadderPartyView = {
     id: SERVER,

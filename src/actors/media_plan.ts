@@ -2,8 +2,10 @@ import type { EndpointToken } from "../core/ids.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { type Termination, termination } from "../core/termination.ts";
 import type { RemoteTransport } from "../rtp/media_port.ts";
+import type { TranscodedSides } from "../rtp/rtp_media_port.ts";
 import * as sdp from "../sdp/mod.ts";
 import type { CallContext } from "./call_context.ts";
+import { payloadOf, sidesOfPairs } from "./edge/transcoded.ts";
 
 /**
  * What each step of offer and answer (RFC 3264) means for a call: pure functions from what the call
@@ -40,8 +42,12 @@ export function offerToBrowser(context: CallContext): Change {
   }
   const parsed = sdp.parseSdp(context.remoteSdp ?? "");
   if (!parsed.ok) return { fault: fault("The caller's offer", parsed.error) };
-  const offer = sdp.browserOffer(parsed.value, local);
-  return offer.ok ? { offer: offer.value } : { fault: fault("The caller's offer", offer.error) };
+  const able = context.ports.transcodable?.() ?? new Set();
+  const wide = sdp.widenedForBrowser(parsed.value, able);
+  const offer = sdp.browserOffer(wide.offer, local);
+  return offer.ok
+    ? { offer: offer.value, widened: wide.pairs }
+    : { fault: fault("The caller's offer", offer.error) };
 }
 
 /** A called browser has answered: the 200's body. */
@@ -49,7 +55,13 @@ export function answerFromBrowser(
   context: CallContext,
   text: string,
 ): Result<
-  { body: string; remote: RemoteTransport; peer: EndpointToken | undefined; change: Change },
+  {
+    body: string;
+    remote: RemoteTransport;
+    peer: EndpointToken | undefined;
+    transcoded: TranscodedSides | null;
+    change: Change;
+  },
   Termination
 > {
   const answer = sdp.parseSdp(text);
@@ -61,12 +73,51 @@ export function answerFromBrowser(
   const settled = sdp.settledByBrowser(context.widened, answer.value);
   const body = sdp.abstractAnswer(offer.value, settled.answer, context.token!);
   if (!body.ok) return err(fault("The browser's answer", body.error));
+  const transcoded = settled.pairs &&
+    transcodedBy(settled.pairs, offer.value, answer.value, body.value);
+  const payloads = [...remote.value.payloads, ...transcoded?.passed ?? []];
   return ok({
     body: body.value,
-    remote: remote.value,
+    remote: { ...remote.value, payloads },
     peer: sdp.endpointToken(offer.value),
-    change: { localSdp: body.value, ...agreed(body.value), ...answered(context) },
+    transcoded,
+    change: {
+      localSdp: body.value,
+      ...agreed(body.value),
+      ...answered(context),
+      transcoded,
+      missing: sdp.audioOnly(offer.value, answer.value),
+    },
   });
+}
+
+/**
+ * The transcoder that such an answer needs; `body`: what the caller is told of it. A browser that
+ * was offered the caller's codec may send it though its answer has another (a page can change what
+ * an answer says, and not what is sent): that passes as it is.
+ */
+function transcodedBy(
+  pairs: readonly sdp.CodecPair[],
+  offer: sdp.Sdp,
+  answer: sdp.Sdp,
+  body: string,
+): TranscodedSides | null {
+  const said = sdp.parseSdp(body);
+  const expected = (of: sdp.Sdp) => {
+    const [first] = live(of, "audio")?.ssrcs ?? [];
+    return first ? { ssrc: Number(first.id) } : {};
+  };
+  const live = (of: sdp.Sdp, kind: "audio" | "video") =>
+    of.media.find((section) => section.kind === kind && !section.rejected);
+  const video = said.ok ? live(said.value, "video")?.codecs ?? [] : [];
+  const sides = sidesOfPairs(pairs, live(answer, "audio")?.ptime, video);
+  const main = sdp.transcodedPair(pairs);
+  if (!sides || !main) return null;
+  return {
+    own: { ...sides.own, ...expected(offer) },
+    peer: { ...sides.peer, ...expected(answer) },
+    passed: [...sides.passed, payloadOf("audio", main.inner)],
+  };
 }
 
 /** The browser that rang first in an operator's call has answered: the offer to the callee. */
@@ -116,7 +167,8 @@ export function answerToBrowser(
   if (!offer.ok) return err(fault("The browser's offer", offer.error));
   const browser = sdp.browserAnswer(offer.value, answer.value, context.local!);
   if (!browser.ok) return err(fault("The callee's answer", browser.error));
-  return ok({ browser: browser.value, peer, change });
+  const missing = sdp.audioOnly(offer.value, answer.value);
+  return ok({ browser: browser.value, peer, change: { ...change, missing } });
 }
 
 /** What the target of a transfer is offered: exactly what this browser has negotiated. */

@@ -6,6 +6,7 @@ import type {
   LocalTransport,
   RemoteTransport,
 } from "../rtp/media_port.ts";
+import type { TranscodedSides, TranscodingStatistics } from "../rtp/rtp_media_port.ts";
 import type { CallPorts, CallResources } from "./call_ports.ts";
 
 export interface MediaSessionInput {
@@ -19,6 +20,7 @@ export interface MediaSessionInput {
 export interface MediaSessionContext extends MediaSessionInput {
   readonly worker: WorkerId | null;
   readonly statistics: EndpointStatistics | null;
+  readonly transcoding: TranscodingStatistics | null;
 }
 
 export type MediaSessionCommand =
@@ -26,6 +28,7 @@ export type MediaSessionCommand =
   | { readonly type: "connect"; readonly peer: EndpointToken }
   | { readonly type: "setFlowing"; readonly flowing: boolean }
   | { readonly type: "requestKeyFrame" }
+  | { readonly type: "transcode"; readonly sides: TranscodedSides | null }
   | { readonly type: "terminate" };
 
 /** What the call hears of its media. */
@@ -52,8 +55,9 @@ type EndpointSignal = { readonly type: "endpoint"; readonly event: EndpointEvent
  *   opening --> closed : endpoint [is failed or lost], terminate
  *   open --> closed : endpoint [is failed or lost], terminate
  *   note right of open
- *     stays on endpoint [is statistics], endpoint [is ice or dtls or media or silent], setRemote,
- *     connect, setFlowing, requestKeyFrame
+ *     stays on endpoint [is statistics or transcoding],
+ *     endpoint [is ice or dtls or media or silent], setRemote, connect, setFlowing,
+ *     requestKeyFrame, transcode
  *   end note
  *   closed --> [*]
  * ```
@@ -85,6 +89,8 @@ export const mediaSessionMachine = setup({
           return endpoint?.setFlowing(event.flowing);
         case "requestKeyFrame":
           return endpoint?.requestKeyFrame();
+        case "transcode":
+          return endpoint?.transcode(event.sides);
       }
     },
     close: ({ context }) => {
@@ -102,6 +108,10 @@ export const mediaSessionMachine = setup({
         event.type === "endpoint" && event.event.type === "statistics"
           ? event.event.statistics
           : context.statistics,
+      transcoding: ({ context, event }) =>
+        event.type === "endpoint" && event.event.type === "transcoding"
+          ? event.event.statistics
+          : context.transcoding,
     }),
     tellParent: sendParent(({ context, event }) => toNotice(context, event as EndpointSignal)),
   },
@@ -111,7 +121,7 @@ export const mediaSessionMachine = setup({
   },
 }).createMachine({
   id: "media_session",
-  context: ({ input }) => ({ ...input, worker: null, statistics: null }),
+  context: ({ input }) => ({ ...input, worker: null, statistics: null, transcoding: null }),
   initial: "opening",
   states: {
     opening: {
@@ -137,7 +147,7 @@ export const mediaSessionMachine = setup({
       on: {
         endpoint: [
           {
-            guard: { type: "is", params: { types: ["statistics"] } },
+            guard: { type: "is", params: { types: ["statistics", "transcoding"] } },
             actions: "keepStatistics",
           },
           {
@@ -154,6 +164,7 @@ export const mediaSessionMachine = setup({
         connect: { actions: "command" },
         setFlowing: { actions: "command" },
         requestKeyFrame: { actions: "command" },
+        transcode: { actions: "command" },
         terminate: "closed",
       },
     },
@@ -183,6 +194,7 @@ function toNotice(context: MediaSessionContext, { event }: EndpointSignal): Medi
     case "media":
       return { type: "media.transport", event };
     case "statistics":
+    case "transcoding":
       throw new Error("statistics stay with the media session");
   }
 }

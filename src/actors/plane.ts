@@ -173,6 +173,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
       lend: (callId, transferor) => trunks.lend(callId, transferor),
       takeBack: (callId) => trunks.takeBack(callId),
     },
+    ...abilities(ports),
     sendDtmf: (endpoint, digits) => sip.edge?.sendDtmf(endpoint, digits, DIGIT_MS) ?? false,
     ladder,
     ...trace,
@@ -267,9 +268,12 @@ function edgeOf(
     ...wireSettings(flow, invite),
     ...ofParty(flow, invite),
   });
-  const { codecs } = ports;
-  const able = codecs ? { transcodable: () => transcodable(codecs()) } : {};
+  const able = abilities(ports);
   return { edge: { rtp, webrtc, settings, onEffect, ...able, ...(trace ? { trace } : {}) } };
+}
+
+function abilities({ codecs }: PlanePorts) {
+  return codecs ? { transcodable: () => transcodable(codecs()) } : {};
 }
 
 function transcodable(codecs: readonly CodecView[]): ReadonlySet<string> {

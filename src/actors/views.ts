@@ -10,6 +10,7 @@ import type {
 } from "./control_plane.ts";
 import type { SessionContext } from "./session.ts";
 import { directionOf, firstCodecs, parseSdp } from "../sdp/mod.ts";
+import { transcodingView } from "./edge/transcoded.ts";
 
 /** From snapshots to what operators read. Pure: the same snapshot gives the same view. */
 
@@ -87,13 +88,22 @@ function toWebrtcLeg(context: CallContext): WebrtcLegView {
   const media = context.media?.getSnapshot().context;
   return {
     kind: "webrtc",
-    codecs: context.codecs,
+    codecs: browserCodecs(context),
     ice: leg?.ice ?? "new",
     dtls: leg?.dtls ?? "new",
     remoteAddress: leg?.remoteAddress ?? null,
     worker: media?.worker ?? null,
+    transcoding: context.transcoded &&
+      transcodingView(context.transcoded, media?.transcoding ?? null),
     statistics: media?.statistics ?? null,
   };
+}
+
+/** What the browser itself speaks. */
+function browserCodecs({ codecs, transcoded }: CallContext): readonly string[] {
+  if (!transcoded) return codecs;
+  const [own = transcoded.own.codec] = transcoded.own.codec.split("/");
+  return [own === "OPUS" ? "opus" : own, ...codecs.slice(1)];
 }
 
 function toSipLeg(context: CallContext): SipLegView {
@@ -132,6 +142,7 @@ function toBridgedLeg(context: CallContext): SipLegView | undefined {
 function warningsOf(context: CallContext, state: CallState): string[] {
   const warnings: string[] = [];
   if (state !== "active" && state !== "held") return warnings;
+  if (context.missing) warnings.push(context.missing);
   const leg = context.leg?.getSnapshot().context;
   const statistics = context.media?.getSnapshot().context.statistics;
   if (leg && leg.ice !== "connected") {

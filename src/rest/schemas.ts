@@ -138,6 +138,13 @@ const statistics = z.object({
   videoCodec: z.string().nullable(),
 }).meta({ id: "LegStatistics", description: "`receive` is from the far end, `send` is to it." });
 
+const transcoding = z.object({
+  from: z.string().meta({ description: "What this leg's phone or browser sends and hears." }),
+  to: z.string().meta({ description: "What the other side does." }),
+  delayMs: count().nullable().meta({ description: "Wait in the jitter buffer, ms." }),
+  concealedMs: count().meta({ description: "Audio made up for what was lost or late, ms." }),
+}).meta({ id: "Transcoding", description: "A transcoder between a leg and its far side." });
+
 const webrtcLeg = z.object({
   kind: z.literal("webrtc"),
   codecs: z.array(z.string()).readonly(),
@@ -145,15 +152,9 @@ const webrtcLeg = z.object({
   dtls: z.enum(["new", "handshaking", "connected", "failed", "closed"]),
   remoteAddress: z.string().nullable(),
   worker: z.int().nullable(),
+  transcoding: transcoding.nullable(),
   statistics: statistics.nullable(),
 }).meta({ id: "WebrtcLeg", description: "The client's side of a call." });
-
-const transcoding = z.object({
-  from: z.string().meta({ description: "What the phone sends and hears." }),
-  to: z.string().meta({ description: "What the other side does." }),
-  delayMs: count().nullable().meta({ description: "Wait in the jitter buffer, ms." }),
-  concealedMs: count().meta({ description: "Audio made up for what was lost or late, ms." }),
-}).meta({ id: "Transcoding", description: "A transcoder between a phone and its far side." });
 
 const sipMedia = z.object({
   kind: z.enum(["rtp", "webrtc", "direct"]),

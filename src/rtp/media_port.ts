@@ -1,4 +1,5 @@
 import type { EndpointId, EndpointToken, WorkerId } from "../core/ids.ts";
+import type { TranscodedSides, TranscodingStatistics } from "./rtp_media_port.ts";
 
 /**
  * The media plane as the actors see it: endpoints that are opened, told their remote side, joined
@@ -35,6 +36,10 @@ export interface EndpointHandle {
   setFlowing(flowing: boolean): void;
   /** Asks the browser behind this endpoint for a key frame of each of its video streams. */
   requestKeyFrame(): void;
+  /**
+   * Puts a transcoder between this endpoint and whatever it is joined with, or takes it away.
+   */
+  transcode(sides: TranscodedSides | null): void;
   /** Frees everything; no event follows. Closing twice is harmless. */
   close(): void;
 }
@@ -101,6 +106,7 @@ export type EndpointEvent =
    */
   | { readonly type: "silent"; readonly ms: number }
   | { readonly type: "statistics"; readonly statistics: EndpointStatistics }
+  | { readonly type: "transcoding"; readonly statistics: TranscodingStatistics }
   /** The worker died and took the endpoint with it. */
   | { readonly type: "lost"; readonly text: string };
 

@@ -231,9 +231,6 @@ export class MediaPool implements MediaPort, RtpMediaPort {
       sendDtmf: (digits, durationMs) => {
         this.#send(endpoint, { type: "send-dtmf", endpoint: endpoint.id, digits, durationMs });
       },
-      transcode: (sides) => {
-        if (endpoint.state !== "closed") this.#transcodings.set(endpoint, sides);
-      },
     };
   }
 
@@ -258,6 +255,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
         }),
       requestKeyFrame: () =>
         live(() => this.#send(endpoint, { type: "key-frame", endpoint: endpoint.id })),
+      transcode: (sides) => live(() => this.#transcodings.set(endpoint, sides)),
       close: () => live(() => this.#forget(endpoint)),
     };
   }

@@ -1,6 +1,7 @@
 import type { EndpointId, EndpointToken, WorkerId } from "../core/ids.ts";
 import type { CodecName } from "./codec/codec.ts";
 import type { DirectionStatistics, TranscoderSide } from "./codec/contract.ts";
+import type { PayloadKind } from "./contract.ts";
 import type { EndpointStatistics } from "./media_port.ts";
 
 /**
@@ -47,10 +48,14 @@ export interface RtpEndpointHandle {
 }
 
 /** One side of a transcoder, as negotiated; its stream's first numbers are drawn by the pool. */
-export type TranscodedSide = Omit<
-  TranscoderSide,
-  "ssrc" | "firstSequence" | "firstTimestamp" | "bitrate"
->;
+export interface TranscodedSide extends
+  Omit<
+    TranscoderSide,
+    "ssrc" | "firstSequence" | "firstTimestamp" | "bitrate"
+  > {
+  /** What this side has been told to expect; absent: nothing, so it is drawn too. */
+  readonly ssrc?: number;
+}
 
 export interface TranscodedSides {
   /** Towards the far end of this leg. */
@@ -58,13 +63,10 @@ export interface TranscodedSides {
   /** Towards the joined endpoint. */
   readonly peer: TranscodedSide;
   /**
-   * Other media between the two sides, which passes untouched, by the joined endpoint's numbers.
+   * What passes between the two sides untouched, by the joined endpoint's numbers: other media, and
+   * the joined side's own codec, where this side happens to send it all the same.
    */
-  readonly passed: readonly {
-    readonly payloadType: number;
-    readonly codec: string;
-    readonly clockRate: number;
-  }[];
+  readonly passed: readonly PayloadKind[];
 }
 
 /** What a transcoder has done so far, and how it stands. */

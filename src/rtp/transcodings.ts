@@ -139,7 +139,7 @@ export class Transcodings {
     return {
       ...side,
       bitrate: null,
-      ssrc: draw(),
+      ssrc: side.ssrc ?? draw(),
       // The first half, so that a receiver that comes late misses no turn of the counter.
       firstSequence: draw() & 0x7fff,
       firstTimestamp: draw(),
@@ -164,6 +164,6 @@ function payloadsOf(side: TranscodedSide, passed: TranscodedSides["passed"]): Pa
       ? [audio(telephoneEvent.payloadType, "telephone-event", telephoneEvent.clockRate)]
       : []),
     ...(comfortNoise === null ? [] : [audio(comfortNoise, "CN", 8_000)]),
-    ...passed.map((payload): PayloadKind => ({ ...payload, kind: "video" })),
+    ...passed,
   ];
 }

@@ -39,6 +39,8 @@ export {
   type PhoneSection,
 } from "./phone.ts";
 export type { CodecPair } from "./phone_codecs.ts";
+export { settledByBrowser, widenedForBrowser, type WidenedPairs } from "./browser_transcoding.ts";
+export { audioOnly } from "./audio_only.ts";
 export { transcodableName, transcodedPair } from "./phone_transcoding.ts";
 export { isNowhere, SDES_BYTES, type SdesKey, type SdesSuite } from "./phone_transport.ts";
 export { type LocalRtp, type PhoneDescription, withVersion, writePhone } from "./phone_write.ts";

@@ -41,6 +41,8 @@ const KNOWN: readonly Known[] = [
  * Phones are offered the cheapest first, and what only few have; browsers what bears the Internet.
  */
 const FOR_PHONES: readonly Known[] = [...KNOWN.slice(1), OPUS];
+/** What browsers have (RFC 7874 3) or most of them do. */
+export const FOR_BROWSERS: readonly Known[] = KNOWN.slice(0, 4);
 const EVENT = "telephone-event";
 /** What phones like to call telephone events. */
 const EVENT_TYPE = 101;
@@ -67,13 +69,15 @@ export function transcodedPair(pairs: readonly CodecPair[]): CodecPair | undefin
 }
 
 /**
- * What `side` is offered beyond the codecs in `pairs`. `able`: what the transcoders can do here.
+ * What `side` is offered beyond the codecs in `pairs`. `able`: what the transcoders can do here;
+ * `more`: what is worth offering.
  */
 export function widened(
   pairs: readonly CodecPair[],
   side: "inner" | "wire",
   offered: readonly Codec[],
   able: ReadonlySet<string>,
+  more: readonly Known[] = side === "wire" ? FOR_PHONES : KNOWN,
 ): CodecPair[] {
   const source = offered.find((codec) => able.has(transcodableName(codec) ?? ""));
   if (!source) return [...pairs];
@@ -84,7 +88,7 @@ export function widened(
     const other = { ...codec, payloadType };
     all.push(side === "wire" ? { inner: from, wire: other } : { inner: other, wire: from });
   };
-  for (const { name, codec } of side === "wire" ? FOR_PHONES : KNOWN) {
+  for (const { name, codec } of more) {
     if (!able.has(name) || all.some((pair) => transcodableName(pair[side]) === name)) continue;
     add(codec, source);
   }

@@ -28,16 +28,6 @@ e2e("audio codecs pass through", {}, async (t, stage) => {
       await bothFinish(alice, bob);
     });
   }
-
-  await stage.step(t, "no codec in common ends the call and says so", async () => {
-    const [alice, bob] = await stage.pair();
-    await alice.call(bob.name, { stripCodecs: CODECS.concat("red").slice(1).join(",") });
-    await bob.rings();
-    await bob.answer({ stripCodecs: "opus,G722,PCMA,red" });
-    await Promise.all([alice.callIs("FAILED"), bob.callIs("FAILED")]);
-    const ended = await stage.lab.calls("?state=ended&user=" + alice.name);
-    for (const { termination } of ended) assert.equal(termination?.reason, "no_common_codec");
-  });
 });
 
 e2e("the callee's codec decides where the caller offers several", {}, async (t, stage) => {

@@ -2,6 +2,7 @@ import type { Clock } from "../../src/core/clock.ts";
 import type { SeededEntropy } from "../../src/core/entropy.ts";
 import { randomHex } from "../../src/core/entropy.ts";
 import type { EndpointId, EndpointToken, WorkerId } from "../../src/core/ids.ts";
+import type { TranscodedSides } from "../../src/rtp/rtp_media_port.ts";
 import type {
   EndpointEvent,
   EndpointHandle,
@@ -27,6 +28,7 @@ class SimEndpoint implements EndpointHandle {
   isFlowing = true;
   isClosed = false;
   keyFrames = 0;
+  transcoded: TranscodedSides | null = null;
 
   constructor(
     readonly media: SimMedia,
@@ -52,6 +54,10 @@ class SimEndpoint implements EndpointHandle {
 
   requestKeyFrame(): void {
     this.keyFrames++;
+  }
+
+  transcode(sides: TranscodedSides | null): void {
+    this.transcoded = sides;
   }
 
   close(): void {

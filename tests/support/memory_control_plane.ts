@@ -370,6 +370,7 @@ function activeCall(id: string): CallView {
         dtls: "connected",
         remoteAddress: "127.0.0.1:50000",
         worker: 0,
+        transcoding: null,
         statistics: null,
       },
       {

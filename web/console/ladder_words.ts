@@ -39,12 +39,13 @@ export function messageWords(
   parties: readonly LadderPartyView[],
   message: Pick<
     LadderMessage,
-    "from" | "to" | "summary" | "status" | "method" | "hasSdp" | "offsetMs"
+    "from" | "to" | "summary" | "status" | "method" | "hasSdp" | "note" | "offsetMs"
   >,
 ): string {
   const nameOf = (id: string) => parties.find((party) => party.id === id)?.name ?? id;
-  const { from, to, summary, status, method, hasSdp, offsetMs } = message;
+  const { from, to, summary, status, method, hasSdp, note, offsetMs } = message;
   const answer = status === null ? "" : ` to ${method}`;
   const sdp = hasSdp ? " with session description" : "";
-  return `${offsetWords(offsetMs)}, ${nameOf(from)} to ${nameOf(to)}: ${summary}${answer}${sdp}`;
+  const words = `${summary}${answer}${sdp}${note === undefined ? "" : `, ${note}`}`;
+  return `${offsetWords(offsetMs)}, ${nameOf(from)} to ${nameOf(to)}: ${words}`;
 }

@@ -7,7 +7,7 @@ import type {
 import * as sdp from "../../sdp/mod.ts";
 import type { TranscodingView } from "../control_plane.ts";
 
-/** What a transcoder has to do, by what was agreed with a phone. Pure. */
+/** What a transcoder has to do, by what was agreed with a phone or a browser. Pure. */
 
 type Codec = sdp.CodecPair["inner"];
 
@@ -19,18 +19,32 @@ const LONGEST_PACKET_MS = 60;
 /** Null where audio passes as it is. */
 export function transcodedSides(sections: readonly sdp.PhoneSection[]): TranscodedSides | null {
   const audio = sections.find(({ kind, rejected }) => kind === "audio" && !rejected);
-  const main = audio && sdp.transcodedPair(audio.pairs);
-  if (!main) return null;
-  const own = sideOf(main.wire, audio.pairs.map(({ wire }) => wire), audio.ptime);
-  const peer = sideOf(main.inner, audio.pairs.map(({ inner }) => inner), undefined);
-  if (!own || !peer) return null;
   const video = sections.find(({ kind, rejected }) => kind === "video" && !rejected);
-  const passed = (video?.pairs ?? []).map(({ inner: { payloadType, name, clockRate } }) => ({
-    payloadType,
-    codec: name,
-    clockRate,
-  }));
-  return { own, peer, passed };
+  return audio
+    ? sidesOfPairs(audio.pairs, audio.ptime, (video?.pairs ?? []).map(({ inner }) => inner))
+    : null;
+}
+
+/**
+ * The same of one leg's audio, whatever kind of leg it is. `wire` of a pair is what the leg itself
+ * speaks; `video`: what passes beside it.
+ */
+export function sidesOfPairs(
+  pairs: readonly sdp.CodecPair[],
+  ptime: string | undefined,
+  video: readonly Codec[],
+): TranscodedSides | null {
+  const main = sdp.transcodedPair(pairs);
+  if (!main) return null;
+  const own = sideOf(main.wire, pairs.map(({ wire }) => wire), ptime);
+  const peer = sideOf(main.inner, pairs.map(({ inner }) => inner), undefined);
+  if (!own || !peer) return null;
+  return { own, peer, passed: video.map((codec) => payloadOf("video", codec)) };
+}
+
+export function payloadOf(kind: "audio" | "video", codec: Codec) {
+  const { payloadType, name, clockRate } = codec;
+  return { payloadType, kind, codec: name, clockRate };
 }
 
 export function transcodingView(

@@ -62,6 +62,7 @@ function quickMedia(clock: ManualClock, entropy: SeededEntropy): MediaPort {
         connect: () => {},
         setFlowing: () => {},
         requestKeyFrame: () => {},
+        transcode: () => {},
         close: () => open = false,
       };
     },
