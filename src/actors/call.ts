@@ -86,7 +86,8 @@ export type CallActor = ActorRefFrom<typeof callMachine>;
  *   note right of preparing
  *     every state stays on media.transport, dialog.referred, invite.replacing
  *     every state to ending on client.hangup, media.failed, media.lost, leg.failed, dialog.refused,
- *     dialog.cancelled, dialog.bye, dialog.unacknowledged, fault of a child, terminate
+ *     dialog.cancelled, dialog.bye, dialog.unacknowledged, dialog.expired, fault of a child,
+ *     terminate
  *   end note
  * ```
  */
@@ -105,6 +106,7 @@ export const callMachine = callSetup.createMachine({
     "dialog.cancelled": { target: ".ending", actions: "end" },
     "dialog.bye": { target: ".ending", actions: "end" },
     "dialog.unacknowledged": { target: ".ending", actions: "end" },
+    "dialog.expired": { target: ".ending", actions: "end" },
     "xstate.error.actor.*": { target: ".ending", actions: "end" },
     "dialog.referred": { actions: "refuseRefer" },
     "invite.replacing": { actions: "refuseNewcomer" },
@@ -419,6 +421,7 @@ export const callMachine = callSetup.createMachine({
         "dialog.cancelled": {},
         "dialog.bye": {},
         "dialog.unacknowledged": {},
+        "dialog.expired": {},
         "dialog.referred": { actions: "refuseRefer" },
         terminate: {},
       },

@@ -72,8 +72,13 @@ export function terminationOf(context: CallContext, event: CallEvent): Terminati
       return /completed elsewhere/i.test(event.reason ?? "")
         ? termination("answered_elsewhere")
         : termination("cancelled", { by: "remote" });
-    case "dialog.bye":
+    case "dialog.expired":
+      return termination("session_expired");
     case "bridged.notice":
+      return termination(
+        event.notice.type === "dialog.expired" ? "session_expired" : "remote_hangup",
+      );
+    case "dialog.bye":
       return termination("remote_hangup");
     case "transfer.completed":
       return termination("transferred", {

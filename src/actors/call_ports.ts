@@ -64,7 +64,7 @@ export interface CallParty {
   readonly agent: UserAgent;
   readonly identity: Identity;
   readonly credentials: Credentials | null;
-  /** Over servers of others a far end may go unnoticed (RFC 4028); inside the process none does. */
+  /** Absent: who vanishes is noticed by his media alone. */
   readonly sessionTimer?: SessionTimerWish;
 }
 

@@ -462,7 +462,7 @@ export const callSetup = setup({
     },
     isBridgeOver: ({ event }) =>
       event.type === "bridged.notice" &&
-      (event.notice.type === "dialog.bye" || event.notice.type === "dialog.unacknowledged"),
+      ["dialog.bye", "dialog.expired", "dialog.unacknowledged"].includes(event.notice.type),
     isReferable: ({ context, event }) =>
       event.type === "dialog.referred" && transfer.diallingOf(context, event.refer).ok,
     isReplaceable: ({ context, event }) =>

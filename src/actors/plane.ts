@@ -46,6 +46,8 @@ export interface PlaneOptions {
     readonly accounts: readonly HouseAccount[];
     /** Whether one of our listeners has this port; absent: any port of our hosts means us. */
     readonly isOwnPort?: (port: number) => boolean;
+    /** Session timers of our clients' calls (RFC 4028), s; absent: none. */
+    readonly timerSeconds?: number;
     /** User-Agent and Server header. */
     readonly userAgent: string;
     /** Whether Contacts at servers of others carry an id instead of the login. */
@@ -151,6 +153,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
       sentBy,
       localCalls,
       isOurs,
+      ...(options.sip.timerSeconds === undefined ? {} : { timerSeconds: options.sip.timerSeconds }),
       outside: {
         addContactId: options.sip.addContactId,
         mayReach: (host) => isAllowedHost(options.sip.outsideAllow, host),

@@ -44,6 +44,8 @@ export interface SessionDirectoryPorts {
     /** `enable_local_videochat`: SIP Port 0 at all. */
     readonly localCalls: boolean;
     readonly isOurs: (host: string) => boolean;
+    /** How long a far end may go unnoticed when it vanishes (RFC 4028), s; absent: for ever. */
+    readonly timerSeconds?: number;
     /** Sessions that are clients of servers of others. */
     readonly outside: {
       /** Whether their Contact carries an id instead of the login (`sip.addContactId`). */
@@ -54,9 +56,6 @@ export interface SessionDirectoryPorts {
   };
   trace?(machine: string, state: string): void;
 }
-
-/** What RFC 4028 4.2 advises. */
-const OUTSIDE_TIMER = { seconds: 1_800 };
 
 export interface SessionRecord {
   readonly id: SessionId;
@@ -150,7 +149,9 @@ export class SessionDirectory implements Sessions {
         agent,
         identity: { uri: aor, displayName: profile.visibleName },
         credentials,
-        ...(home ? { sessionTimer: OUTSIDE_TIMER } : {}),
+        ...(options.timerSeconds === undefined
+          ? {}
+          : { sessionTimer: { seconds: options.timerSeconds } }),
       },
       authToken: `/${connection.remoteAddress}/${options.sentBy}-${uuid(entropy)}`,
       order: ++this.#order,

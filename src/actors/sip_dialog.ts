@@ -57,7 +57,9 @@ export type SipDialogNotice =
   | { readonly type: "dialog.info"; readonly contentType: string; readonly body: string }
   | { readonly type: "dialog.referred"; readonly refer: IncomingRefer }
   | { readonly type: "dialog.referProgress"; readonly status: number }
-  | { readonly type: "dialog.bye"; readonly reason: string | null };
+  | { readonly type: "dialog.bye"; readonly reason: string | null }
+  /** The session timer ran out: the far side is gone (RFC 4028 10). */
+  | { readonly type: "dialog.expired" };
 
 /** What it hears of the dialog that a transfer brings. */
 export type NextDialogNotice =
@@ -72,7 +74,6 @@ export interface BridgedDialogNotice {
   readonly notice: SipDialogNotice;
 }
 
-/** As if the far side had said it: it is not there any more (RFC 4028 10). */
 const SESSION_EXPIRED = 'SIP;cause=408;text="Session timer expired"';
 /**
  * A BYE or CANCEL that is never answered is given up by its transaction (64*T1); this is beyond it.
@@ -145,7 +146,8 @@ export const sipDialogMachine = setup({
     },
     cancel: ({ context, event }) =>
       context.resources.usage?.cancel(event.type === "terminate" ? event.reason : undefined),
-    bye: ({ context }) => context.resources.usage?.bye(),
+    bye: ({ context, event }) =>
+      context.resources.usage?.bye(event.type === "usage.expired" ? SESSION_EXPIRED : undefined),
     reoffer: ({ context, event, self }) => {
       if (event.type !== "reoffer") return;
       if (!context.resources.usage?.reoffer(event.body)) {
@@ -313,6 +315,7 @@ function toNextNotice(notice: SipDialogNotice): NextDialogNotice | undefined {
     case "dialog.acknowledged":
       return { type: "next.acknowledged", body: notice.body };
     case "dialog.unacknowledged":
+    case "dialog.expired":
       return { type: "next.refused", status: 408 };
     case "dialog.cancelled":
       return { type: "next.refused", status: 487 };
@@ -362,7 +365,7 @@ function toNotice(event: DialogEvent): SipDialogNotice {
     case "usage.bye":
       return { type: "dialog.bye", reason: event.reason };
     case "usage.expired":
-      return { type: "dialog.bye", reason: SESSION_EXPIRED };
+      return { type: "dialog.expired" };
     case "usage.closed":
       return { type: "dialog.bye", reason: null };
   }

@@ -22,6 +22,7 @@ export type TerminationReason =
   | "no_common_codec"
   | "answered_elsewhere"
   | "session_lost"
+  | "session_expired"
   | "worker_lost"
   | "forbidden"
   | "bad_request"
@@ -118,6 +119,12 @@ const RULES: Readonly<Record<TerminationReason, Rule>> = {
     sipStatus: 200,
     by: "local",
     text: "The connection to the client was lost",
+  },
+  session_expired: {
+    result: "upstream",
+    sipStatus: 200,
+    by: "server",
+    text: "The other side refreshed the call no longer",
   },
   worker_lost: {
     result: "server",

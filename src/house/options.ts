@@ -53,6 +53,7 @@ export function planeOptions(
       canonicalDomain: canonicalDomain(config),
       hosts,
       localCalls: sip.localCalls,
+      ...(sip.timerSeconds === 0 ? {} : { timerSeconds: sip.timerSeconds }),
       userAgent: sip.userAgent,
       addContactId: sip.addContactId,
       outsideAllow: outsideAllow(config),

@@ -88,6 +88,7 @@ const termination = z.object({
     "no_common_codec",
     "answered_elsewhere",
     "session_lost",
+    "session_expired",
     "worker_lost",
     "forbidden",
     "bad_request",

@@ -45,6 +45,8 @@ export interface PhoneCall {
   wantsEnd: boolean;
   /** As callee: the ACK to our 2xx is here; no BYE before it (RFC 3261 15). */
   isAcknowledged: boolean;
+  /** The BYE of the other side. */
+  endedBy: SipRequest | undefined;
 }
 
 export interface PhoneOptions {
@@ -56,6 +58,8 @@ export interface PhoneOptions {
   readonly password?: string;
   /** Methods that it says it takes; absent: it says nothing. */
   readonly allow?: string;
+  /** Session-Expires of its 2xx (RFC 4028); absent: it knows no session timers. */
+  readonly sessionExpires?: string;
   /** Offers in its 2xx and INVITEs without a description. */
   readonly lateOffer?: boolean;
 }
@@ -76,6 +80,10 @@ export class SimPhone {
   onOther: (request: SipRequest, call: PhoneCall | undefined) => number = () => 405;
   /** Status for re-INVITEs; 0: they are taken. */
   refusesOffers = 0;
+  /** re-INVITEs that have come. */
+  reoffers = 0;
+  /** Somebody has pulled the plug: nothing is heard or said any more. */
+  isDead = false;
   readonly world: EdgeWorld;
   readonly #stack: SipStack;
   readonly #driver: Driver<StackInput, StackOutput>;
@@ -114,6 +122,7 @@ export class SimPhone {
   }
 
   receive(bytes: Uint8Array): void {
+    if (this.isDead) return;
     this.#driver.feed({ type: "receive", flow: this.flow, bytes });
   }
 
@@ -235,6 +244,17 @@ export class SimPhone {
       ...(contentType === undefined ? {} : { body: { contentType, bytes: encoder.encode(body) } }),
     });
     this.#request(request, (response) => done(response?.status ?? 408));
+  }
+
+  /** Refreshes the session timer. */
+  refresh(call: PhoneCall, sessionExpires: string): void {
+    const headers = [["Session-Expires", sessionExpires], ["Supported", "timer"]] as const;
+    this.inDialog(call, "UPDATE", { headers });
+  }
+
+  /** Its calls have ended without its knowledge. */
+  forget(): void {
+    for (const call of this.live) this.#end(call, 0);
   }
 
   /** Asks for a key frame by INFO (RFC 5168). */
@@ -374,6 +394,7 @@ export class SimPhone {
       return call ? this.#onReoffer(id, request, call) : this.#onInvite(id, request);
     }
     if (request.method === "BYE" && call) {
+      call.endedBy = request;
       this.#end(call, 200);
       return this.#respond(id, request, 200, call.tag);
     }
@@ -413,6 +434,7 @@ export class SimPhone {
   }
 
   #onReoffer(id: ServerTransactionId, request: SipRequest, call: PhoneCall): void {
+    this.reoffers++;
     if (call.offering) return this.#respond(id, request, 491, call.tag);
     if (this.refusesOffers > 0) return this.#respond(id, request, this.refusesOffers, call.tag);
     this.#take(call, request);
@@ -441,6 +463,7 @@ export class SimPhone {
       inviteId: "",
       wantsEnd: false,
       isAcknowledged: !incoming,
+      endedBy: undefined,
     };
     this.calls.set(`${invite.callId} ${tag}`, call);
     return call;
@@ -515,7 +538,10 @@ export class SimPhone {
       ...(status < 300 ? { headers: [["Contact", `<${this.contact}>`]] as const } : {}),
       ...(sdp === undefined ? {} : { body: encoder.encode(sdp), contentType: SDP }),
     });
-    const { allow } = this.options;
+    const { allow, sessionExpires } = this.options;
+    if (sessionExpires !== undefined && request.method === "INVITE" && status === 200) {
+      response.headers.set("Session-Expires", sessionExpires);
+    }
     if (allow !== undefined && request.method === "INVITE") response.headers.set("Allow", allow);
     this.#driver.feed({ type: "respond", id, response });
   }

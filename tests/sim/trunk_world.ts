@@ -36,6 +36,8 @@ export interface CarrierOptions {
   /** Proves REGISTER and INVITE by digest where there is one. */
   readonly user?: string;
   readonly password?: string;
+  /** The shortest session interval that it takes (RFC 4028), s. */
+  readonly minSe?: number;
 }
 
 /** A carrier's gateway: answers what it is told to answer. */
@@ -167,6 +169,10 @@ export class SimCarrier {
     const status = this.onInvite;
     if (status === "silent") return;
     if (request.to.tag === undefined && !this.#isProven(id, request)) return;
+    const { minSe = 0 } = this.#options;
+    if (Number.parseInt(request.headers.get("Session-Expires") ?? "3600") < minSe) {
+      return this.#respond(id, request, 422, { headers: [["Min-SE", String(minSe)]] });
+    }
     const offer = readPhoneSdp(new TextDecoder().decode(request.body));
     if (!offer) this.#world.violate(`${this.#options.address} was offered nothing to read`);
     if (status === "ring") {

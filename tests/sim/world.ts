@@ -52,6 +52,7 @@ export const OPTIONS: PlaneOptions = {
     localCalls: true,
     userAgent: "Port Zero",
     addContactId: true,
+    timerSeconds: 1_800,
     outsideAllow: ["*"],
     accounts: [],
   },

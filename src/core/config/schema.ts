@@ -163,6 +163,12 @@ export const configSchema = z.strictObject({
     userAgent: leaf(z.string().regex(PRINTABLE).max(128), "string", "a line of printable ASCII"),
     addContactId: boolean(),
     ringTimeoutSeconds: seconds(1, 600),
+    // RFC 4028 4: nobody asks for less.
+    timerSeconds: leaf(
+      z.union([z.literal(0), z.int().min(90).max(86_400)]),
+      "integer",
+      "0, or a number of seconds from 90 to 86400",
+    ),
     rejectStatus: leaf(z.literal([486, 603]), "integer", "486 or 603"),
     busyStatus: choice("FINISH", "BUSY"),
     media: choice("relay", "direct"),

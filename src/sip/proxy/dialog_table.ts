@@ -216,7 +216,12 @@ export class DialogTable {
     if (dialog.ended) return;
     dialog.early = undefined;
     const seconds = lifetimeOf(request, response);
-    if (seconds !== undefined) this.#setTimer(dialog, now + seconds * 1000 + GRACE_MS);
+    if (seconds !== undefined) return this.#setTimer(dialog, now + seconds * 1000 + GRACE_MS);
+    // A session that was refreshed without a time expires no more (RFC 4028 7.2).
+    if (dialog.timer && (request.method === "INVITE" || request.method === "UPDATE")) {
+      this.#queue.remove(dialog.timer);
+      dialog.timer = undefined;
+    }
   }
 
   #join(dialog: TrackedDialog, party: Party, flow: Flow): void {

@@ -243,8 +243,11 @@ export class InviteUsage {
     if (this.#server === undefined && !this.#finallyAnswered) this.#client?.cancel(reason);
   }
 
-  /** Ends a confirmed dialog; `usage.closed` follows. */
-  bye(): void {
+  /**
+   * Ends a confirmed dialog; `usage.closed` follows.
+   * @param reason value of Reason (RFC 3326)
+   */
+  bye(reason?: string): void {
     this.#settle();
     if (!this.#dialog || this.#dialog.state !== "confirmed" || this.#ended) {
       this.#ended = true;
@@ -254,7 +257,8 @@ export class InviteUsage {
     // An ACK is owed before anything else, even where nobody has an answer any more.
     if (this.#server === undefined && this.#ackBody === undefined) this.acknowledge("");
     this.#ended = true;
-    this.#agent.request(this.#dialog.request("BYE"), (event) => {
+    const headers: [string, string][] = reason === undefined ? [] : [["Reason", reason]];
+    this.#agent.request(this.#dialog.request("BYE", { headers }), (event) => {
       if (event.type === "failed" || event.response.status >= 200) {
         this.#emit({ type: "usage.closed" });
       }

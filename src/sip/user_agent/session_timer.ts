@@ -64,9 +64,15 @@ export class SessionTimer {
     return true;
   }
 
-  /** A 2xx to our INVITE or UPDATE. */
+  /**
+   * A 2xx to our INVITE or UPDATE. Who knows no timer has none: but where one is wished, refreshes
+   * of ours still tell whether he is there.
+   */
   answered(response: SipResponse): void {
     const interval = sessionExpires(response);
+    if (!interval && this.#wish) {
+      return this.#start(Math.max(this.#wish.seconds, this.#minimum), true);
+    }
     if (!interval) return this.#clear();
     this.#start(interval.seconds, interval.refresher !== "uas");
   }
