@@ -394,6 +394,7 @@ export interface DomainEvent {
     | "trunk.up"
     | "trunk.down"
     | "worker.started"
+    | "worker.adopted"
     | "worker.died";
   readonly data: Readonly<Record<string, unknown>>;
 }
@@ -412,7 +413,7 @@ export interface ControlPlane {
   /** By priority. */
   trunks(): readonly TrunkView[];
   workers(): readonly WorkerView[];
-  /** Kills a media worker and starts another in its place; its calls end. */
+  /** Replaces a media worker; its calls go on in the next one, where they can. */
   restartWorker(id: number): Result<void, CommandRefusal>;
   accounts(query: AccountQuery): Page<AccountView>;
   /** Only digests of the password are kept. */

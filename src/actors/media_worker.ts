@@ -2,7 +2,10 @@ import { assign, createActor, setup } from "xstate";
 import type { Clock, Instant } from "../core/clock.ts";
 import type { KeepWorker, WorkerLifeHooks, WorkerState } from "../rtp/worker_life.ts";
 
-/** Delay before the first restart, doubled with each death in the period, ms. */
+/**
+ * The first death in the period is made good at once: calls wait. Before the second restart there
+ * is a pause, doubled with each death, ms.
+ */
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 5_000;
 /** More deaths than this within the period, and the worker is given up. */
@@ -20,6 +23,8 @@ interface MediaWorkerContext extends MediaWorkerInput {
   /** The last death: in words, and whether it was the last one. */
   readonly death: { readonly text: string; readonly isFinal: boolean } | null;
   readonly deaths: readonly Instant[];
+  /** Until the next start, ms. */
+  readonly pauseMs: number;
   readonly restarts: number;
 }
 
@@ -27,6 +32,8 @@ type MediaWorkerEvent =
   | { readonly type: "start" }
   | { readonly type: "up" }
   | { readonly type: "died"; readonly text: string }
+  /** It was ended so that another takes its place: no fault of its own. */
+  | { readonly type: "replaced"; readonly text: string }
   | { readonly type: "stop" };
 
 /**
@@ -40,8 +47,8 @@ type MediaWorkerEvent =
  *   starting --> running : up
  *   starting --> stopped : died [isTooOften], after startTimeout 10 s [isTooOften]
  *   starting --> restarting : died, after startTimeout 10 s
+ *   running --> restarting : replaced, died
  *   running --> stopped : died [isTooOften]
- *   running --> restarting : died
  *   restarting --> starting : after backoff
  *   stopped --> [*]
  *   note right of idle : every state to stopped on stop
@@ -59,7 +66,14 @@ export const mediaWorkerMachine = setup({
       const now = context.clock.now();
       const deaths = [...recentDeaths(context), now];
       const text = event.type === "died" ? event.text : "it did not come up in time";
-      return { deaths, death: { text, isFinal: deaths.length > INTENSITY } };
+      const pauseMs = deaths.length < 2
+        ? 0
+        : Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (deaths.length - 2));
+      return { deaths, pauseMs, death: { text, isFinal: deaths.length > INTENSITY } };
+    }),
+    giveWay: assign(({ event }) => {
+      const text = event.type === "replaced" ? event.text : "";
+      return { pauseMs: 0, death: { text, isFinal: false } };
     }),
     countRestart: assign(({ context }) => ({ restarts: context.restarts + 1 })),
   },
@@ -68,12 +82,11 @@ export const mediaWorkerMachine = setup({
   },
   delays: {
     startTimeout: START_TIMEOUT_MS,
-    backoff: ({ context }) =>
-      Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (context.deaths.length - 1)),
+    backoff: ({ context }) => context.pauseMs,
   },
 }).createMachine({
   id: "media_worker",
-  context: ({ input }) => ({ ...input, death: null, deaths: [], restarts: 0 }),
+  context: ({ input }) => ({ ...input, death: null, deaths: [], pauseMs: 0, restarts: 0 }),
   initial: "idle",
   on: { stop: ".stopped" },
   states: {
@@ -96,6 +109,7 @@ export const mediaWorkerMachine = setup({
     },
     running: {
       on: {
+        replaced: { target: "restarting", actions: "giveWay" },
         died: [
           { guard: "isTooOften", target: "stopped", actions: "die" },
           { target: "restarting", actions: "die" },
@@ -140,6 +154,7 @@ export function keepWorkers(clock: Clock): KeepWorker {
       start: () => actor.send({ type: "start" }),
       up: () => actor.send({ type: "up" }),
       died: (text) => actor.send({ type: "died", text }),
+      replaced: (text) => actor.send({ type: "replaced", text }),
       stop: () => actor.send({ type: "stop" }),
     };
   };

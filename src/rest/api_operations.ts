@@ -231,7 +231,7 @@ export const API_OPERATIONS: readonly Operation[] = [
     id: "restartWorker",
     path: "/api/workers/{id}/restart",
     tag: "Workers",
-    summary: "Kills a media worker and starts another in its place; the calls on it end.",
+    summary: "Replaces a media worker; its calls go on in the next one (with the fast shell).",
     parameters: { id: "Id of the worker: 0, 1 ..." },
     success: { status: 204, description: "The worker is gone; its successor is starting." },
     problems: ["not-found"],

@@ -295,6 +295,12 @@ export const worker = z.object({
   endpoints: count(),
   bridges: count().meta({ description: "Pairs of endpoints that live in two workers." }),
   packets: count(),
+  adoptions: count().meta({
+    description: "How often it went on with the calls of one that had died or been replaced.",
+  }),
+  lastGapMs: z.number().nullable().meta({
+    description: "How long those calls stood still the last time; null: never.",
+  }),
   addresses: z.array(z.string()).readonly(),
   shell: z.string(),
 }).meta({ id: "Worker", description: "One worker of the media pool." });
@@ -315,6 +321,7 @@ export const eventType = z.enum([
   "trunk.up",
   "trunk.down",
   "worker.started",
+  "worker.adopted",
   "worker.died",
 ]);
 

@@ -7,6 +7,8 @@ interface End {
   readonly worker: MediaWorker;
   readonly plain: number;
   local: SocketAddress | null;
+  /** Packets of its endpoint have been sent on their way over the bridge. */
+  isJoined: boolean;
 }
 
 interface Bridge {
@@ -53,9 +55,32 @@ export class Bridges {
     const bridge = this.#find(from, to) ?? this.#open(from, to);
     for (const [end, far] of bothWays(bridge)) {
       if (end.endpoint !== from) continue;
+      end.isJoined = true;
       end.worker.process.send({ type: "connect", endpoint: from.id, peer: end.plain });
       far.worker.process.send({ type: "connect", endpoint: far.plain, peer: to.id });
     }
+  }
+
+  /** Another worker has come in the place of this one: its ends of bridges are opened again. */
+  reopen(worker: MediaWorker): void {
+    for (const [end, far] of this.#endsIn(worker)) sendOpen(end, far);
+  }
+
+  /** And joined again, when the endpoints are there too; where to send follows from `opened`. */
+  rejoin(worker: MediaWorker): void {
+    for (const [{ endpoint, plain, isJoined }, far] of this.#endsIn(worker)) {
+      if (isJoined) {
+        worker.process.send({ type: "connect", endpoint: endpoint.id, peer: plain });
+      }
+      if (far.isJoined) {
+        worker.process.send({ type: "connect", endpoint: plain, peer: endpoint.id });
+      }
+    }
+  }
+
+  #endsIn(worker: MediaWorker): (readonly [End, End])[] {
+    const bridges = [...new Set(this.#byPlain.values())];
+    return bridges.flatMap(bothWays).filter(([end]) => end.worker === worker);
   }
 
   /** Its peer has changed: closes the bridges that nothing goes over any more. */
@@ -91,9 +116,10 @@ export class Bridges {
   take(event: Extract<MediaEvent, { endpoint: number }>): boolean {
     const bridge = this.#byPlain.get(event.endpoint);
     if (bridge === undefined) return false;
-    if (event.type === "open-failed") {
+    if (event.type === "open-failed" || event.type === "torn") {
       this.#close(bridge);
-      for (const end of bridge.ends) this.#onFailed(end.endpoint, event.text);
+      const text = event.type === "torn" ? "a media worker died in the middle of it" : event.text;
+      for (const end of bridge.ends) this.#onFailed(end.endpoint, text);
     } else if (event.type === "opened") {
       for (const end of bridge.ends) {
         if (end.plain === event.endpoint) end.local = event.local ?? null;
@@ -113,16 +139,22 @@ export class Bridges {
   #open(a: PoolEndpoint, b: PoolEndpoint): Bridge {
     const end = (endpoint: PoolEndpoint): End => {
       if (endpoint.worker === null) throw new Error(`endpoint ${endpoint.id} has no worker yet`);
-      return { endpoint, worker: endpoint.worker, plain: this.#nextId(), local: null };
+      return {
+        endpoint,
+        worker: endpoint.worker,
+        plain: this.#nextId(),
+        local: null,
+        isJoined: false,
+      };
     };
     const bridge: Bridge = { ends: [end(a), end(b)] };
-    for (const [{ endpoint, worker, plain }, far] of bothWays(bridge)) {
+    for (const [end, far] of bothWays(bridge)) {
+      const { endpoint, plain } = end;
       this.#byPlain.set(plain, bridge);
       const bridges = this.#byEndpoint.get(endpoint) ?? new Set();
       bridges.add(bridge);
       this.#byEndpoint.set(endpoint, bridges);
-      const isSingle = far.endpoint.rtp !== null;
-      worker.process.send({ type: "open", endpoint: plain, kind: "plain", isSingle });
+      sendOpen(end, far);
     }
     return bridge;
   }
@@ -148,6 +180,11 @@ export class Bridges {
       worker.process.send({ type: "close", endpoint: plain });
     }
   }
+}
+
+function sendOpen({ worker, plain }: End, far: End): void {
+  const isSingle = far.endpoint.rtp !== null;
+  worker.process.send({ type: "open", endpoint: plain, kind: "plain", isSingle });
 }
 
 function bothWays({ ends: [a, b] }: Bridge): readonly (readonly [End, End])[] {

@@ -52,6 +52,15 @@ export interface SocketAddress {
   readonly port: number;
 }
 
+/**
+ * A socket that the main thread has opened. A descriptor's number is good in every thread; only the
+ * main thread closes it, so that it outlives the worker that it was handed to.
+ */
+export interface HandedSocket {
+  readonly descriptor: number;
+  readonly local: SocketAddress;
+}
+
 /** First command to a media worker; answered by `ready` or `start-failed`. */
 export interface MediaWorkerStart {
   readonly type: "start";
@@ -62,6 +71,8 @@ export interface MediaWorkerStart {
   /** Where in the range this worker starts looking for the port pairs of SIP legs. */
   readonly firstPair: number;
   readonly silentAfterMs: number;
+  /** In the order of `addresses`; absent: the worker opens its own. */
+  readonly sockets?: readonly HandedSocket[];
   /** Honour `crash`; tests only. */
   readonly allowCrash: boolean;
 }
@@ -83,6 +94,7 @@ export type MediaCommand =
     readonly kind: "plain";
     /** It stands for a SIP leg: what comes of one kind is one stream, whatever its SSRC. */
     readonly isSingle?: boolean;
+    readonly sockets?: readonly HandedSocket[];
   }
   /** A SIP leg: a port pair of this address for each media section. */
   | {
@@ -93,6 +105,8 @@ export type MediaCommand =
     readonly media: readonly ("audio" | "video")[];
     /** First SSRC of our own, and where our sequence numbers start; drawn by the pool. */
     readonly seed: number;
+    /** Two for each section: RTP, RTCP. */
+    readonly sockets?: readonly HandedSocket[];
   }
   /** In the order of `media`; null: the section was refused. */
   | {
@@ -124,8 +138,20 @@ export type MediaCommand =
   | { readonly type: "dtls-send"; readonly endpoint: number; readonly data: Uint8Array }
   | { readonly type: "key-frame"; readonly endpoint: number }
   | { readonly type: "close"; readonly endpoint: number }
-  /** Dies of an uncaught exception, where the start command allows it. */
-  | { readonly type: "crash" }
+  /**
+   * To a worker that has taken another's place: all that was open has been opened again. What the
+   * other one has left beside that is freed; answered by `adopted`.
+   */
+  | { readonly type: "adopt" }
+  /**
+   * Dies of an uncaught exception, where the start command allows it: at once, in the middle of a
+   * change to what is known of an endpoint, or not at all but hanging for some time.
+   */
+  | {
+    readonly type: "crash";
+    readonly tear?: number;
+    readonly hangMs?: number;
+  }
   | { readonly type: "shutdown" };
 
 export type MediaEvent =
@@ -136,6 +162,8 @@ export type MediaEvent =
     readonly shell: string;
     /** Why this shell and this SRTP engine, for the log; absent: there was no choice. */
     readonly why?: string;
+    /** It can take the place of a worker that has died, and its calls go on. */
+    readonly adopts?: boolean;
     /** Profiles that the SRTP engine can do, best first. */
     readonly profiles: readonly SrtpProfile[];
   }
@@ -148,6 +176,11 @@ export type MediaEvent =
     readonly sections?: readonly SocketAddress[];
   }
   | { readonly type: "open-failed"; readonly endpoint: number; readonly text: string }
+  /** What a worker before this one has left of the endpoint cannot be trusted; it is not open. */
+  | { readonly type: "torn"; readonly endpoint: number }
+  | { readonly type: "adopted" }
+  /** A handed socket is not used any more. */
+  | { readonly type: "released"; readonly descriptor: number }
   | {
     readonly type: "ice";
     readonly endpoint: number;
@@ -241,7 +274,11 @@ export type HandshakeEvent =
 /** One worker, or what stands for it in a test. Nothing is reported after `terminate`. */
 export interface WorkerPort<Command> {
   send(command: Command): void;
-  terminate(): void;
+  /**
+   * Ends the worker. Twice is harmless.
+   * @param isReplaced another of the same name follows, and may go on with what this one leaves
+   */
+  terminate(isReplaced?: boolean): void;
 }
 
 export interface WorkerListener<Event> {

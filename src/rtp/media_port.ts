@@ -119,6 +119,10 @@ export interface WorkerView {
   /** Pairs of endpoints that meet by an RTP hop because they live in two workers. */
   readonly bridges: number;
   readonly packets: number;
+  /** How often it went on with the calls of one that had died or been replaced. */
+  readonly adoptions: number;
+  /** How long those calls stood still the last time, ms; null: never. */
+  readonly lastGapMs: number | null;
   readonly addresses: readonly string[];
   /** "portable" or "ffi", and which SRTP engine. */
   readonly shell: string;

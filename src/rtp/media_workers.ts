@@ -6,9 +6,10 @@ import type { PoolOptions, PoolWorkerEvent } from "./pool_options.ts";
 import { SupervisedWorker } from "./supervised_worker.ts";
 
 export interface MediaWorkersListener {
-  onReady(): void;
+  /** @param isSuccessor it takes the place of one whose endpoints are still in its set */
+  onReady(worker: MediaWorker, isSuccessor: boolean): void;
   /** The worker is gone; its endpoints are still in its set. */
-  onDown(worker: MediaWorker, text: string): void;
+  onDown(worker: MediaWorker, text: string, isFinal: boolean): void;
   /** An event of an endpoint, real or plain. */
   onEndpoint(worker: MediaWorker, event: Extract<MediaEvent, { endpoint: number }>): void;
   onStatistics(event: Extract<MediaEvent, { type: "statistics" }>): void;
@@ -57,6 +58,8 @@ export class MediaWorkers {
       endpoints: worker.endpoints.size,
       bridges: bridgesOf(worker),
       packets: worker.packetsBefore + worker.packets,
+      adoptions: worker.adoptions,
+      lastGapMs: worker.lastGapMs,
       addresses: worker.addresses.map(({ address, port }) => `${address}:${port}`),
       shell: worker.shell,
     }));
@@ -99,6 +102,10 @@ export class MediaWorkers {
       }),
       addresses: [],
       shell: "",
+      adopts: false,
+      downAt: null,
+      adoptions: 0,
+      lastGapMs: null,
       profiles: [],
       endpoints: new Set(),
       packets: 0,
@@ -117,23 +124,38 @@ export class MediaWorkers {
     worker.addresses = ready.addresses;
     worker.shell = ready.shell;
     worker.profiles = ready.profiles;
+    worker.adopts = ready.adopts ?? false;
     const at = ready.addresses.map(({ address, port }) => `${address}:${port}`).join(", ");
     const why = ready.why === undefined ? "" : ` (${ready.why})`;
     const text = `media worker ${worker.id} listens on ${at}, shell ${ready.shell}${why}`;
     this.#tell("worker.started", worker, text);
-    this.#listener.onReady();
+    this.#listener.onReady(worker, worker.downAt !== null);
+    if (!worker.adopts) worker.downAt = null;
   }
 
   #down(worker: MediaWorker, text: string, isFinal: boolean): void {
     worker.packetsBefore += worker.packets;
     worker.packets = 0;
+    if (worker.shell !== "") worker.downAt ??= this.#options.clock.now();
     const type = isFinal ? "worker.stopped" : "worker.died";
     this.#tell(type, worker, `media worker ${worker.id} died: ${text}`);
-    this.#listener.onDown(worker, text);
+    this.#listener.onDown(worker, text, isFinal);
+  }
+
+  #adopted(worker: MediaWorker): void {
+    if (worker.downAt === null) return;
+    const gap = this.#options.clock.now() - worker.downAt;
+    worker.downAt = null;
+    worker.adoptions++;
+    worker.lastGapMs = Math.round(gap);
+    const text = `media worker ${worker.id} goes on with the ${worker.endpoints.size} endpoints ` +
+      `of the one before it, ${worker.lastGapMs} ms later`;
+    this.#tell("worker.adopted", worker, text);
   }
 
   #tell(type: PoolWorkerEvent["type"], worker: MediaWorker, text: string): void {
-    this.#options.log(type === "worker.started" ? "info" : "error", text);
+    const isGood = type === "worker.started" || type === "worker.adopted";
+    this.#options.log(isGood ? "info" : "error", text);
     this.#options.onWorkerEvent({ type, worker: worker.id, text });
   }
 
@@ -141,7 +163,10 @@ export class MediaWorkers {
     switch (event.type) {
       case "ready":
       case "start-failed":
+      case "released":
         return;
+      case "adopted":
+        return this.#adopted(worker);
       case "fault":
         this.#options.log("error", `a fault in media worker ${worker.id} was contained`, {
           fault: event.text,

@@ -55,6 +55,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
   readonly #waiting = new Set<PoolEndpoint>();
   readonly #unlinked = new Set<PoolEndpoint>();
   #nextId = 1;
+  #links = 0;
   #onStarted: ((fault: string | null) => void) | null = null;
 
   constructor(options: PoolOptions) {
@@ -72,8 +73,11 @@ export class MediaPool implements MediaPort, RtpMediaPort {
       tell: (endpoint, event) => this.#tell(endpoint, event),
     });
     this.#workers = new MediaWorkers(options, {
-      onReady: () => this.#workerUp(),
-      onDown: (worker, text) => this.#mediaDown(worker, text),
+      onReady: (worker, isSuccessor) => {
+        if (isSuccessor) this.#adopt(worker);
+        this.#workerUp();
+      },
+      onDown: (worker, text, isFinal) => this.#mediaDown(worker, text, isFinal),
       onEndpoint: (worker, event) => {
         const endpoint = this.#byId.get(event.endpoint);
         if (endpoint !== undefined) this.#endpointEvent(endpoint, worker, event);
@@ -155,7 +159,9 @@ export class MediaPool implements MediaPort, RtpMediaPort {
       timer: undefined,
       remote: null,
       peer: null,
+      linkedAt: 0,
       flowing: true,
+      keys: null,
       transcoding: null,
       dtls: "new",
     };
@@ -182,13 +188,17 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     return this.#workers.views((worker) => this.#bridges.countOf(worker));
   }
 
-  /** Kills a worker and starts another in its place; its endpoints are `lost`. */
+  /** Kills a worker and starts another in its place, which goes on with its endpoints. */
   restartWorker(worker: number): boolean {
     return this.#workers.at(worker)?.process.replace("an operator restarted it") ?? false;
   }
 
-  crashWorker(worker: number): void {
-    this.#workers.at(worker)?.process.send({ type: "crash" });
+  /** How: as the `crash` command says. */
+  crashWorker(
+    worker: number,
+    how: { readonly tear?: number; readonly hangMs?: number } = {},
+  ): void {
+    this.#workers.at(worker)?.process.send({ type: "crash", ...how });
   }
 
   crashHandshakeWorker(): void {
@@ -244,6 +254,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
       connect: (peer) =>
         live(() => {
           endpoint.peer = peer;
+          endpoint.linkedAt = ++this.#links;
           this.#bridges.prune(endpoint);
           if (endpoint.transcoding) this.#relink(endpoint);
           else this.#link(endpoint);
@@ -304,6 +315,14 @@ export class MediaPool implements MediaPort, RtpMediaPort {
   }
 
   #sendRemote(endpoint: PoolEndpoint): void {
+    this.#describe(endpoint);
+    if (!isWebrtc(endpoint) || endpoint.remote === null || endpoint.worker === null) return;
+    const { fingerprints } = endpoint.remote;
+    this.#handshakes.send({ type: "fingerprints", endpoint: endpoint.id, fingerprints });
+  }
+
+  /** Tells the media worker what is known of the far end. */
+  #describe(endpoint: PoolEndpoint): void {
     if (endpoint.rtp !== null) {
       const command = remoteCommandOf(endpoint.id, endpoint.rtp);
       if (command !== null) this.#send(endpoint, command);
@@ -314,15 +333,14 @@ export class MediaPool implements MediaPort, RtpMediaPort {
       if (remote === null) return;
       return this.#send(endpoint, { type: "set-remote", endpoint: endpoint.id, payloads, remote });
     }
-    if (endpoint.remote === null || endpoint.worker === null) return;
-    const { payloads, fingerprints, transportWideId } = endpoint.remote;
+    if (endpoint.remote === null) return;
+    const { payloads, transportWideId } = endpoint.remote;
     this.#send(endpoint, {
       type: "set-remote",
       endpoint: endpoint.id,
       payloads,
       ...(transportWideId === undefined ? {} : { transportWideId }),
     });
-    this.#handshakes.send({ type: "fingerprints", endpoint: endpoint.id, fingerprints });
   }
 
   #openTimedOut(endpoint: PoolEndpoint): void {
@@ -352,6 +370,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     this.#closeHandshake(endpoint);
     endpoint.worker?.endpoints.delete(endpoint);
     endpoint.worker = null;
+    endpoint.keys = null;
   }
 
   #closeHandshake(endpoint: PoolEndpoint): void {
@@ -412,20 +431,50 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     this.#started(null);
   }
 
-  #mediaDown(worker: MediaWorker, text: string): void {
+  #mediaDown(worker: MediaWorker, text: string, isFinal: boolean): void {
+    const isAwaited = worker.adopts && !isFinal;
     for (const endpoint of [...worker.endpoints]) {
-      this.#bridges.remove(endpoint);
       if (endpoint.state === "opening") this.#placeAnew(endpoint);
-      else {
-        this.#forget(endpoint);
-        this.#tell(endpoint, { type: "lost", text: `its media worker died: ${text}` });
-      }
+      else if (!isAwaited) this.#lose(endpoint, `its media worker died: ${text}`);
     }
     this.#started(text);
   }
 
+  #lose(endpoint: PoolEndpoint, text: string): void {
+    this.#forget(endpoint);
+    this.#tell(endpoint, { type: "lost", text });
+  }
+
+  /**
+   * Another worker has come in the place of this one: it is told all that the one before was told,
+   * and finds the rest, what packets have taught, in the memory and the sockets of both.
+   */
+  #adopt(worker: MediaWorker): void {
+    if (!worker.adopts) {
+      for (const endpoint of [...worker.endpoints]) {
+        this.#lose(endpoint, "its media worker died, and the next one cannot take its place");
+      }
+      return;
+    }
+    const endpoints = [...worker.endpoints].filter(({ state }) => state === "open");
+    for (const endpoint of endpoints) this.#send(endpoint, openCommandFor(endpoint));
+    this.#bridges.reopen(worker);
+    for (const endpoint of endpoints) {
+      const { id, keys, flowing } = endpoint;
+      this.#describe(endpoint);
+      if (keys !== null) this.#send(endpoint, { type: "keys", endpoint: id, keys });
+      if (!flowing) this.#send(endpoint, { type: "set-flowing", endpoint: id, flowing });
+    }
+    for (const endpoint of endpoints.sort((a, b) => a.linkedAt - b.linkedAt)) {
+      if (endpoint.peer !== null || endpoint.transcoding) this.#link(endpoint);
+    }
+    this.#bridges.rejoin(worker);
+    worker.process.send({ type: "adopt" });
+  }
+
   /** Nobody has heard of this endpoint's place yet: another worker serves it as well. */
   #placeAnew(endpoint: PoolEndpoint): void {
+    this.#bridges.remove(endpoint);
     this.#closeHandshake(endpoint);
     endpoint.worker?.endpoints.delete(endpoint);
     endpoint.worker = null;
@@ -440,7 +489,11 @@ export class MediaPool implements MediaPort, RtpMediaPort {
   ): void {
     switch (event.type) {
       case "opened":
-        this.#opened(endpoint, worker, event);
+        // Opened again in another worker: nothing has changed for whoever asked for it.
+        if (endpoint.state === "opening") this.#opened(endpoint, worker, event);
+        break;
+      case "torn":
+        this.#lose(endpoint, "its media worker died while it changed what it knew of the call");
         break;
       case "open-failed":
         this.#forget(endpoint);
@@ -535,6 +588,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     const endpoint = this.#byId.get(event.endpoint);
     if (endpoint === undefined) return;
     if (event.type !== "dtls") {
+      if (event.type === "keys") endpoint.keys ??= event.keys;
       this.#send(endpoint, event);
       return;
     }

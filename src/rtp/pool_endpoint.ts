@@ -1,4 +1,4 @@
-import type { Timer } from "../core/clock.ts";
+import type { Instant, Timer } from "../core/clock.ts";
 import type { EndpointId, EndpointToken, WorkerId } from "../core/ids.ts";
 import type {
   HandshakeCommand,
@@ -7,6 +7,7 @@ import type {
   MediaEvent,
   PayloadKind,
   SocketAddress,
+  SrtpKeys,
   SrtpProfile,
 } from "./contract.ts";
 import type { DtlsState, EndpointEvent, RemoteTransport } from "./media_port.ts";
@@ -23,6 +24,12 @@ export interface MediaWorker {
   readonly process: SupervisedWorker<MediaCommand, MediaEvent, MediaReady>;
   addresses: readonly SocketAddress[];
   shell: string;
+  /** What dies of it another one can go on with. */
+  adopts: boolean;
+  /** When it was lost, until another has taken its place. */
+  downAt: Instant | null;
+  adoptions: number;
+  lastGapMs: number | null;
   profiles: readonly SrtpProfile[];
   readonly endpoints: Set<PoolEndpoint>;
   /** Forwarded by this worker and those before it. */
@@ -72,7 +79,11 @@ export interface PoolEndpoint {
   timer: Timer | undefined;
   remote: RemoteTransport | null;
   peer: EndpointToken | null;
+  /** Grows with each joining in the pool: who was joined later goes before. */
+  linkedAt: number;
   flowing: boolean;
+  /** Of the handshake, so that another worker can be given them. */
+  keys: SrtpKeys | null;
   transcoding: PoolTranscoding | null;
   dtls: DtlsState;
 }

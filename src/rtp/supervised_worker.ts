@@ -32,7 +32,7 @@ export class SupervisedWorker<Command, Event, Ready> {
       name: options.name,
       launch: () => this.#launch(),
       onDown: (text, isFinal) => {
-        this.#release();
+        this.#release(!isFinal);
         options.onDown(text, isFinal);
       },
     });
@@ -58,7 +58,7 @@ export class SupervisedWorker<Command, Event, Ready> {
   /** Ends the present one at once; another takes its place. False where none is running. */
   replace(reason: string): boolean {
     if (this.state !== "running") return false;
-    this.#life.died(reason);
+    this.#life.replaced(reason);
     return true;
   }
 
@@ -70,7 +70,7 @@ export class SupervisedWorker<Command, Event, Ready> {
 
   terminate(): void {
     this.#life.stop();
-    this.#release();
+    this.#release(false);
   }
 
   #launch(): void {
@@ -99,9 +99,10 @@ export class SupervisedWorker<Command, Event, Ready> {
     }
   }
 
-  #release(): void {
+  /** @param isReplaced another one follows; else nothing of this one is left */
+  #release(isReplaced: boolean): void {
     this.#generation++;
-    this.#port?.terminate();
-    this.#port = null;
+    this.#port?.terminate(isReplaced);
+    if (!isReplaced) this.#port = null;
   }
 }

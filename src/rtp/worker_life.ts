@@ -18,6 +18,8 @@ export interface WorkerLife {
   /** The worker has said that it is ready. */
   up(): void;
   died(text: string): void;
+  /** It was ended on purpose while it ran; `onDown` and a start follow at once. */
+  replaced(text: string): void;
   /** No start follows any more. */
   stop(): void;
 }

@@ -189,6 +189,8 @@ export class MemoryControlPlane implements ControlPlane {
       endpoints: 0,
       bridges: 0,
       packets: 0,
+      adoptions: 0,
+      lastGapMs: null,
       addresses: ["127.0.0.1:30000"],
       shell: "portable",
     }];

@@ -25,6 +25,7 @@ const EVENTS = [
   "trunk.up",
   "trunk.down",
   "worker.started",
+  "worker.adopted",
   "worker.died",
 ] as const;
 

@@ -3,11 +3,13 @@ import type { PayloadKind } from "../contract.ts";
 import type { EndpointStatistics, IceState } from "../media_port.ts";
 import type { HmacSha1 } from "../srtp/hmac_sha1.ts";
 import type { SrtpReceiver, SrtpSender } from "../srtp/context.ts";
+import { EndpointRecord } from "./endpoint_record.ts";
 import type { OutStreams } from "./out_streams.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { ReceiveStatistics } from "./receive_statistics.ts";
 import type { RtpLeg } from "./rtp_leg.ts";
 import { RoundTrip } from "./round_trip.ts";
+import type { StateMemory } from "./state_memory.ts";
 
 /** What a browser may send: several times what its cameras do. */
 const MAX_PACKETS = 6000;
@@ -94,14 +96,20 @@ export class Endpoint {
   /** Counters at the last report, to report only what has moved. */
   reported = -1;
 
+  readonly record: EndpointRecord;
+
+  /** @param id more than 0 @param memory where its record lies, or lay when another worker ended */
   constructor(
     readonly id: number,
+    memory: StateMemory,
     readonly kind: "webrtc" | "plain" | "rtp",
     /** SSRC of our own feedback. */
     readonly ssrc: number,
     /** What it sends of one kind is one stream, whatever its SSRC: a phone's way. */
     readonly isSingle = kind === "rtp",
-  ) {}
+  ) {
+    this.record = new EndpointRecord(memory, id);
+  }
 
   statistics(): EndpointStatistics {
     const far = this.peer?.roundTrip.ms ?? null;

@@ -3,7 +3,7 @@ import type { Deadline } from "../../core/sans_io.ts";
 import type { MediaCommand, WorkerStatistics } from "../contract.ts";
 import type { SrtpEngine } from "../srtp/cipher.ts";
 import { MAX_SRTP_OVERHEAD } from "../srtp/cipher.ts";
-import { SrtpReceiver, SrtpSender } from "../srtp/context.ts";
+import { contextPlace, SrtpReceiver, SrtpSender } from "../srtp/context.ts";
 import { HmacSha1 } from "../srtp/hmac_sha1.ts";
 import { AddressTable, parseIpv4 } from "./address_table.ts";
 import { isStrayOnceUp } from "../dtls/stray_filter.ts";
@@ -13,9 +13,12 @@ import { IceLite } from "./ice_lite.ts";
 import { OutStreams } from "./out_streams.ts";
 import { RtpLegs } from "./rtp_legs.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "./shell.ts";
+import { Role, StateMemory } from "./state_memory.ts";
 
 /** How often consent, silence and statistics are looked after, ms. */
 const TICK = 1000;
+/** Blocks of state of an engine that is given no memory for it: some thousand calls. */
+const STATE_BLOCKS = 65_535;
 /** DTLS datagrams of one endpoint passed on in a tick; a handshake takes about ten. */
 const MAX_DTLS_PER_TICK = 100;
 
@@ -31,6 +34,8 @@ export interface MediaEngineOptions {
   readonly silentAfterMs: number;
   /** Wall clock less the clock of `now`, ms: sender reports of ours carry the time of day. */
   readonly epochOffset: number;
+  /** What a worker before this one has learned, or nothing yet; absent: nobody goes on with it. */
+  readonly state?: StateMemory;
 }
 
 /** Commands that reach the engine; the others are the shell's own. */
@@ -47,6 +52,7 @@ export class MediaEngine {
   readonly #arena: Uint8Array;
   readonly #scratch: number;
   readonly #silentAfterMs: number;
+  readonly #state: StateMemory;
   readonly #table = new AddressTable();
   readonly #endpoints = new Map<number, Endpoint>();
   readonly #ice: IceLite;
@@ -67,9 +73,10 @@ export class MediaEngine {
     this.#arena = arena;
     this.#scratch = scratch;
     this.#silentAfterMs = options.silentAfterMs;
+    this.#state = options.state ?? StateMemory.own(STATE_BLOCKS);
     this.#ice = new IceLite(arena, scratch, shell, this.#table, this.#endpoints);
     this.#forwarder = new Forwarder(arena, scratch, shell, options.epochOffset);
-    this.#legs = new RtpLegs(arena, scratch, shell, options.srtp, this.#forwarder);
+    this.#legs = new RtpLegs(arena, scratch, shell, options.srtp, this.#forwarder, this.#state);
   }
 
   /** Endpoints, learned places and sockets being drained; zero when all is closed and over. */
@@ -139,6 +146,11 @@ export class MediaEngine {
       this.#open(command, now);
       return;
     }
+    if (command.type === "adopt") {
+      this.#state.sweep();
+      this.#shell.emit({ type: "adopted" });
+      return;
+    }
     const endpoint = this.#endpoints.get(command.endpoint);
     if (endpoint === undefined) return;
     switch (command.type) {
@@ -179,6 +191,10 @@ export class MediaEngine {
   }
 
   #open(command: Extract<MediaCommand, { type: "open" }>, now: Instant): void {
+    if (this.#state.isTorn(command.endpoint)) {
+      this.#shell.emit({ type: "torn", endpoint: command.endpoint });
+      return;
+    }
     const endpoint = command.kind === "rtp"
       ? this.#legs.open(command, now)
       : this.#openOther(command, now);
@@ -193,23 +209,38 @@ export class MediaEngine {
   ): Endpoint | null {
     const id = command.endpoint;
     const isSingle = command.kind === "plain" && command.isSingle === true;
-    const endpoint = new Endpoint(id, command.kind, Math.imul(id + 1, 0x9e3779b1), isSingle);
+    const ssrc = Math.imul(id + 1, 0x9e3779b1);
+    const endpoint = new Endpoint(id, this.#state, command.kind, ssrc, isSingle);
+    const { record } = endpoint;
+    if (record.isAdopted) {
+      record.restore(endpoint);
+      const out = this.#outStreams(endpoint);
+      if (out.streams.length > 0) endpoint.out = out;
+    }
     endpoint.heardLast = now;
     if (command.kind === "webrtc") {
+      if (record.isAdopted) this.#ice.resume(endpoint, now);
       endpoint.iceUfrag = command.iceUfrag;
       endpoint.iceKey = new HmacSha1(new TextEncoder().encode(command.icePwd));
       this.#ice.add(endpoint);
       this.#shell.emit({ type: "opened", endpoint: id });
       return endpoint;
     }
-    const opened = this.#shell.openPlainSocket();
+    const opened = this.#shell.openPlainSocket(command.sockets ?? []);
     if ("error" in opened) {
+      endpoint.out?.close();
+      record.close();
       this.#shell.emit({ type: "open-failed", endpoint: id, text: opened.error });
       return null;
     }
     endpoint.socket = opened.socket;
     this.#shell.emit({ type: "opened", endpoint: id, local: opened.local });
     return endpoint;
+  }
+
+  #outStreams(endpoint: Endpoint): OutStreams {
+    const { transportWide } = endpoint.record;
+    return new OutStreams(false, { memory: this.#state, owner: endpoint.id, transportWide });
   }
 
   #setRemote(endpoint: Endpoint, command: Extract<MediaCommand, { type: "set-remote" }>): void {
@@ -244,8 +275,15 @@ export class MediaEngine {
     // A second set would start the rollover counters anew.
     if (endpoint.open || endpoint.kind !== "webrtc") return;
     const { profile, localKey, localSalt, remoteKey, remoteSalt } = keys;
-    endpoint.sender = new SrtpSender(this.#srtp.cipher(profile, localKey, localSalt));
-    endpoint.receiver = new SrtpReceiver(this.#srtp.cipher(profile, remoteKey, remoteSalt));
+    const place = { memory: this.#state, owner: endpoint.id };
+    endpoint.sender = new SrtpSender(
+      this.#srtp.cipher(profile, localKey, localSalt),
+      contextPlace(place, Role.send, localKey, localSalt),
+    );
+    endpoint.receiver = new SrtpReceiver(
+      this.#srtp.cipher(profile, remoteKey, remoteSalt),
+      contextPlace(place, Role.receive, remoteKey, remoteSalt),
+    );
     endpoint.open = true;
     endpoint.heardLast = now;
   }
@@ -272,7 +310,7 @@ export class MediaEngine {
     if (chosen === before) return;
     endpoint.source = chosen;
     if (before !== null) this.#leave(before, endpoint);
-    if (chosen?.isSingle) endpoint.out ??= new OutStreams(false);
+    if (chosen?.isSingle) endpoint.out ??= this.#outStreams(endpoint);
     this.#forwarder.refresh(endpoint, now);
   }
 
@@ -280,7 +318,7 @@ export class MediaEngine {
   #leave(source: Endpoint, to: Endpoint): void {
     if (to.out === null) {
       if (source.receive.streams.length === 0) return;
-      to.out = new OutStreams(false);
+      to.out = this.#outStreams(to);
       for (const stream of source.receive.streams) to.out.adopt(source, stream);
     }
     to.out.detach(source);
@@ -304,6 +342,8 @@ export class MediaEngine {
     this.#legs.close(endpoint, now);
     endpoint.receiver?.close();
     endpoint.sender?.close();
+    endpoint.out?.close();
+    endpoint.record.close();
     if (endpoint.kind === "plain") this.#shell.closeSocket(endpoint.socket);
     if (this.#endpoints.size === 0) this.#nextTick = this.#keyFrameDue = Infinity;
   }
@@ -347,6 +387,7 @@ export class MediaEngine {
       const sum = endpoint.heard + endpoint.sendPackets + endpoint.dropped;
       if (sum === endpoint.reported) continue;
       endpoint.reported = sum;
+      endpoint.record.save(endpoint);
       moved.push({ endpoint: endpoint.id, statistics: endpoint.statistics() });
     }
     this.#shell.emit({

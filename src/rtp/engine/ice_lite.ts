@@ -92,8 +92,10 @@ export class IceLite {
     this.#shell.send(socket, address, port, this.#scratch, writer.seal(endpoint.iceKey));
     if (refused) return null;
     endpoint.lastCheck = now;
-    this.#learn(endpoint, socket, address, port);
-    return this.#advance(endpoint, socket, address, port, message.useCandidate) ? endpoint : null;
+    const isNew = this.#learn(endpoint, socket, address, port);
+    const isChanged = this.#advance(endpoint, socket, address, port, message.useCandidate);
+    if (isNew || isChanged) endpoint.record.save(endpoint);
+    return isChanged ? endpoint : null;
   }
 
   #isTaken(
@@ -107,18 +109,35 @@ export class IceLite {
     return holder !== undefined && holder !== endpoint && now - holder.lastCheck < PLACE_KEPT;
   }
 
-  #learn(endpoint: Endpoint, socket: number, address: number, port: number): void {
+  /** Gives whether the place is new. */
+  #learn(endpoint: Endpoint, socket: number, address: number, port: number): boolean {
     this.#table.set(socket, address, port, endpoint.id);
     const places = endpoint.places;
-    if (places.some((p) => p.socket === socket && p.address === address && p.port === port)) return;
+    if (places.some((p) => p.socket === socket && p.address === address && p.port === port)) {
+      return false;
+    }
     places.push({ socket, address, port });
-    if (places.length <= MAX_PLACES) return;
+    if (places.length <= MAX_PLACES) return true;
     const oldest = places.findIndex((p) =>
       p.socket !== endpoint.socket || p.address !== endpoint.address || p.port !== endpoint.port
     );
     const [gone] = places.splice(oldest, 1);
     if (gone && this.#table.get(gone.socket, gone.address, gone.port) === endpoint.id) {
       this.#table.delete(gone.socket, gone.address, gone.port);
+    }
+    return true;
+  }
+
+  /** Goes on where another worker has ended: the places are known, and consent is as if just given. */
+  resume(endpoint: Endpoint, now: Instant): void {
+    endpoint.lastCheck = now;
+    for (const { socket, address, port } of endpoint.places) {
+      const isNominated = endpoint.socket === socket && endpoint.address === address &&
+        endpoint.port === port;
+      // Who has been nominated there goes before who was there once.
+      if (isNominated || this.#table.get(socket, address, port) < 0) {
+        this.#table.set(socket, address, port, endpoint.id);
+      }
     }
   }
 

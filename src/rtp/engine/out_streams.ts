@@ -5,7 +5,7 @@ import { int16, int32, putInt16, putInt32 } from "./bytes.ts";
 import { type Kind, NOBODY, OutStream, type StreamRole } from "./out_stream.ts";
 import type { ReceiveStream } from "./receive_statistics.ts";
 import { Role, StateMemory, type StatePlace } from "./state_memory.ts";
-import { TransportWide } from "./transport_wide.ts";
+import { TransportWide, type WidePlace } from "./transport_wide.ts";
 
 export { type Kind, OutStream } from "./out_stream.ts";
 
@@ -19,6 +19,11 @@ function roleOf(payload: PayloadKind | null): StreamRole {
   const codec = payload?.codec.toLowerCase() ?? "";
   if (codec === "rtx") return "rtx";
   return codec.startsWith("flexfec") ? "repair" : "main";
+}
+
+/** Where what is known of the streams towards one far end lies. */
+export interface OutPlace extends Omit<StatePlace, "role"> {
+  readonly transportWide?: WidePlace;
 }
 
 /** Where a stream comes from: an endpoint of this worker. */
@@ -36,7 +41,7 @@ export interface StreamSource {
  */
 export class OutStreams {
   readonly streams: OutStream[] = [];
-  readonly transportWide = new TransportWide();
+  readonly transportWide: TransportWide;
   #last: OutStream | null = null;
   readonly #place: StatePlace;
   #order = 0;
@@ -45,8 +50,9 @@ export class OutStreams {
    * @param isSingle the far end takes one stream of a kind only, whoever sends it (a phone)
    * @param place where the streams' state lies, or lay when another worker ended; absent: here
    */
-  constructor(readonly isSingle: boolean, place: Omit<StatePlace, "role"> = ownPlace()) {
+  constructor(readonly isSingle: boolean, place: OutPlace = ownPlace()) {
     this.#place = { ...place, role: Role.out };
+    this.transportWide = new TransportWide(place.transportWide);
     const { memory } = place;
     for (const block of memory.claim(this.#place)) this.streams.push(new OutStream(memory, block));
     this.streams.sort((a, b) => a.order - b.order);
@@ -245,6 +251,6 @@ export class OutStreams {
 }
 
 /** For streams that no other worker goes on with. */
-function ownPlace(): Omit<StatePlace, "role"> {
+function ownPlace(): OutPlace {
   return { memory: StateMemory.own(MAX_STREAMS), owner: 1 };
 }

@@ -156,6 +156,11 @@ export class ReceiveStatistics {
     return stream;
   }
 
+  /** So many were lost before: another worker has counted them. */
+  goOn(lost: number): void {
+    this.#lostBefore = lost;
+  }
+
   /** Makes room for another stream: of those who change their SSRC with each song on hold. */
   forgetOldest(): void {
     let oldest = 0;

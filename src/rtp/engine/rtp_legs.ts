@@ -12,6 +12,7 @@ import { RtpLeg } from "./rtp_leg.ts";
 import { RtpSection, Verdict } from "./rtp_section.ts";
 import type { MediaShell } from "./shell.ts";
 import { silenceOf } from "./silence.ts";
+import type { StateMemory } from "./state_memory.ts";
 
 /** A closed leg's ports swallow what still comes for this long, and are nobody else's, ms. */
 export const DRAIN = 2000;
@@ -37,6 +38,7 @@ export class RtpLegs {
   readonly #shell: MediaShell;
   readonly #srtp: SrtpEngine;
   readonly #forwarder: Forwarder;
+  readonly #state: StateMemory;
   /** By socket number; null while drained. */
   readonly #sections: (Place | null | undefined)[] = [];
   readonly #drained: Drained[] = [];
@@ -48,7 +50,9 @@ export class RtpLegs {
     shell: MediaShell,
     srtp: SrtpEngine,
     forwarder: Forwarder,
+    state: StateMemory,
   ) {
+    this.#state = state;
     this.#arena = arena;
     this.#scratch = scratch;
     this.#shell = shell;
@@ -79,24 +83,28 @@ export class RtpLegs {
     command: Extract<MediaCommand, { type: "open"; kind: "rtp" }>,
     now: Instant,
   ): Endpoint | null {
-    const { endpoint: id, address, media, seed } = command;
+    const { endpoint: id, address, media, seed, sockets = [] } = command;
     const sections: RtpSection[] = [];
     const local = [];
-    for (const kind of media) {
-      const pair = this.#shell.openPortPair(address, DSCP[kind]);
+    const place = { memory: this.#state, owner: id };
+    for (const [i, kind] of media.entries()) {
+      const pair = this.#shell.openPortPair(address, DSCP[kind], sockets.slice(2 * i, 2 * i + 2));
       if ("error" in pair) {
-        for (const { rtpSocket, rtcpSocket } of sections) {
-          this.#shell.closeSocket(rtpSocket);
-          this.#shell.closeSocket(rtcpSocket);
+        for (const section of sections) {
+          section.close();
+          this.#shell.closeSocket(section.rtpSocket);
+          this.#shell.closeSocket(section.rtcpSocket);
         }
         this.#shell.emit({ type: "open-failed", endpoint: id, text: pair.error });
         return null;
       }
-      sections.push(new RtpSection(kind, pair.rtp, pair.rtcp));
+      sections.push(new RtpSection(kind, pair.rtp, pair.rtcp, place, i));
       local.push(pair.local);
     }
-    const endpoint = new Endpoint(id, "rtp", seed);
-    endpoint.out = new OutStreams(true);
+    const endpoint = new Endpoint(id, this.#state, "rtp", seed);
+    const { record } = endpoint;
+    if (record.isAdopted) record.restore(endpoint);
+    endpoint.out = new OutStreams(true, { ...place, transportWide: record.transportWide });
     endpoint.leg = new RtpLeg(endpoint, sections, seed, (digit, durationMs) => {
       this.#shell.emit({ type: "dtmf", endpoint: id, digit, durationMs });
     });
@@ -268,6 +276,7 @@ export class RtpLegs {
   tick(endpoint: Endpoint, now: Instant): void {
     const leg = endpoint.leg;
     if (leg === null) return;
+    for (const section of leg.sections) section.save();
     leg.detector.wake(now);
     const section = leg.section("audio");
     const silence = section === null ? null : silenceOf(section.main);

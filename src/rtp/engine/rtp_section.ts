@@ -1,9 +1,10 @@
 import type { Instant } from "../../core/clock.ts";
 import type { PayloadKind, RtpSectionRemote, SrtpKeys } from "../contract.ts";
 import type { SrtpEngine } from "../srtp/cipher.ts";
-import { SrtpReceiver, SrtpSender } from "../srtp/context.ts";
+import { type ContextPlace, contextPlace, SrtpReceiver, SrtpSender } from "../srtp/context.ts";
 import type { Kind } from "./out_streams.ts";
 import { RateLimit } from "./rate_limit.ts";
+import { BUSY, FIRST_WORD, Role, type StatePlace } from "./state_memory.ts";
 
 /** After a description packets are taken from wherever they come first, for this long, ms. */
 export const LATCH_WINDOW = 10_000;
@@ -19,6 +20,23 @@ const LIMITS: Readonly<Record<Kind, readonly [packets: number, bytes: number]>> 
 };
 /** Packets a second from places that are not the far end's, which cost a look each. */
 const STRANGERS: readonly [number, number] = [100, 200_000];
+
+/** Words of a section's block. */
+const ADDRESS = FIRST_WORD;
+const PORT = 4;
+const RTCP_ADDRESS = 5;
+const RTCP_PORT = 6;
+const LATCHES = 7;
+const SSRC = 8;
+const SEQUENCE = 9;
+const SIGNALLED_ADDRESS = 10;
+const SIGNALLED_PORT = 11;
+const SIGNALLED_RTCP_PORT = 12;
+const FORMER_ADDRESS = 13;
+const FORMER_PORT = 14;
+/** Doubles: half their word number. */
+const LATCH_UNTIL = 16 / 2;
+const HEARD_AT = 18 / 2;
 
 /** What is to be done with a packet, by where it came from. */
 export enum Verdict {
@@ -70,12 +88,84 @@ export class RtpSection {
   #ssrc = 0;
   #sequence = 0;
 
-  constructor(readonly kind: Kind, readonly rtpSocket: number, readonly rtcpSocket: number) {
+  readonly #place: StatePlace;
+  /** The block; -1: there is no room for one, and another worker will know nothing. */
+  readonly #block: number;
+  /** Another worker has begun it, and the description has not come again yet. */
+  #isAdopted = false;
+
+  /** @param index of the section; with the endpoint it names where the state lies */
+  constructor(
+    readonly kind: Kind,
+    readonly rtpSocket: number,
+    readonly rtcpSocket: number,
+    place: Omit<StatePlace, "role">,
+    readonly index: number,
+  ) {
     this.limit = new RateLimit(...LIMITS[kind]);
+    this.#place = { ...place, role: Role.section + index };
+    const { memory, owner } = place;
+    const [left] = memory.claim(this.#place);
+    this.#block = left ?? memory.take(owner, this.#place.role);
+    if (left !== undefined) this.#restore(left);
+  }
+
+  #restore(at: number): void {
+    const { words, floats } = this.#place.memory;
+    this.#isAdopted = true;
+    this.address = words[at + ADDRESS]!;
+    this.port = words[at + PORT]!;
+    this.rtcpAddress = words[at + RTCP_ADDRESS]!;
+    this.rtcpPort = words[at + RTCP_PORT]!;
+    this.isLatched = (words[at + LATCHES]! & 1) !== 0;
+    this.#rtcpLatched = (words[at + LATCHES]! & 2) !== 0;
+    this.#ssrc = words[at + SSRC]!;
+    this.#sequence = words[at + SEQUENCE]!;
+    this.#signalledAddress = words[at + SIGNALLED_ADDRESS]!;
+    this.#signalledPort = words[at + SIGNALLED_PORT]!;
+    this.#signalledRtcpPort = words[at + SIGNALLED_RTCP_PORT]!;
+    this.#formerAddress = words[at + FORMER_ADDRESS]!;
+    this.#formerPort = words[at + FORMER_PORT]!;
+    this.#latchUntil = floats[(at >> 1) + LATCH_UNTIL]!;
+    this.heardAt = floats[(at >> 1) + HEARD_AT]!;
+  }
+
+  /** For another worker: when a place has changed, and now and then. */
+  save(): void {
+    const at = this.#block;
+    if (at < 0) return;
+    const { words, floats } = this.#place.memory;
+    words[at + BUSY] = 1;
+    words[at + ADDRESS] = this.address;
+    words[at + PORT] = this.port;
+    words[at + RTCP_ADDRESS] = this.rtcpAddress;
+    words[at + RTCP_PORT] = this.rtcpPort;
+    words[at + LATCHES] = (this.isLatched ? 1 : 0) | (this.#rtcpLatched ? 2 : 0);
+    words[at + SSRC] = this.#ssrc;
+    words[at + SEQUENCE] = this.#sequence;
+    words[at + SIGNALLED_ADDRESS] = this.#signalledAddress;
+    words[at + SIGNALLED_PORT] = this.#signalledPort;
+    words[at + SIGNALLED_RTCP_PORT] = this.#signalledRtcpPort;
+    words[at + FORMER_ADDRESS] = this.#formerAddress;
+    words[at + FORMER_PORT] = this.#formerPort;
+    floats[(at >> 1) + LATCH_UNTIL] = this.#latchUntil;
+    floats[(at >> 1) + HEARD_AT] = this.heardAt;
+    words[at + BUSY] = 0;
   }
 
   /** @param address number of `remote.rtp.address`; -1: none that can be sent to */
   setRemote(
+    remote: RtpSectionRemote | null,
+    address: number,
+    srtp: SrtpEngine,
+    now: Instant,
+  ): void {
+    this.#describe(remote, address, srtp, now);
+    this.#isAdopted = false;
+    this.save();
+  }
+
+  #describe(
     remote: RtpSectionRemote | null,
     address: number,
     srtp: SrtpEngine,
@@ -91,7 +181,8 @@ export class RtpSection {
     this.#setKeys(remote.keys, srtp);
     this.hasFeedback = remote.hasFeedback;
     this.isMuxed = remote.rtcpPort === null;
-    this.#latchUntil = now + LATCH_WINDOW;
+    // To another worker it is said again: nobody has described anything anew.
+    if (!this.#isAdopted) this.#latchUntil = now + LATCH_WINDOW;
     const port = address < 0 ? 0 : remote.rtp?.port ?? 0;
     if (port === 0) {
       this.port = this.rtcpPort = this.#signalledPort = 0;
@@ -143,26 +234,37 @@ export class RtpSection {
     const before = this.#keys;
     this.#keys = keys;
     if (keys === null) {
-      this.close();
+      this.#closeKeys();
       return;
     }
     const { profile, localKey, localSalt, remoteKey, remoteSalt } = keys;
     const isSame = before?.profile === profile;
     if (!isSame || !equal(localKey, before.localKey) || !equal(localSalt, before.localSalt)) {
       this.sender?.close();
-      this.sender = new SrtpSender(srtp.cipher(profile, localKey, localSalt));
+      const place = this.#contextPlace(Role.send, localKey, localSalt);
+      this.sender = new SrtpSender(srtp.cipher(profile, localKey, localSalt), place);
     }
     if (!isSame || !equal(remoteKey, before.remoteKey) || !equal(remoteSalt, before.remoteSalt)) {
       this.receiver?.close();
-      this.receiver = new SrtpReceiver(srtp.cipher(profile, remoteKey, remoteSalt));
+      const place = this.#contextPlace(Role.receive, remoteKey, remoteSalt);
+      this.receiver = new SrtpReceiver(srtp.cipher(profile, remoteKey, remoteSalt), place);
     }
   }
 
-  /** Gives the ciphers back. */
-  close(): void {
+  #contextPlace(role: number, key: Uint8Array, salt: Uint8Array): ContextPlace {
+    return contextPlace(this.#place, role + this.index, key, salt);
+  }
+
+  #closeKeys(): void {
     this.receiver?.close();
     this.sender?.close();
     this.receiver = this.sender = null;
+  }
+
+  /** Gives ciphers and memory back; nothing is called after it. */
+  close(): void {
+    this.#closeKeys();
+    if (this.#block >= 0) this.#place.memory.give(this.#block);
   }
 
   /**
@@ -221,6 +323,7 @@ export class RtpSection {
         ? this.#signalledRtcpPort
         : port + 1 & 0xffff;
     }
+    this.save();
     return isNew;
   }
 
@@ -233,9 +336,11 @@ export class RtpSection {
 
   heardRtcp(address: number, port: number, now: Instant): void {
     this.rtcpHeardAt = now;
+    const isNew = !this.#rtcpLatched || address !== this.rtcpAddress || port !== this.rtcpPort;
     this.#rtcpLatched = true;
     this.rtcpAddress = address;
     this.rtcpPort = port;
+    if (isNew) this.save();
   }
 }
 

@@ -1,4 +1,4 @@
-import type { MediaEvent, SocketAddress } from "../contract.ts";
+import type { HandedSocket, MediaEvent, SocketAddress } from "../contract.ts";
 
 /** What the engine needs from the program around it. No call waits for anything. */
 export interface MediaShell {
@@ -8,15 +8,19 @@ export interface MediaShell {
    * returns.
    */
   send(socket: number, address: number, port: number, offset: number, length: number): void;
-  /** A UDP socket of its own on loopback, for one end of a bridge. */
-  openPlainSocket():
+  /**
+   * A UDP socket of its own on loopback, for one end of a bridge.
+   * @param handed opened for it already, where the shell takes such
+   */
+  openPlainSocket(handed: readonly HandedSocket[]):
     | { readonly socket: number; readonly local: SocketAddress }
     | { readonly error: string };
   /**
    * Two UDP sockets for one section of a SIP leg: RTP on an even port (`local`), RTCP on the next.
    * @param dscp what to mark packets with, where the shell can (RFC 8837)
+   * @param handed the two, opened already, where the shell takes such
    */
-  openPortPair(address: string, dscp: number):
+  openPortPair(address: string, dscp: number, handed: readonly HandedSocket[]):
     | { readonly rtp: number; readonly rtcp: number; readonly local: SocketAddress }
     | { readonly error: string };
   closeSocket(socket: number): void;

@@ -104,6 +104,13 @@ export class StateMemory {
     return this.#left.get(owner)?.some((at) => this.words[at + BUSY] !== 0) ?? false;
   }
 
+  /** For tests: begins a change to something of this owner's, and leaves it unfinished. */
+  tear(owner: number): void {
+    for (let at = BLOCK; at < this.words[END]!; at += BLOCK) {
+      if (this.words[at + OWNER] === owner) this.words[at + BUSY] = 1;
+    }
+  }
+
   /** Frees what a predecessor has left and nobody has claimed. */
   sweep(): void {
     for (const blocks of this.#left.values()) for (const at of blocks) this.give(at);

@@ -40,15 +40,30 @@ export function findExtension(buffer: Uint8Array, offset: number, id: number): n
   return -1;
 }
 
+export interface WidePlace {
+  readonly words: Int32Array;
+  readonly at: number;
+}
+
+/** Words of the state that another worker goes on with. */
+const SOURCE = 0;
+const OFFSET = 1;
+
 /**
  * Transport-wide sequence numbers towards one far end: when the source changes they go on where the
  * old one's were, and feedback is counted back
  * (draft-holmer-rmcat-transport-wide-cc-extensions-01).
  */
 export class TransportWide {
-  #source: StreamSource | null = null;
-  #offset = 0;
+  readonly #words: Int32Array;
+  readonly #at: number;
   #highest = -1;
+
+  /** @param place two words: the source, and what is added to its numbers */
+  constructor(place: WidePlace = { words: new Int32Array(2), at: 0 }) {
+    this.#words = place.words;
+    this.#at = place.at;
+  }
 
   /** @param reported newest number that the far end has reported on, or -1 */
   rtp(
@@ -61,22 +76,25 @@ export class TransportWide {
     const at = findExtension(buffer, offset, id);
     if (at < 0) return;
     const number = int16(buffer, at);
-    if (source !== this.#source) {
+    const words = this.#words;
+    if (source.id !== words[this.#at + SOURCE]) {
       const start = this.#highest >= 0
         ? this.#highest + 1
         : reported >= 0
         ? reported + MARGIN
         : number;
-      this.#offset = (start - number) & 0xffff;
-      this.#source = source;
+      words[this.#at + OFFSET] = (start - number) & 0xffff;
+      words[this.#at + SOURCE] = source.id;
     }
-    const out = (number + this.#offset) & 0xffff;
+    const out = (number + words[this.#at + OFFSET]!) & 0xffff;
     putInt16(buffer, at, out);
     if (this.#highest < 0 || ((out - this.#highest) & 0xffff) < 0x8000) this.#highest = out;
   }
 
   /** What the source called this number, or null where it is not the source. */
   original(number: number, source: StreamSource): number | null {
-    return source === this.#source ? (number - this.#offset) & 0xffff : null;
+    const words = this.#words;
+    if (source.id !== words[this.#at + SOURCE]) return null;
+    return (number - words[this.#at + OFFSET]!) & 0xffff;
   }
 }

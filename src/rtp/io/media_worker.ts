@@ -1,9 +1,11 @@
 import type { MediaCommand, MediaEvent, MediaWorkerStart } from "../contract.ts";
+import { StateMemory } from "../engine/state_memory.ts";
 import { choose } from "./ffi/choose.ts";
 import { Descriptors } from "./ffi/descriptors.ts";
 import { FfiShell } from "./ffi/ffi_shell.ts";
 import type { Libc } from "./ffi/libc.ts";
 import type { Attachment, MediaWorkerMessage } from "./ffi/link.ts";
+import { Ipv6Names } from "./ffi/ipv6_names.ts";
 import { Ring } from "./ffi/ring.ts";
 import { Wire } from "./ffi/wire.ts";
 import { PortableShell } from "./portable_shell.ts";
@@ -63,9 +65,11 @@ function prepare(
     events: new Ring(attached.events),
     wire: new Wire(),
     eventDescriptor: attached.eventDescriptor,
+    state: new StateMemory(attached.state),
+    names: new Ipv6Names(attached.names),
   };
   try {
-    descriptors.begin();
+    descriptors.begin(libc.gettid());
     const fast = new FfiShell(command, parts, why);
     return () => serve(fast, descriptors, libc);
   } catch (error) {

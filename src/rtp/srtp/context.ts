@@ -44,6 +44,20 @@ export interface ContextPlace extends StatePlace {
   readonly keys: number;
 }
 
+/** The place of a context under these keys. */
+export function contextPlace(
+  { memory, owner }: Omit<StatePlace, "role">,
+  role: number,
+  key: Uint8Array,
+  salt: Uint8Array,
+): ContextPlace {
+  let keys = 0;
+  for (const bytes of [key, salt]) {
+    for (const byte of bytes) keys = Math.imul(keys ^ byte, 0x0100_0193) ^ (keys >>> 15);
+  }
+  return { memory, owner, role, keys };
+}
+
 /** A context that no other worker goes on with. */
 function ownPlace(): ContextPlace {
   return { memory: StateMemory.own(MAX_STREAMS), owner: 1, role: 0, keys: 0 };

@@ -164,6 +164,11 @@ export class SendQueue {
     this.#send(first, count);
   }
 
+  /** Drops what waits. */
+  clear(): void {
+    this.#length = 0;
+  }
+
   #lengthAt(index: number): number {
     return this.#arena.int32[(this.#vectors + index * IOVEC + 8) >> 2]!;
   }

@@ -5,6 +5,8 @@ export const MAX_DESCRIPTOR = 65_535;
 /** Int32 indices in front of the bits. */
 const STATE = 0;
 const STOP = 1;
+const HEARTBEAT = 2;
+const THREAD = 3;
 const HEADER = 4;
 
 const RUNNING = 1;
@@ -13,7 +15,7 @@ const ENDED = 2;
 /**
  * Which descriptors a worker has opened by FFI, in memory that outlives it: the runtime knows
  * nothing of them, and a worker that is terminated runs no `finally`. Whoever comes last closes
- * them.
+ * them. Beside them what the two threads must know of each other's life.
  */
 export class Descriptors {
   readonly #words: Int32Array<SharedArrayBuffer>;
@@ -48,9 +50,30 @@ export class Descriptors {
     return this.#words[STOP] !== 0;
   }
 
-  /** By the worker, before its loop. */
-  begin(): void {
+  /** By the worker, before its loop. @param thread its number for the system */
+  begin(thread = 0): void {
+    this.#words[THREAD] = thread;
     Atomics.store(this.#words, STATE, RUNNING);
+  }
+
+  /** By the worker, each time round. */
+  beat(): void {
+    this.#words[HEARTBEAT]!++;
+  }
+
+  /** Changes while the worker's loop goes round. */
+  get heartbeat(): number {
+    return Atomics.load(this.#words, HEARTBEAT);
+  }
+
+  /** The worker's thread for the system; 0: not known. */
+  get thread(): number {
+    return Atomics.load(this.#words, THREAD);
+  }
+
+  /** The loop is running, or was when its thread ended. */
+  get isRunning(): boolean {
+    return Atomics.load(this.#words, STATE) === RUNNING;
   }
 
   /** By the worker, after its loop. */

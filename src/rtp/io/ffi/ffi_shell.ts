@@ -1,7 +1,14 @@
-import type { MediaCommand, MediaEvent, MediaWorkerStart, SocketAddress } from "../../contract.ts";
+import type {
+  HandedSocket,
+  MediaCommand,
+  MediaEvent,
+  MediaWorkerStart,
+  SocketAddress,
+} from "../../contract.ts";
 import { type EngineCommand, MediaEngine, SLOT_MARGIN } from "../../engine/engine.ts";
 import { PortPairs } from "../../engine/port_pairs.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "../../engine/shell.ts";
+import type { StateMemory } from "../../engine/state_memory.ts";
 import type { SrtpEngine } from "../../srtp/cipher.ts";
 import type { Arena } from "./arena.ts";
 import { sizeOf } from "./arena.ts";
@@ -11,6 +18,7 @@ import { Ipv6Names } from "./ipv6_names.ts";
 import {
   AF_INET,
   AF_INET6,
+  CLOCK_MONOTONIC,
   EPOLL_CLOEXEC,
   epollLayout,
   type Libc,
@@ -20,7 +28,8 @@ import {
   SOCKADDR_IN,
 } from "./libc.ts";
 import type { Ring } from "./ring.ts";
-import { bindShared, type BoundSocket, LEG_BUFFER, openPair, Sockets } from "./sockets.ts";
+import { SocketTable } from "./socket_table.ts";
+import { bindShared, type BoundSocket, Sockets } from "./sockets.ts";
 import type { Wire } from "./wire.ts";
 
 const SLOTS = 256;
@@ -28,7 +37,6 @@ const SLOT = 2048;
 /** Datagrams taken in one call: from a socket of many calls, and from that of one leg. */
 const SHARED_BATCH = 64;
 const LEG_BATCH = 4;
-const MAX_SOCKETS = 8192;
 const MAX_EVENTS = 256;
 /** The loop looks at its orders at least this often, ms. */
 const MAX_WAIT = 200;
@@ -58,6 +66,9 @@ export interface FfiShellParts {
   readonly eventDescriptor: number;
   /** Opens the sockets of many calls; absent: one port of the range on each address. */
   readonly bind?: (sockets: Sockets) => readonly BoundSocket[];
+  /** What a worker before this one has left, or nothing yet; absent: nobody goes on with it. */
+  readonly state?: StateMemory;
+  readonly names?: Ipv6Names;
 }
 
 /** Bytes of arena that the shell takes for itself; ciphers need some more. */
@@ -73,17 +84,16 @@ export class FfiShell implements MediaShell {
   readonly #sockets: Sockets;
   readonly #receive: ReceiveVector;
   readonly #queue: SendQueue;
-  readonly #descriptors = new Int32Array(MAX_SOCKETS).fill(-1);
-  readonly #freeSockets: number[] = [];
-  #socketCount = 0;
-  #sharedCount = 0;
+  readonly #table: SocketTable;
+  readonly #sharedCount: number;
   readonly #epoll: number;
   readonly #events: number;
   readonly #eventLayout = epollLayout(Deno.build.arch);
   readonly #sockaddr: number;
   readonly #slots: number;
-  readonly #names = new Ipv6Names();
-  readonly #pairs: PortPairs;
+  readonly #names: Ipv6Names;
+  /** The system's monotonic clock less this worker's, ms: the same for all workers. */
+  readonly #clockOffset: number;
   /** Monotonic time of the present round, ms. */
   #now = 0;
   #nextSlot = 0;
@@ -110,6 +120,8 @@ export class FfiShell implements MediaShell {
     this.#sockaddr = arena.allocate(SOCKADDR);
     this.#slots = arena.allocate(SLOTS * SLOT, 64);
     this.#events = arena.allocate(MAX_EVENTS * this.#eventLayout.size);
+    this.#names = parts.names ?? new Ipv6Names();
+    this.#clockOffset = monotonic(libc, arena, this.#sockaddr) - performance.now();
     this.#receive = new ReceiveVector(libc, arena, this.#slots, SLOTS, SLOT, SLOT - SLOT_MARGIN);
     this.#queue = new SendQueue(libc, arena, SLOTS);
     this.#engine = new MediaEngine({
@@ -118,21 +130,28 @@ export class FfiShell implements MediaShell {
       arena: arena.bytes,
       scratch,
       silentAfterMs: start.silentAfterMs,
-      epochOffset: performance.timeOrigin,
+      epochOffset: performance.timeOrigin - this.#clockOffset,
+      ...(parts.state === undefined ? {} : { state: parts.state }),
     });
     this.#sockets = new Sockets(libc, arena, descriptors);
     this.#epoll = this.#sockets.keep(libc.epoll_create1(EPOLL_CLOEXEC), "an epoll set");
     this.#sockets.watch(this.#epoll, parts.eventDescriptor, ORDERS);
-    const shared = parts.bind?.(this.#sockets) ??
+    const pairs = new PortPairs(start.portRange, start.firstPair);
+    this.#table = new SocketTable(this.#sockets, this.#epoll, pairs, (descriptor) => {
+      this.emit({ type: "released", descriptor });
+    });
+    const shared = start.sockets ?? parts.bind?.(this.#sockets) ??
       bindShared(this.#sockets, start.addresses, start.portRange);
-    for (const { descriptor } of shared) this.#add(descriptor);
+    for (const { descriptor } of shared) {
+      this.#table.add(descriptor, start.sockets !== undefined);
+    }
     this.#sharedCount = shared.length;
-    this.#pairs = new PortPairs(start.portRange, start.firstPair);
     this.emit({
       type: "ready",
       addresses: shared.map(({ local }) => local),
       shell: `ffi, ${srtp.name}`,
       why,
+      adopts: parts.state !== undefined && start.sockets !== undefined,
       profiles: srtp.profiles,
     });
   }
@@ -151,6 +170,7 @@ export class FfiShell implements MediaShell {
     const at = arena.address(this.#events);
     libc.prctl(PR_SET_TIMERSLACK, TIMER_SLACK, 0n, 0n, 0n);
     while (!this.#stopped && !descriptors.isStopping) {
+      descriptors.beat();
       let count = libc.epoll_wait(this.#epoll, at, MAX_EVENTS, this.#timeout());
       if (count > 0 && this.#isBusy && !this.#isBehind) {
         libc.usleep(GATHER);
@@ -158,16 +178,21 @@ export class FfiShell implements MediaShell {
       }
       for (let round = 0; count > 0 && round < MAX_ROUNDS; round++) {
         if (descriptors.isStopping) return;
-        this.#drain(count, performance.now());
+        this.#drain(count, this.now());
         if (!this.#isBusy && !this.#isBehind) break;
         count = libc.epoll_wait(this.#epoll, at, MAX_EVENTS, 0);
       }
-      this.#housekeep(performance.now());
+      if (!descriptors.isStopping) this.#housekeep(this.now());
     }
   }
 
+  /** Time as the engine has it, ms: of the system, so that another worker can go on with it. */
+  protected now(): number {
+    return performance.now() + this.#clockOffset;
+  }
+
   #timeout(): number {
-    const left = this.#engine.nextWake - performance.now();
+    const left = this.#engine.nextWake - this.now();
     const most = this.#backlog.length > 0 ? 5 : MAX_WAIT;
     return left >= most ? most : left <= 0 ? 0 : Math.ceil(left);
   }
@@ -182,16 +207,22 @@ export class FfiShell implements MediaShell {
       if (socket === ORDERS) this.#takeOrders();
       else this.#receiveFrom(socket, now);
     }
-    this.#queue.flush();
+    this.#flush();
     this.#nextSlot = 0;
   }
 
+  /** A worker that was given up while it hung, and comes to again, sends nothing more. */
+  #flush(): void {
+    if (this.#parts.descriptors.isStopping) this.#queue.clear();
+    else this.#queue.flush();
+  }
+
   #receiveFrom(socket: number, now: number): void {
-    const descriptor = this.#descriptors[socket]!;
+    const descriptor = this.#table.descriptorOf(socket);
     if (descriptor < 0) return;
     const most = socket < this.#sharedCount ? SHARED_BATCH : LEG_BATCH;
     if (this.#nextSlot + most > SLOTS) {
-      this.#queue.flush();
+      this.#flush();
       this.#nextSlot = 0;
     }
     const first = this.#nextSlot;
@@ -200,8 +231,9 @@ export class FfiShell implements MediaShell {
     if (count === most && socket < this.#sharedCount) this.#isBehind = true;
     this.#nextSlot = first + count;
     this.#packets += count;
-    const { int32, uint16 } = this.#parts.arena;
-    for (let slot = first; slot < first + count; slot++) {
+    const { arena: { int32, uint16 }, descriptors } = this.#parts;
+    // Looked at for each packet: its successor may be at work on the same state.
+    for (let slot = first; slot < first + count && !descriptors.isStopping; slot++) {
       const length = this.#receive.take(slot);
       const name = this.#receive.name(slot);
       if (length < 0) continue;
@@ -236,7 +268,7 @@ export class FfiShell implements MediaShell {
       } catch (error) {
         this.#fault(error);
       }
-      this.#queue.flush();
+      this.#flush();
     }
     if (now - this.#rateAt >= RATE_PERIOD) {
       this.#isBusy = this.#packets > BUSY_RATE * (now - this.#rateAt);
@@ -262,13 +294,13 @@ export class FfiShell implements MediaShell {
     if (command.type === "start") return;
     if (command.type === "shutdown") this.#stopped = true;
     else if (command.type === "crash") {
-      if (this.#allowCrash) throw new Error("crash command");
+      if (this.#allowCrash) this.#crash(command);
     } else this.#command(command);
   }
 
   #command(command: EngineCommand): void {
     try {
-      this.#engine.command(command, performance.now());
+      this.#engine.command(command, this.now());
     } catch (error) {
       this.#fault(error);
     }
@@ -282,7 +314,7 @@ export class FfiShell implements MediaShell {
   }
 
   send(socket: number, address: number, port: number, offset: number, length: number): void {
-    const descriptor = socket < 0 ? -1 : this.#descriptors[socket]!;
+    const descriptor = socket < 0 ? -1 : this.#table.descriptorOf(socket);
     if (descriptor < 0) return;
     if (offset >= this.#slots && offset < this.#slots + SLOTS * SLOT) {
       const nameLength = this.#writeName(this.#queue.nextName, address, port);
@@ -290,7 +322,8 @@ export class FfiShell implements MediaShell {
       return;
     }
     // What the engine wrote itself is gone when this returns.
-    const { libc, arena } = this.#parts;
+    const { libc, arena, descriptors } = this.#parts;
+    if (descriptors.isStopping) return;
     const nameLength = this.#writeName(this.#sockaddr, address, port);
     const to = arena.address(this.#sockaddr);
     const from = arena.address(offset);
@@ -313,32 +346,19 @@ export class FfiShell implements MediaShell {
   }
 
   numberOf(address: string): number {
-    return this.#names.numberOf(address, performance.now());
+    return this.#names.numberOf(address, this.now());
   }
 
   textOf(address: number): string {
     return this.#names.textOf(address);
   }
 
-  openPortPair(
-    address: string,
-    dscp: number,
-  ): { rtp: number; rtcp: number; local: SocketAddress } | { error: string } {
-    try {
-      const pair = openPair(this.#sockets, this.#pairs, address, dscp);
-      const [rtp, rtcp] = [this.#add(pair.rtp), this.#add(pair.rtcp)];
-      if (rtp >= 0 && rtcp >= 0) return { rtp, rtcp, local: pair.local };
-      if (rtp >= 0) this.closeSocket(rtp);
-      else this.#sockets.close(pair.rtp);
-      this.#sockets.close(pair.rtcp);
-      return { error: `${MAX_SOCKETS} sockets are open, which is the most of one worker` };
-    } catch (error) {
-      return { error: textOf(error) };
-    }
+  openPortPair(address: string, dscp: number, handed: readonly HandedSocket[]) {
+    return this.#table.openPair(address, dscp, handed);
   }
 
-  openPlainSocket(): { socket: number; local: SocketAddress } | { error: string } {
-    return this.openLegSocket("127.0.0.1", 0);
+  openPlainSocket(handed: readonly HandedSocket[]) {
+    return this.#table.open("127.0.0.1", 0, handed[0]);
   }
 
   /** A socket of one leg. */
@@ -346,39 +366,29 @@ export class FfiShell implements MediaShell {
     address: string,
     port: number,
   ): { socket: number; local: SocketAddress } | { error: string } {
-    try {
-      const { descriptor, local } = this.#sockets.open(address, port, LEG_BUFFER);
-      const socket = this.#add(descriptor);
-      if (socket >= 0) return { socket, local };
-      this.#sockets.close(descriptor);
-      return { error: `${MAX_SOCKETS} sockets are open, which is the most of one worker` };
-    } catch (error) {
-      return { error: `a socket on ${address} could not be opened: ${textOf(error)}` };
-    }
+    return this.#table.open(address, port);
   }
 
   closeSocket(socket: number): void {
-    const descriptor = this.#descriptors[socket];
+    const descriptor = this.#table.descriptorOf(socket);
     if (descriptor === undefined || descriptor < 0) return;
-    this.#queue.flush();
+    this.#flush();
     this.#queue.forget(descriptor);
-    this.#descriptors[socket] = -1;
-    this.#freeSockets.push(socket);
-    this.#sockets.close(descriptor);
+    this.#table.close(socket);
   }
 
-  #add(descriptor: number): number {
-    const socket = this.#freeSockets.pop() ??
-      (this.#socketCount < MAX_SOCKETS ? this.#socketCount++ : -1);
-    if (socket < 0) return -1;
-    this.#descriptors[socket] = descriptor;
-    this.#sockets.watch(this.#epoll, descriptor, socket);
-    return socket;
+  /** For tests: the ways in which a worker may end. */
+  #crash({ tear, hangMs }: Extract<MediaCommand, { type: "crash" }>): void {
+    if (hangMs === undefined) {
+      if (tear !== undefined) this.#parts.state?.tear(tear);
+      throw new Error("crash command");
+    }
+    for (const until = this.now() + hangMs; this.now() < until;);
   }
 
   /** A fault of ours costs the packet or command, not the calls of this worker. */
   #fault(error: unknown): void {
-    const now = performance.now();
+    const now = this.now();
     if (now > this.#faultsUntil) {
       this.#faultsUntil = now + 1000;
       this.#faults = 0;
@@ -399,4 +409,11 @@ function swap32(value: number): number {
 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The clock that all threads of the machine share, ms. @param at 16 bytes of room */
+function monotonic(libc: Libc, arena: Arena, at: number): number {
+  libc.clock_gettime(CLOCK_MONOTONIC, arena.address(at));
+  const { view } = arena;
+  return Number(view.getBigInt64(at, true)) * 1000 + Number(view.getBigInt64(at + 8, true)) / 1e6;
 }

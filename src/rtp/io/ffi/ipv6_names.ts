@@ -4,6 +4,11 @@ import { formatIpv6, parseIpv6 } from "../../engine/ipv6.ts";
 /** IPv6 addresses that are known at a time. */
 const CAPACITY = 4096;
 const HASH_SIZE = CAPACITY * 4;
+/** Doubles in front of the tables. */
+const BEGUN = 0;
+const COUNT = 1;
+const SWEPT_AT = 2;
+const HEAD = 4;
 /** IPv6 addresses have numbers in 240.0.0.0/4, where no datagram ever comes from. */
 const CLASS_E = 0xf0000000;
 /**
@@ -16,12 +21,41 @@ const KEPT = 60_000;
  * allocates nothing. Strangers can fill the table but push out nobody whom we send to.
  */
 export class Ipv6Names {
+  /** Bytes of memory for all tables. */
+  static readonly BYTES = 8 * (CAPACITY + HEAD) + 4 * (CAPACITY * 4 + HASH_SIZE);
+  readonly #head: Float64Array;
+  readonly #usedAt: Float64Array;
   /** Four words of address for each number. */
-  readonly #words = new Int32Array(CAPACITY * 4);
-  readonly #usedAt = new Float64Array(CAPACITY).fill(-Infinity);
-  readonly #hash = new Int32Array(HASH_SIZE).fill(-1);
-  #count = 0;
-  #sweptAt = -Infinity;
+  readonly #words: Int32Array;
+  readonly #hash: Int32Array;
+
+  /** @param memory of a worker before this one, whose numbers are gone on with; or all zero */
+  constructor(memory: ArrayBufferLike = new ArrayBuffer(Ipv6Names.BYTES)) {
+    this.#head = new Float64Array(memory, 0, HEAD);
+    this.#usedAt = new Float64Array(memory, 8 * HEAD, CAPACITY);
+    const words = 8 * (HEAD + CAPACITY);
+    this.#words = new Int32Array(memory, words, CAPACITY * 4);
+    this.#hash = new Int32Array(memory, words + CAPACITY * 16, HASH_SIZE);
+    if (this.#head[BEGUN] !== 0) return;
+    this.#usedAt.fill(-Infinity);
+    this.#hash.fill(-1);
+    this.#sweptAt = -Infinity;
+    this.#head[BEGUN] = 1;
+  }
+
+  get #count(): number {
+    return this.#head[COUNT]!;
+  }
+  set #count(value: number) {
+    this.#head[COUNT] = value;
+  }
+
+  get #sweptAt(): number {
+    return this.#head[SWEPT_AT]!;
+  }
+  set #sweptAt(value: number) {
+    this.#head[SWEPT_AT] = value;
+  }
 
   /**
    * @param at index of the first of the address's four words; gives a number, 0: there is no room

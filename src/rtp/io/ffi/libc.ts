@@ -28,6 +28,8 @@ export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CLOEXEC = 0o2000000;
 export const EFD_NONBLOCK = 0o4000;
 export const EFD_CLOEXEC = 0o2000000;
+export const CLOCK_MONOTONIC = 1;
+export const PRIO_PROCESS = 0;
 export const EADDRINUSE = 98;
 export const PR_SET_TIMERSLACK = 29;
 
@@ -61,6 +63,9 @@ const SYMBOLS = {
   read: { parameters: [I, P, P], result: I },
   write: { parameters: [I, P, P], result: I },
   prctl: { parameters: [I, P, P, P, P], result: I },
+  clock_gettime: { parameters: [I, P], result: I },
+  gettid: { parameters: [], result: I },
+  setpriority: { parameters: [I, "u32", I], result: I },
   usleep: { parameters: ["u32"], result: I },
   __errno_location: { parameters: [], result: "pointer" },
 } as const;

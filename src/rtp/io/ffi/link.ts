@@ -1,7 +1,14 @@
-import type { MediaCommand, MediaEvent, WorkerFactory, WorkerListener } from "../../contract.ts";
+import type {
+  MediaCommand,
+  MediaEvent,
+  MediaWorkerStart,
+  WorkerFactory,
+  WorkerListener,
+} from "../../contract.ts";
 import { Arena, sizeOf } from "./arena.ts";
 import { Descriptors } from "./descriptors.ts";
-import { EFD_CLOEXEC, EFD_NONBLOCK, type Libc, openLibc } from "./libc.ts";
+import { Estate } from "./estate.ts";
+import { EFD_CLOEXEC, EFD_NONBLOCK, type Libc, openLibc, PRIO_PROCESS } from "./libc.ts";
 import { Ring } from "./ring.ts";
 import { Wire } from "./wire.ts";
 
@@ -13,6 +20,11 @@ const RETRY = 5;
 const LOOK = 1000;
 /** A loop that was told to end gets this long before its thread is ended, ms. */
 const END_GRACE = 250;
+/** A loop that has not gone round at so many looks one after the other hangs; ms between them. */
+const HUNG_LOOKS = 4;
+const HUNG_INTERVAL = 500;
+/** Least priority, for a thread that cannot be ended. */
+const NICE = 19;
 
 /** What a media worker gets first: the way to talk to it once its thread is blocked. */
 export interface Attachment {
@@ -20,6 +32,9 @@ export interface Attachment {
   readonly commands: SharedArrayBuffer;
   readonly events: SharedArrayBuffer;
   readonly descriptors: SharedArrayBuffer;
+  /** What a worker in its place has left: `StateMemory`, and `Ipv6Names`. */
+  readonly state: SharedArrayBuffer;
+  readonly names: SharedArrayBuffer;
   /** Readable when there are commands; a descriptor number is good in every thread. */
   readonly eventDescriptor: number;
 }
@@ -49,26 +64,32 @@ export function portableFactory<Command, Event>(
 /**
  * Gives media workers that may block in system calls: commands go through shared memory and an
  * eventfd. A worker that finds no fast shell here goes on with messages, and this port with it.
+ * Workers of one name have one estate, one after the other.
  * @param plain makes the worker itself
  */
 export function linkedFactory(plain: PlainFactory): WorkerFactory<MediaCommand, MediaEvent> {
+  const estates = new Map<string, Estate>();
   return (name, listener) => {
     let libc: Libc;
     try {
       libc = openLibc();
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      return portableFactory(plain, `no fast shell: ${why}`)(name, listener);
+      return portableFactory(plain, `no fast shell: ${textOf(error)}`)(name, listener);
     }
-    const link = new Link(libc, listener);
+    const estate = estates.get(name) ?? new Estate(libc);
+    estates.set(name, estate);
+    const link = new Link(libc, estate, listener);
     const port = plain(name, link.listener);
     link.attach(port.send);
     return {
       send: (command) => link.send(command),
-      terminate: () => {
+      terminate: (isReplaced = false) => {
         link.end();
         port.terminate();
         link.free();
+        if (isReplaced || estates.get(name) !== estate) return;
+        estates.delete(name);
+        estate.close();
       },
     };
   };
@@ -76,6 +97,7 @@ export function linkedFactory(plain: PlainFactory): WorkerFactory<MediaCommand, 
 
 class Link {
   readonly #libc: Libc;
+  readonly #estate: Estate;
   readonly #to: WorkerListener<MediaEvent>;
   readonly #attachment: Attachment;
   readonly #commands: Ring;
@@ -86,19 +108,26 @@ class Link {
   readonly #one: bigint;
   readonly #backlog: Uint8Array[] = [];
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #watch: ReturnType<typeof setInterval> | undefined;
   #post: (message: MediaWorkerMessage) => void = () => {};
   /** The worker has told by way of the ring that it listens to the ring. */
   #isBlocked = false;
   #alive = true;
+  #isHung = false;
+  /** Endpoints that this worker was told to open. */
+  readonly #opened = new Set<number>();
 
-  constructor(libc: Libc, to: WorkerListener<MediaEvent>) {
+  constructor(libc: Libc, estate: Estate, to: WorkerListener<MediaEvent>) {
     this.#libc = libc;
+    this.#estate = estate;
     this.#to = to;
     this.#attachment = {
       type: "attach",
       commands: Ring.memory(COMMAND_RING),
       events: Ring.memory(EVENT_RING),
       descriptors: Descriptors.memory(),
+      state: estate.state,
+      names: estate.names,
       eventDescriptor: libc.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
     };
     this.#commands = new Ring(this.#attachment.commands);
@@ -113,16 +142,21 @@ class Link {
   get listener(): WorkerListener<MediaEvent> {
     return {
       onEvent: (event) => {
-        if (this.#alive) this.#to.onEvent(event);
-      },
-      onDeath: (text) => {
         if (!this.#alive) return;
-        this.#deliver();
-        this.end();
-        this.free();
-        this.#to.onDeath(text);
+        // It has sockets of its own.
+        if (event.type === "ready") this.#estate.close();
+        this.#to.onEvent(event);
       },
+      onDeath: (text) => this.#die(text),
     };
+  }
+
+  #die(text: string): void {
+    if (!this.#alive) return;
+    this.#deliver();
+    this.end();
+    this.free();
+    this.#to.onDeath(text);
   }
 
   attach(post: (message: MediaWorkerMessage) => void): void {
@@ -133,10 +167,42 @@ class Link {
 
   send(command: MediaCommand): void {
     if (!this.#alive) return;
-    if (!this.#isBlocked) {
-      this.#post(command);
-      return;
+    if (command.type === "start") this.#start(command);
+    else if (!this.#isBlocked) this.#post(command);
+    else if (command.type === "open") this.#open(command);
+    else {
+      if (command.type === "adopt") this.#estate.retain(this.#opened);
+      this.#write(command);
     }
+  }
+
+  #start(command: MediaWorkerStart): void {
+    try {
+      this.#post({ ...command, sockets: this.#estate.shared(command) });
+    } catch (error) {
+      this.#answer({ type: "start-failed", text: textOf(error) });
+    }
+  }
+
+  #open(command: Extract<MediaCommand, { type: "open" }>): void {
+    const { endpoint } = command;
+    try {
+      const sockets = this.#estate.openFor(command);
+      this.#opened.add(endpoint);
+      this.#write(command.kind === "webrtc" ? command : { ...command, sockets });
+    } catch (error) {
+      this.#answer({ type: "open-failed", endpoint, text: textOf(error) });
+    }
+  }
+
+  /** Like an event of the worker, it comes later. */
+  #answer(event: MediaEvent): void {
+    queueMicrotask(() => {
+      if (this.#alive) this.#to.onEvent(event);
+    });
+  }
+
+  #write(command: MediaCommand): void {
     const bytes = this.#wire.encode(command);
     if (bytes.length > this.#commands.maxLength) {
       throw new Error(`a ${command.type} command of ${bytes.length} bytes does not fit the ring`);
@@ -145,7 +211,7 @@ class Link {
       this.#backlog.push(bytes.slice());
       this.#retry ??= setTimeout(() => this.#again(), RETRY);
     }
-    if (command.type === "keys") this.#wire.wipe();
+    if (command.type === "keys" || command.type === "set-remote-rtp") this.#wire.wipe();
     this.#ring();
   }
 
@@ -153,20 +219,43 @@ class Link {
   end(): void {
     this.#alive = false;
     clearTimeout(this.#retry);
+    clearInterval(this.#watch);
     this.#descriptors.stop();
     this.#ring();
     this.#events.wake();
-    this.#descriptors.waitForEnd(END_GRACE);
+    if (!this.#isHung) this.#descriptors.waitForEnd(END_GRACE);
   }
 
   /** Closes what the thread has left open; it has ended or is about to. */
   free(): void {
+    // What hangs may come to again, and closes its own then.
+    if (this.#isHung) return;
     this.#descriptors.closeAll(this.#libc);
     if (this.#isFreed) return;
     this.#isFreed = true;
     this.#libc.close(this.#attachment.eventDescriptor);
   }
   #isFreed = false;
+
+  /**
+   * Looks whether the loop goes round. The looks are counted, not the time: this thread may have
+   * been held up itself.
+   */
+  #watchOver(): void {
+    let [before, looks] = [this.#descriptors.heartbeat, 0];
+    this.#watch = setInterval(() => {
+      const { heartbeat, isRunning } = this.#descriptors;
+      looks = heartbeat === before && isRunning ? looks + 1 : 0;
+      before = heartbeat;
+      if (looks < HUNG_LOOKS) return;
+      this.#isHung = true;
+      // The runtime cannot end a thread that is busy; at least it is to be in nobody's way.
+      const { thread } = this.#descriptors;
+      if (thread > 0) this.#libc.setpriority(PRIO_PROCESS, thread, NICE);
+      this.#die(`it gave no sign of life for ${HUNG_LOOKS * HUNG_INTERVAL / 1000} s`);
+    }, HUNG_INTERVAL);
+    Deno.unrefTimer(this.#watch as unknown as number);
+  }
 
   #ring(): void {
     if (this.#isFreed) return;
@@ -192,8 +281,22 @@ class Link {
   #deliver(): void {
     for (let bytes = this.#events.read(); bytes !== null; bytes = this.#events.read()) {
       const event = this.#wire.decode(bytes) as MediaEvent;
-      if (event.type === "ready") this.#isBlocked = true;
+      this.#note(event);
       this.#to.onEvent(event);
     }
   }
+
+  #note(event: MediaEvent): void {
+    if (event.type === "ready") {
+      this.#isBlocked = true;
+      this.#watchOver();
+    } else if (event.type === "released") this.#estate.release(event.descriptor);
+    else if (event.type === "torn" || event.type === "open-failed") {
+      this.#estate.releaseAll(event.endpoint);
+    }
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -10,6 +10,7 @@ import {
   AF_INET6,
   EADDRINUSE,
   EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
   EPOLLIN,
   epollLayout,
   errno,
@@ -110,6 +111,11 @@ export class Sockets {
     if (libc.epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, arena.address(scratch)) !== 0) {
       throw new Error(`a descriptor could not be watched (error ${errno(libc)})`);
     }
+  }
+
+  /** The descriptor stays open. */
+  unwatch(epoll: number, descriptor: number): void {
+    this.#libc.epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, this.#arena.address(this.#scratch));
   }
 
   /** A descriptor from elsewhere, closed with the others; throws where the call gave none. */

@@ -1,0 +1,116 @@
+import type { HandedSocket, MediaCommand, MediaWorkerStart } from "../../contract.ts";
+import { PortPairs } from "../../engine/port_pairs.ts";
+import { StateMemory } from "../../engine/state_memory.ts";
+import { Arena } from "./arena.ts";
+import { Descriptors } from "./descriptors.ts";
+import { Ipv6Names } from "./ipv6_names.ts";
+import type { Libc } from "./libc.ts";
+import { bindShared, LEG_BUFFER, openPair, Sockets } from "./sockets.ts";
+
+/**
+ * Blocks of state, 256 bytes each: 32 MiB, of which the system gives what is used. A call takes
+ * about ten, with video twenty.
+ */
+const STATE_BLOCKS = 131_071;
+/** As in the engine: expedited forwarding and AF41 (RFC 8837 5). */
+const DSCP = { audio: 46, video: 34 } as const;
+
+type Open = Extract<MediaCommand, { type: "open" }>;
+
+/**
+ * What outlives a media worker: its sockets, which this thread opens and nobody else closes, and
+ * the memory in which the engine keeps what packets have taught it. Each worker that takes the
+ * place of another gets the same.
+ */
+export class Estate {
+  readonly state = new SharedArrayBuffer(StateMemory.bytes(STATE_BLOCKS));
+  readonly names = new SharedArrayBuffer(Ipv6Names.BYTES);
+  readonly #libc: Libc;
+  readonly #descriptors = new Descriptors(Descriptors.memory());
+  readonly #sockets: Sockets;
+  #pairs: PortPairs | null = null;
+  #shared: readonly HandedSocket[] | null = null;
+  readonly #ofEndpoints = new Map<number, readonly HandedSocket[]>();
+  readonly #owners = new Map<number, number>();
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    this.#sockets = new Sockets(libc, new Arena(256), this.#descriptors);
+  }
+
+  /**
+   * The sockets that all WebRTC legs share.
+   * @throws Error in words where no port of the range is free or an address is not ours
+   */
+  shared(start: MediaWorkerStart): readonly HandedSocket[] {
+    this.#pairs ??= new PortPairs(start.portRange, start.firstPair);
+    return this.#shared ??= bindShared(this.#sockets, start.addresses, start.portRange);
+  }
+
+  /**
+   * The sockets of an endpoint, opened now or before; none for a WebRTC leg.
+   * @throws Error in words where there are none
+   */
+  openFor(command: Open): readonly HandedSocket[] {
+    if (command.kind === "webrtc") return [];
+    const { endpoint } = command;
+    const before = this.#ofEndpoints.get(endpoint);
+    if (before !== undefined) return before;
+    const opened: HandedSocket[] = [];
+    try {
+      if (command.kind === "plain") opened.push(this.#sockets.open("127.0.0.1", 0, LEG_BUFFER));
+      else this.#openPairs(command, opened);
+    } catch (error) {
+      for (const { descriptor } of opened) this.#sockets.close(descriptor);
+      throw error;
+    }
+    this.#ofEndpoints.set(endpoint, opened);
+    for (const { descriptor } of opened) this.#owners.set(descriptor, endpoint);
+    return opened;
+  }
+
+  #openPairs({ address, media }: Extract<Open, { kind: "rtp" }>, opened: HandedSocket[]): void {
+    if (this.#pairs === null) throw new Error("the worker has not been started");
+    for (const kind of media) {
+      const { rtp, rtcp, local } = openPair(this.#sockets, this.#pairs, address, DSCP[kind]);
+      const next = { address: local.address, port: local.port + 1 };
+      opened.push({ descriptor: rtp, local }, { descriptor: rtcp, local: next });
+    }
+  }
+
+  /** The worker uses it no more. */
+  release(descriptor: number): void {
+    const owner = this.#owners.get(descriptor);
+    if (owner === undefined) return;
+    this.#owners.delete(descriptor);
+    this.#sockets.close(descriptor);
+    const rest = this.#ofEndpoints.get(owner)!.filter((socket) => socket.descriptor !== descriptor);
+    if (rest.length > 0) this.#ofEndpoints.set(owner, rest);
+    else this.#ofEndpoints.delete(owner);
+  }
+
+  /** The endpoint is not open in the worker. */
+  releaseAll(endpoint: number): void {
+    for (const { descriptor } of this.#ofEndpoints.get(endpoint) ?? []) this.release(descriptor);
+  }
+
+  /** Closes what belongs to none of these endpoints. */
+  retain(endpoints: ReadonlySet<number>): void {
+    for (const endpoint of [...this.#ofEndpoints.keys()]) {
+      if (!endpoints.has(endpoint)) this.releaseAll(endpoint);
+    }
+  }
+
+  /** Descriptors that are open. */
+  get size(): number {
+    return this.#owners.size + (this.#shared?.length ?? 0);
+  }
+
+  /** Nobody takes this worker's place any more. */
+  close(): void {
+    this.#descriptors.closeAll(this.#libc);
+    this.#ofEndpoints.clear();
+    this.#owners.clear();
+    this.#shared = null;
+  }
+}
