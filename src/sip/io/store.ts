@@ -1,4 +1,4 @@
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { Log } from "../../core/log.ts";
 import { err, ok, type Result } from "../../core/result.ts";
@@ -48,6 +48,9 @@ const MIGRATIONS: readonly string[] = [
 const PUT_BINDING = `INSERT OR REPLACE INTO binding VALUES (${Array(15).fill("?").join(", ")})`;
 const PUT_ACCOUNT = "INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)";
 
+const REMOVE_BINDING = "DELETE FROM binding WHERE aor = ? AND key = ?";
+const REMOVE_ACCOUNT = "DELETE FROM account WHERE name = ?";
+
 interface Write {
   readonly sql: string;
   readonly values: readonly SQLInputValue[];
@@ -64,6 +67,7 @@ export class SipStore {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #pending = new Map<string, Write>();
+  readonly #statements = new Map<string, StatementSync>();
   #timer: Timer | undefined;
   #isOpen = true;
 
@@ -74,10 +78,7 @@ export class SipStore {
     this.bindings = {
       load: () => this.#loadBindings(),
       put: (record) => this.#later(bindingId(record.aor, record.key), PUT_BINDING, row(record)),
-      remove: (aor, key) => {
-        const sql = "DELETE FROM binding WHERE aor = ? AND key = ?";
-        this.#later(bindingId(aor, key), sql, [aor, key]);
-      },
+      remove: (aor, key) => this.#later(bindingId(aor, key), REMOVE_BINDING, [aor, key]),
     };
     this.accounts = this.#openAccounts();
   }
@@ -105,7 +106,7 @@ export class SipStore {
     if (this.#pending.size === 0 || !this.#isOpen) return;
     try {
       this.#db.exec("BEGIN IMMEDIATE");
-      for (const { sql, values } of this.#pending.values()) this.#db.prepare(sql).run(...values);
+      for (const { sql, values } of this.#pending.values()) this.#prepared(sql).run(...values);
       this.#db.exec("COMMIT");
       this.#pending.clear();
     } catch (error) {
@@ -115,11 +116,21 @@ export class SipStore {
     }
   }
 
+  /** Reading the statement costs more than running it. */
+  #prepared(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known) return known;
+    const statement = this.#db.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
   /** Writes and lets go of the file; later changes stay in memory. */
   close(): void {
     if (!this.#isOpen) return;
     this.flush();
     this.#isOpen = false;
+    this.#statements.clear();
     this.#db.close();
   }
 
@@ -150,7 +161,7 @@ export class SipStore {
         this.#later(`account ${name}`, PUT_ACCOUNT, [name, realm, digests.md5, digests.sha256]);
       },
       remove: (name) => {
-        this.#later(`account ${name}`, "DELETE FROM account WHERE name = ?", [name]);
+        this.#later(`account ${name}`, REMOVE_ACCOUNT, [name]);
         return memory.remove(name);
       },
     };

@@ -17,6 +17,7 @@ export { REASON_PHRASES, reasonPhrase } from "./reason_phrases.ts";
 export { serialize, startLine } from "./serialize.ts";
 export { type FramerEvent, StreamFramer } from "./stream_framer.ts";
 export {
+  copyText,
   decodeText,
   encodeText,
   escapeUser,

@@ -1,12 +1,15 @@
+import { Groups } from "../../core/groups.ts";
 import type { FlowId } from "../../core/ids.ts";
 import type { Flow } from "../flow.ts";
-import type { NameAddr, SipUri } from "../message/mod.ts";
+import { copyText, type NameAddr, type SipUri } from "../message/mod.ts";
 import { contactKey } from "../registrar/location.ts";
 
 /** Contacts that one flow may have; the oldest goes first. */
 export const MAX_CONTACTS_PER_FLOW = 256;
 
 interface Route {
+  /** A text that belongs to no message. */
+  readonly key: string;
   readonly flow: Flow;
   /** Who said so: the identity behind the flow, null where none was asked for. */
   readonly owner: string | null;
@@ -18,7 +21,7 @@ interface Route {
  */
 export class ContactRoutes {
   readonly #routes = new Map<string, Route>();
-  readonly #ofFlow = new Map<FlowId, Set<string>>();
+  readonly #ofFlow = new Groups<FlowId, string>();
 
   get size(): number {
     return this.#routes.size;
@@ -26,19 +29,20 @@ export class ContactRoutes {
 
   /** A contact seen on a flow. Another's contact is not taken over while its flow is open. */
   learn(contact: SipUri, flow: Flow, owner: string | null): void {
-    const key = contactKey(contact);
-    const existing = this.#routes.get(key);
+    const seen = contactKey(contact);
+    const existing = this.#routes.get(seen);
     if (existing && existing.flow.id !== flow.id) {
       if (owner === null || existing.owner !== owner) return;
-      this.#ofFlow.get(existing.flow.id)?.delete(key);
+      this.#ofFlow.delete(existing.flow.id, existing.key);
     }
-    this.#routes.set(key, { flow, owner: owner ?? existing?.owner ?? null });
-    let keys = this.#ofFlow.get(flow.id);
-    if (!keys) this.#ofFlow.set(flow.id, keys = new Set());
+    const key = existing?.key ?? copyText(seen);
+    if (existing?.flow !== flow || (owner !== null && existing.owner !== owner)) {
+      const known = owner ?? existing?.owner;
+      this.#routes.set(key, { key, flow, owner: known === undefined ? null : known });
+    }
     // Anew at the end: a contact in use is not the oldest.
-    keys.delete(key);
-    keys.add(key);
-    if (keys.size > MAX_CONTACTS_PER_FLOW) this.#forgetOldest(keys);
+    this.#ofFlow.add(flow.id, key);
+    if (this.#ofFlow.countOf(flow.id) > MAX_CONTACTS_PER_FLOW) this.#forgetOldest(flow.id);
   }
 
   /** The first contact of a message, if it has one that can be routed. */
@@ -58,15 +62,13 @@ export class ContactRoutes {
   }
 
   closeFlow(flow: FlowId): void {
-    for (const key of this.#ofFlow.get(flow) ?? []) this.#routes.delete(key);
-    this.#ofFlow.delete(flow);
+    for (const key of this.#ofFlow.deleteAll(flow)) this.#routes.delete(key);
   }
 
-  #forgetOldest(keys: Set<string>): void {
-    for (const oldest of keys) {
-      keys.delete(oldest);
-      this.#routes.delete(oldest);
-      return;
-    }
+  #forgetOldest(flow: FlowId): void {
+    const oldest = this.#ofFlow.firstOf(flow);
+    if (oldest === undefined) return;
+    this.#ofFlow.delete(flow, oldest);
+    this.#routes.delete(oldest);
   }
 }

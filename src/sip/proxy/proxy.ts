@@ -6,6 +6,7 @@ import type { Deadline, SansIo } from "../../core/sans_io.ts";
 import { NonceStore } from "../auth/mod.ts";
 import type { Flow } from "../flow.ts";
 import {
+  copyText,
   createResponse,
   parseUri,
   type SipRequest,
@@ -13,7 +14,7 @@ import {
   type SipUri,
 } from "../message/mod.ts";
 import { OutputQueue } from "../output_queue.ts";
-import type { Binding, Location, RemovalReason } from "../registrar/location.ts";
+import type { Binding, Location, NewBinding, RemovalReason } from "../registrar/location.ts";
 import { REGISTRAR_EXTENSIONS } from "../registrar/outbound.ts";
 import { Registrar, type RegistrarLimits } from "../registrar/registrar.ts";
 import { SipStack } from "../stack.ts";
@@ -161,7 +162,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
       case "flow-closed":
         return this.#closeFlow(input.flow);
       case "restore":
-        return this.#learnBinding(this.location.put(input.binding).binding);
+        return this.#restore(input.binding);
       case "resolved":
       case "connected":
         return this.#outside.handle(input);
@@ -482,17 +483,25 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     }
     const aor = uri.aorKey(this.#policy.canonicalDomain);
     const result = this.#registrar.register(request, aor, flow, this.#now, this.#newTag());
-    if (result.response.status < 300) this.#identities.set(flow.id, uri.user);
+    const isKnown = this.#identities.get(flow.id) === uri.user;
+    if (result.response.status < 300 && !isKnown) {
+      this.#identities.set(flow.id, copyText(uri.user));
+    }
     for (const event of result.events) {
-      if (event.type !== "binding-removed") this.#learnBinding(event.binding);
+      if (event.type !== "binding-removed") this.#learnBinding(event.binding, event.uri);
       this.#outputs.push(event);
     }
     this.#respond(id, result.response);
   }
 
-  #learnBinding(binding: Binding): void {
+  #learnBinding({ flow, aor }: Binding, contact: SipUri): void {
+    this.#contacts.learn(contact, flow, aor);
+  }
+
+  #restore(made: NewBinding): void {
+    const { binding } = this.location.put(made);
     const contact = parseUri(binding.contact);
-    if (contact.ok) this.#contacts.learn(contact.value, binding.flow, binding.aor);
+    if (contact.ok) this.#learnBinding(binding, contact.value);
   }
 
   #unregister(aor: string, contact: string | undefined): void {

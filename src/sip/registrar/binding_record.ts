@@ -2,6 +2,7 @@ import type { Instant } from "../../core/clock.ts";
 import type { Flow, SipTransport } from "../flow.ts";
 import { type Binding, bindingKey, type NewBinding } from "./location.ts";
 import { parseUri } from "../message/mod.ts";
+import { StoredBinding } from "./stored_binding.ts";
 
 /**
  * A binding as it outlives the process: wall clock instead of ours, an address instead of a flow.
@@ -40,7 +41,9 @@ interface Clocks {
   epoch(): number;
 }
 
-export function recordKey({ contact, instance, regId }: NewBinding): string {
+export function recordKey(binding: NewBinding): string {
+  if (binding instanceof StoredBinding) return binding.key;
+  const { contact, instance, regId } = binding;
   const uri = parseUri(contact);
   return uri.ok ? bindingKey(uri.value, instance, regId) : contact;
 }

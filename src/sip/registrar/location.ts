@@ -1,8 +1,10 @@
 import type { Instant } from "../../core/clock.ts";
 import type { FlowId } from "../../core/ids.ts";
-import { type TimerEntry, TimerQueue } from "../../core/timer_queue.ts";
+import { Groups } from "../../core/groups.ts";
+import { TimerQueue } from "../../core/timer_queue.ts";
 import type { Flow } from "../flow.ts";
-import { parseUri, type SipUri } from "../message/mod.ts";
+import { copyText, parseUri, type SipUri } from "../message/mod.ts";
+import { StoredBinding } from "./stored_binding.ts";
 
 /** One place where an AoR can be reached (RFC 3261 10). */
 export interface Binding {
@@ -34,12 +36,6 @@ export interface Binding {
 export type NewBinding = Omit<Binding, "sequenceNumber">;
 export type RemovalReason = "expired" | "unregistered" | "replaced" | "flow-closed";
 
-interface Stored {
-  binding: Binding;
-  readonly key: string;
-  timer: TimerEntry<Stored>;
-}
-
 /** A page of bindings in order of arrival. */
 export interface BindingPage {
   readonly bindings: readonly Binding[];
@@ -66,10 +62,10 @@ export function bindingKey(
 
 /** The bindings of a registrar, by AoR, contact, flow and expiry. */
 export class Location {
-  readonly #aors = new Map<string, Map<string, Stored>>();
-  readonly #flows = new Map<FlowId, Set<Stored>>();
-  readonly #inOrder = new Map<number, Stored>();
-  readonly #queue = new TimerQueue<Stored>();
+  readonly #aors = new Groups<string, StoredBinding>();
+  readonly #flows = new Groups<FlowId, StoredBinding>();
+  readonly #inOrder = new Map<number, StoredBinding>();
+  readonly #queue = new TimerQueue<StoredBinding>();
   #sequence = 0;
 
   get bindingCount(): number {
@@ -80,6 +76,11 @@ export class Location {
     return this.#aors.size;
   }
 
+  /** Bindings of an AoR, expired ones that are still about, too. */
+  countOf(aor: string): number {
+    return this.#aors.countOf(aor);
+  }
+
   /** When the next binding expires. */
   get nextExpiry(): Instant | undefined {
     return this.#queue.first?.at;
@@ -87,67 +88,70 @@ export class Location {
 
   /** The live bindings of an AoR, best first (by q, then oldest). */
   lookup(aor: string, now: Instant): Binding[] {
-    const stored = this.#aors.get(aor);
-    if (!stored) return [];
-    const live = [...stored.values()].map((s) => s.binding).filter((b) => b.expiresAt > now);
-    return live.sort((a, b) => b.q - a.q || a.sequenceNumber - b.sequenceNumber);
+    const bindings = this.#aors.valuesOf(aor);
+    if (bindings.length === 1) return bindings[0]!.expiresAt > now ? bindings : [];
+    return bindings.filter((b) => b.expiresAt > now)
+      .sort((a, b) => b.q - a.q || a.sequenceNumber - b.sequenceNumber);
   }
 
   /** @param key as `bindingKey` makes it */
   find(aor: string, key: string): Binding | undefined {
-    return this.#aors.get(aor)?.get(key)?.binding;
+    return this.#find(aor, key);
   }
 
-  /** Adds or refreshes; returns the binding and what it took the place of. */
-  put(made: NewBinding): { binding: Binding; previous: Binding | undefined } {
-    const key = keyOf(made);
-    const existing = this.#aors.get(made.aor)?.get(key);
+  /**
+   * Adds or refreshes; returns the binding and what it took the place of.
+   * @param key as `bindingKey` makes it, where that is known
+   */
+  put(
+    made: NewBinding,
+    key: string = keyOf(made),
+  ): { binding: Binding; previous: Binding | undefined } {
+    const existing = this.#find(made.aor, key);
+    // The text of any binding of this AoR will do; a new one is cut loose from its message.
+    const aor = this.#aors.firstOf(made.aor)?.aor ?? copyText(made.aor);
     if (existing) this.#unlink(existing);
-    const sequenceNumber = existing?.binding.sequenceNumber ?? ++this.#sequence;
-    const binding: Binding = { ...made, sequenceNumber };
-    const stored = { binding, key } as Stored;
-    stored.timer = this.#queue.add(binding.expiresAt, stored);
-    let ofAor = this.#aors.get(binding.aor);
-    if (!ofAor) this.#aors.set(binding.aor, ofAor = new Map());
-    ofAor.set(key, stored);
-    let onFlow = this.#flows.get(binding.flow.id);
-    if (!onFlow) this.#flows.set(binding.flow.id, onFlow = new Set());
-    onFlow.add(stored);
+    const sequenceNumber = existing?.sequenceNumber ?? ++this.#sequence;
+    const binding = new StoredBinding(made, aor, key, sequenceNumber);
+    binding.timer = this.#queue.add(binding.expiresAt, binding);
+    this.#aors.add(aor, binding);
+    this.#flows.add(binding.flow.id, binding);
     // A refresh keeps its place: a map keeps the order of its keys.
-    this.#inOrder.set(sequenceNumber, stored);
-    return { binding, previous: existing?.binding };
+    this.#inOrder.set(sequenceNumber, binding);
+    return { binding, previous: existing };
   }
 
   /** Takes one binding away; whether it was there. */
   remove(binding: Binding): boolean {
-    const stored = this.#aors.get(binding.aor)?.get(keyOf(binding));
+    const key = binding instanceof StoredBinding ? binding.key : keyOf(binding);
+    const stored = this.#find(binding.aor, key);
     if (stored) this.#remove(stored);
     return stored !== undefined;
   }
 
   /** Bindings reached over a flow; expired ones that are still about, too. */
   onFlow(flow: FlowId): Binding[] {
-    return [...this.#flows.get(flow) ?? []].map(({ binding }) => binding);
+    return this.#flows.valuesOf(flow);
   }
 
   removeFlow(flow: FlowId): Binding[] {
-    const removed = [...this.#flows.get(flow) ?? []];
+    const removed = this.#flows.valuesOf(flow);
     for (const stored of removed) this.#remove(stored);
-    return removed.map((stored) => stored.binding);
+    return removed;
   }
 
   /** Takes away the next binding that has expired by `now`. */
   expire(now: Instant): Binding | undefined {
     const stored = this.#queue.takeDue(now);
     if (stored) this.#remove(stored);
-    return stored?.binding;
+    return stored;
   }
 
   /** Bindings in order of arrival, those after the cursor `after`, at most `limit`. */
   page(options: { after?: number; limit: number; aor?: string }): BindingPage {
     const after = options.after ?? 0;
     const found: Binding[] = [];
-    for (const { binding } of this.#ordered(options.aor)) {
+    for (const binding of this.#ordered(options.aor)) {
       if (binding.sequenceNumber <= after) continue;
       if (found.length === options.limit) {
         return { bindings: found, next: found.at(-1)?.sequenceNumber ?? null };
@@ -157,26 +161,27 @@ export class Location {
     return { bindings: found, next: null };
   }
 
-  #ordered(aor: string | undefined): Iterable<Stored> {
-    if (aor === undefined) return this.#inOrder.values();
-    const ofAor = [...this.#aors.get(aor)?.values() ?? []];
-    return ofAor.sort((a, b) => a.binding.sequenceNumber - b.binding.sequenceNumber);
+  #find(aor: string, key: string): StoredBinding | undefined {
+    const first = this.#aors.firstOf(aor);
+    if (!first || first.hasKey(key)) return first;
+    if (this.#aors.countOf(aor) === 1) return undefined;
+    return this.#aors.valuesOf(aor).find((binding) => binding.hasKey(key));
   }
 
-  #remove(stored: Stored): void {
-    this.#inOrder.delete(stored.binding.sequenceNumber);
+  #ordered(aor: string | undefined): Iterable<StoredBinding> {
+    if (aor === undefined) return this.#inOrder.values();
+    return this.#aors.valuesOf(aor).sort((a, b) => a.sequenceNumber - b.sequenceNumber);
+  }
+
+  #remove(stored: StoredBinding): void {
+    this.#inOrder.delete(stored.sequenceNumber);
     this.#unlink(stored);
   }
 
-  #unlink(stored: Stored): void {
-    const { aor, flow } = stored.binding;
-    this.#queue.remove(stored.timer);
-    const ofAor = this.#aors.get(aor);
-    ofAor?.delete(stored.key);
-    if (ofAor?.size === 0) this.#aors.delete(aor);
-    const onFlow = this.#flows.get(flow.id);
-    onFlow?.delete(stored);
-    if (onFlow?.size === 0) this.#flows.delete(flow.id);
+  #unlink(stored: StoredBinding): void {
+    if (stored.timer) this.#queue.remove(stored.timer);
+    this.#aors.delete(stored.aor, stored);
+    this.#flows.delete(stored.flow.id, stored);
   }
 }
 

@@ -1,6 +1,12 @@
 import type { Instant } from "../../core/clock.ts";
 import type { Flow } from "../flow.ts";
-import { createResponse, NameAddr, type SipRequest, type SipResponse } from "../message/mod.ts";
+import {
+  createResponse,
+  NameAddr,
+  type SipRequest,
+  type SipResponse,
+  type SipUri,
+} from "../message/mod.ts";
 import { type Binding, bindingKey, Location, type RemovalReason } from "./location.ts";
 import { flowNumber, gruuParams, needsFirstHop, registerExtensions } from "./outbound.ts";
 
@@ -23,8 +29,9 @@ export const DEFAULT_REGISTRAR_LIMITS: RegistrarLimits = {
 };
 
 export type RegistrarEvent =
-  | { readonly type: "binding-added"; readonly binding: Binding }
-  | { readonly type: "binding-refreshed"; readonly binding: Binding }
+  /** `uri`: its contact, read. */
+  | { readonly type: "binding-added"; readonly binding: Binding; readonly uri: SipUri }
+  | { readonly type: "binding-refreshed"; readonly binding: Binding; readonly uri: SipUri }
   | {
     readonly type: "binding-removed";
     readonly binding: Binding;
@@ -62,9 +69,10 @@ export class Registrar {
     toTag: string,
   ): { response: SipResponse; events: RegistrarEvent[] } {
     const events: RegistrarEvent[] = [];
-    const refusal = request.contacts === "*"
+    const { contacts } = request;
+    const refusal = contacts === "*"
       ? this.#removeAll(request, aor, now, events)
-      : this.#update(request, request.contacts, aor, flow, now, events);
+      : this.#update(request, contacts, aor, flow, now, events);
     if (refusal) {
       const response = createResponse(request, refusal.status, refusal.reason, { toTag });
       if (refusal.minExpires !== undefined) {
@@ -119,7 +127,8 @@ export class Registrar {
       const expires = Math.min(wished, this.#limits.maxExpires);
       wishes.push({ contact, key, regId, expires });
     }
-    if (this.#countAfter(wishes, aor, now) > this.#limits.maxBindingsPerAor) {
+    const isFew = this.location.countOf(aor) + wishes.length <= this.#limits.maxBindingsPerAor;
+    if (!isFew && this.#countAfter(wishes, aor, now) > this.#limits.maxBindingsPerAor) {
       return { status: 403, reason: "Too Many Bindings" };
     }
     for (const wish of wishes) this.#apply(wish, request, aor, flow, now, events);
@@ -152,10 +161,7 @@ export class Registrar {
     const { binding, previous } = this.location.put({
       aor,
       contact: contact.uri.withoutHeaders().toString(),
-      contactValue: NameAddr.of({
-        uri: contact.uri,
-        params: contact.params.without("expires"),
-      }).toString(),
+      contactValue: valueOf(contact),
       flow,
       callId: request.callId,
       sequence: request.cseq.sequence,
@@ -166,13 +172,14 @@ export class Registrar {
       path: request.headers.getAll("Path"),
       refreshedAt: now,
       userAgent: request.headers.get("User-Agent") ?? null,
-    });
+    }, key);
+    const { uri } = contact;
     if (previous && previous.flow.id === flow.id) {
-      events.push({ type: "binding-refreshed", binding });
+      events.push({ type: "binding-refreshed", binding, uri });
       return;
     }
     if (previous) events.push({ type: "binding-removed", binding: previous, reason: "replaced" });
-    events.push({ type: "binding-added", binding });
+    events.push({ type: "binding-added", binding, uri });
   }
 
   #remove(binding: Binding, reason: RemovalReason, events: RegistrarEvent[]): void {
@@ -184,6 +191,12 @@ export class Registrar {
 const OUT_OF_ORDER: Refusal = { status: 500, reason: "CSeq Out Of Order" };
 
 const FIRST_HOP: Refusal = { status: 439, reason: "First Hop Lacks Outbound Support" };
+
+/** As it is given back: without its name, and with an expiry that is ours to say. */
+function valueOf({ uri, params }: NameAddr): string {
+  if (params.size === 0) return `<${uri}>`;
+  return NameAddr.of({ uri, params: params.without("expires") }).toString();
+}
 
 function instanceOf(contact: NameAddr): string | null {
   return contact.params.get("+sip.instance") ?? null;
