@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { Arena } from "./media/arena.ts";
 import type { Section } from "./media/bench.ts";
+import { dtls } from "./media/dtls_section.ts";
 import { gc, memory } from "./media/memory_sections.ts";
 import { need } from "./media/needs.ts";
 import { latency, mostCalls, portable, rtp, srtp, video, workers } from "./media/relay_sections.ts";
@@ -20,6 +21,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   latency,
   memory,
   gc,
+  dtls,
   portable,
   workers,
 };

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { MAX_CALLS, type TableSpec } from "../relay/make_table.ts";
+import { Background } from "./background.ts";
 import { type Contender, relayOf } from "./contenders.ts";
 import { buildNative, installed } from "./needs.ts";
 
@@ -27,7 +28,6 @@ export type LoadSpec = Omit<TableSpec, "firstPort">;
 const BLOCKS = [7_600, 15_700, 23_800] as const;
 /** In front of a block's other ports: the shared ones, two a worker. */
 export const SHARED_PORTS = 8;
-const BOOT_LIMIT = 30_000;
 /** Not measured, in front of each run, s. */
 const WARM_UP = 1;
 const PACKETS_PER_SECOND = 50;
@@ -70,14 +70,14 @@ export class Arena {
     if (block === undefined) throw new Error("no more ports for another relay");
     const table = `${this.folder}/table${this.#files++}`;
     const relay = relayOf(contender, { ...spec, firstPort: block + SHARED_PORTS }, table, v8Flags);
-    const child = this.spawn(0, relay.program, relay.args);
-    const running = new Relay(this, child, relay.greetings, table, () => {
+    const background = new Background(this.spawn(0, relay.program, relay.args));
+    const running = new Relay(this, background, relay.greetings, table, () => {
       this.#free.unshift(block);
       this.#up.delete(running);
     });
     this.#up.add(running);
-    await running.untilUp(relay.isUp);
-    await relay.prepare?.(running.output);
+    await background.until(relay.isUp);
+    await relay.prepare?.(background.output);
     return running;
   }
 
@@ -91,10 +91,17 @@ export class Arena {
     await Deno.remove(this.folder, { recursive: true });
   }
 
-  spawn(core: number, program: string, args: readonly string[]): Deno.ChildProcess {
+  /** @param stdin `piped` for those that end with their input */
+  spawn(
+    core: number,
+    program: string,
+    args: readonly string[],
+    stdin: "null" | "piped" = "null",
+  ): Deno.ChildProcess {
     const priority = this.#isRealtime ? ["chrt", "-r", "10"] : [];
     return new Deno.Command("taskset", {
       args: ["-c", `${core}`, ...priority, program, ...args],
+      stdin,
       stdout: "piped",
       stderr: "piped",
     }).spawn();
@@ -103,83 +110,49 @@ export class Arena {
 
 /** A relay that is up. */
 export class Relay {
-  readonly pid: number;
   readonly #arena: Arena;
-  readonly #child: Deno.ChildProcess;
+  readonly #background: Background;
   readonly #greetings: string | null;
   readonly #table: string;
   readonly #release: () => void;
-  readonly #read: Promise<unknown>;
-  /** Runs so far: their packets have numbers that follow one another. */
+  /** Packets of its runs have numbers that follow one another. */
   #sequence = 1;
-  #text = "";
-  #isEnded = false;
-  #look: () => void = () => {};
 
   constructor(
     arena: Arena,
-    child: Deno.ChildProcess,
+    background: Background,
     greetings: string | null,
     table: string,
     release: () => void,
   ) {
     this.#arena = arena;
-    this.#child = child;
+    this.#background = background;
     this.#greetings = greetings;
     this.#table = table;
     this.#release = release;
-    this.pid = child.pid;
-    const read = async (stream: ReadableStream<Uint8Array>) => {
-      const text = stream.pipeThrough(
-        new TextDecoderStream() as TransformStream<Uint8Array, string>,
-      );
-      for await (const part of text) {
-        this.#text += part;
-        this.#look();
-      }
-    };
-    this.#read = Promise.all([read(child.stdout), read(child.stderr)]).then(() => {
-      this.#isEnded = true;
-      this.#look();
-    });
   }
 
-  /** What it has printed. */
   get output(): string {
-    return this.#text;
-  }
-
-  /** Resolves when the relay has printed what fits. */
-  async untilUp(isUp: RegExp): Promise<void> {
-    const limit = setTimeout(() => this.#child.kill("SIGKILL"), BOOT_LIMIT);
-    await new Promise<void>((resolve, reject) => {
-      this.#look = () => {
-        if (isUp.test(this.#text)) resolve();
-        else if (this.#isEnded) reject(new Error(`a relay did not come up: ${this.#text}`));
-      };
-      this.#look();
-    }).finally(() => clearTimeout(limit));
-    this.#look = () => {};
+    return this.#background.output;
   }
 
   async measure(bytes: number, seconds: number): Promise<Run> {
+    const { pid } = this.#background;
     const args = [
-      ...[this.#table, this.pid, bytes, seconds, PACKETS_PER_SECOND, WARM_UP, this.#sequence],
+      ...[this.#table, pid, bytes, seconds, PACKETS_PER_SECOND, WARM_UP, this.#sequence],
       ...(this.#greetings === null ? [] : [this.#greetings]),
     ].map(String);
-    this.#sequence += (seconds + WARM_UP + 1) * PACKETS_PER_SECOND;
+    this.#sequence += Math.ceil((seconds + WARM_UP + 1) * PACKETS_PER_SECOND);
     const { stdout, stderr } = await this.#arena.spawn(1, `${this.#arena.folder}/generate`, args)
       .output();
     const text = new TextDecoder().decode(stdout);
     if (text === "") throw new Error(`the generator failed: ${new TextDecoder().decode(stderr)}`);
-    if (this.#isEnded) throw new Error(`a relay ended early: ${this.#text.slice(-500)}`);
+    if (this.#background.isEnded) throw new Error(`a relay ended: ${this.output.slice(-500)}`);
     return JSON.parse(text) as Run;
   }
 
   async end(): Promise<void> {
-    if (!this.#isEnded) this.#child.kill("SIGTERM");
-    await this.#child.status;
-    await this.#read;
+    await this.#background.end();
     this.#release();
   }
 }
