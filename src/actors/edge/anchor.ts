@@ -1,4 +1,5 @@
-import { type ActorRefFrom, assign, setup } from "xstate";
+import { type Actor, assign, setup } from "xstate";
+import { type FlatLogic, flatLogic } from "../flat_machine.ts";
 import {
   ACK_TIMEOUT_MS,
   CLOSING_MS,
@@ -155,4 +156,7 @@ export const anchorMachine = setup({
   },
 });
 
-export type AnchorActor = ActorRefFrom<typeof anchorMachine>;
+/** Two of them a call: what runs them must cost little. */
+export const anchorLogic = flatLogic(anchorMachine);
+
+export type AnchorActor = Actor<FlatLogic<typeof anchorMachine>>;

@@ -10,7 +10,7 @@ import {
   type SipResponse,
 } from "../../sip/message/mod.ts";
 import * as sdp from "../../sdp/mod.ts";
-import { type AnchorActor, type AnchorEvent, type AnchorHolder, anchorMachine } from "./anchor.ts";
+import { type AnchorActor, type AnchorEvent, type AnchorHolder, anchorLogic } from "./anchor.ts";
 import { AnchorMedia } from "./anchor_media.ts";
 import { asksForKeyFrame, cleaned, sdpOf, withoutBody, withSdp } from "./bodies.ts";
 import { DialogCourse } from "./dialog_course.ts";
@@ -104,7 +104,7 @@ export class WireDialog implements AnchorHolder {
       onEvent: (event) => this.#onMedia(event),
       onMoved: () => ports.onMoved(this),
     });
-    this.actor = createActor(anchorMachine, { input: { holder: this }, clock: ports.clock });
+    this.actor = createActor(anchorLogic, { input: { holder: this }, clock: ports.clock });
     this.actor.subscribe({
       complete: () => this.#close(),
       error: (error) => {
@@ -182,7 +182,7 @@ export class WireDialog implements AnchorHolder {
       remote: this.flow.remote,
       dialog: this.dialog,
       role: this.role,
-      state: String(this.actor.getSnapshot().value),
+      state: this.actor.getSnapshot().value,
       ...this.#course.uris,
       media: this.media?.view() ?? null,
       startedAt: this.startedAt,
@@ -280,7 +280,7 @@ export class WireDialog implements AnchorHolder {
 
   /** Opens the endpoint that this description needs; false where the message was refused. */
   #open(item: Passing, role: Role, text: string): boolean {
-    const isWaiting = this.actor.getSnapshot().matches("waiting");
+    const isWaiting = this.actor.getSnapshot().value === "waiting";
     if (role.kind === "answer" || !isWaiting) {
       this.#tooLate(item, role);
       return false;
@@ -298,7 +298,7 @@ export class WireDialog implements AnchorHolder {
 
   /** Media does not pass by us after all: the description waits for the endpoint that it needs. */
   #openLate(item: Passing, role: Role): void {
-    if (!this.actor.getSnapshot().matches("offered")) return this.#tooLate(item, role);
+    if (this.actor.getSnapshot().value !== "offered") return this.#tooLate(item, role);
     this.#isOpening = true;
     this.#held.unshift(item);
     this.#tell({ type: "open" });
