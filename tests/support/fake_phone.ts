@@ -43,7 +43,7 @@ export class FakePhone {
   sockets: number[] = [];
 
   constructor(
-    readonly harness: EngineHarness,
+    public harness: EngineHarness,
     readonly id: number,
     readonly options: PhoneOptions = {},
   ) {

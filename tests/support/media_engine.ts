@@ -8,6 +8,7 @@ import {
 import { AddressNames } from "../../src/rtp/engine/address_names.ts";
 import { type EngineCommand, MediaEngine } from "../../src/rtp/engine/engine.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "../../src/rtp/engine/shell.ts";
+import { StateMemory } from "../../src/rtp/engine/state_memory.ts";
 import { ATTRIBUTE, BINDING_REQUEST, readStun, StunWriter } from "../../src/rtp/ice/stun.ts";
 import { AesCmCipher, typescriptSrtp } from "../../src/rtp/srtp/aes_cm.ts";
 import { SrtpReceiver, SrtpSender } from "../../src/rtp/srtp/context.ts";
@@ -39,9 +40,17 @@ export class EngineHarness implements MediaShell {
   now = 0;
   #nextSocket = 1;
   readonly #names = new AddressNames(1);
+  readonly #commands: EngineCommand[] = [];
+  readonly state: StateMemory;
 
-  constructor(silentAfterMs = 30_000) {
+  /** @param memory of the engine that this one takes the place of, as `state.words.buffer` */
+  constructor(
+    readonly silentAfterMs = 30_000,
+    memory: ArrayBufferLike = new SharedArrayBuffer(StateMemory.bytes(1000)),
+  ) {
+    this.state = new StateMemory(memory);
     this.engine = new MediaEngine({
+      state: this.state,
       shell: this,
       srtp: typescriptSrtp,
       arena: this.arena,
@@ -85,7 +94,27 @@ export class EngineHarness implements MediaShell {
     this.events.push(event);
   }
 
+  /**
+   * The engine of another worker that takes this one's place: it gets the memory, and is told anew
+   * what this one was told, as the pool does.
+   */
+  successor(): EngineHarness {
+    const next = new EngineHarness(this.silentAfterMs, this.state.words.buffer);
+    next.now = this.now;
+    const isOpen = (command: EngineCommand) => command.type === "open";
+    const said = this.#commands.filter((command) =>
+      ["open", "set-remote", "set-remote-rtp", "keys", "set-flowing", "connect"].includes(
+        command.type,
+      )
+    );
+    for (const command of said.filter(isOpen)) next.command(command);
+    for (const command of said) if (!isOpen(command)) next.command(command);
+    next.command({ type: "adopt" });
+    return next;
+  }
+
   command(command: EngineCommand): void {
+    this.#commands.push(command);
     this.engine.command(command, this.now);
   }
 
@@ -132,7 +161,7 @@ export class FakeBrowser {
   readonly #entropy: SeededEntropy;
   #transaction = 0;
 
-  constructor(readonly harness: EngineHarness, readonly id: number, readonly socket = 0) {
+  constructor(public harness: EngineHarness, readonly id: number, readonly socket = 0) {
     this.#entropy = new SeededEntropy(1000 + id);
     this.address = 0x0a000000 + id;
     this.port = 50_000 + id;

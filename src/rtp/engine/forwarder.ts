@@ -242,6 +242,7 @@ export class Forwarder implements ReportListener {
     if (!seen) {
       if (payload.kind === "audio") endpoint.audioSeen = true;
       else endpoint.videoSeen = true;
+      endpoint.record.save(endpoint);
       this.#shell.emit({ type: "media", endpoint: endpoint.id, kind: payload.kind });
     }
     // Its first key frame may have come before the keys.

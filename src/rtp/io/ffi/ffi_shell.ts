@@ -407,10 +407,6 @@ function swap32(value: number): number {
   return (value << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24);
 }
 
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 /** The clock that all threads of the machine share, ms. @param at 16 bytes of room */
 function monotonic(libc: Libc, arena: Arena, at: number): number {
   libc.clock_gettime(CLOCK_MONOTONIC, arena.address(at));
