@@ -24,6 +24,7 @@ import {
 } from "./call_ports.ts";
 import type { ClientNotice } from "./client.ts";
 import type { CallView } from "./control_plane.ts";
+import { infoOfDigits } from "./dtmf.ts";
 import { keyFrameRequest } from "./edge/bodies.ts";
 import type { EventBus } from "./event_bus.ts";
 import type { Ladder } from "./ladder.ts";
@@ -50,8 +51,11 @@ export interface CallsPorts {
   readonly rights: TransferRights;
   /** Codecs between which calls can be transcoded; absent: none. */
   transcodable?(): ReadonlySet<string>;
-  /** Telephone-events by an endpoint of a SIP leg; false where there is none of that token. */
-  sendDtmf(endpoint: EndpointToken, digits: string): boolean;
+  /**
+   * Telephone-events by an endpoint of a SIP leg. `info`: its far end wants INFO instead; `none`:
+   * no SIP leg has this token.
+   */
+  sendDtmf(endpoint: EndpointToken, digits: string): "played" | "info" | "none";
   /** Keeps the messages of calls as long as their views. */
   readonly ladder?: Ladder;
   trace?(machine: string, state: string): void;
@@ -273,7 +277,7 @@ export class Calls {
       parseTarget: (text) => this.#ports.parseTarget(session, text),
       rights: this.#ports.rights,
       transcodable: () => this.#ports.transcodable?.() ?? new Set(),
-      sendDtmf: (peer, digits) => this.#sendDtmf(peer, digits),
+      sendDtmf: (peer, digits) => this.#sendDtmf(id, peer, digits),
       joined: (sipCallId) => this.#join(id, sipCallId),
       leftClient: () => this.#leaveClient(id, session),
       publish: (type, data) => bus.publish(type, data),
@@ -300,8 +304,15 @@ export class Calls {
   }
 
   /** By the SIP leg's endpoint; a browser that is joined plays none, so its call shows them. */
-  #sendDtmf(peer: EndpointToken, digits: string): void {
-    if (this.#ports.sendDtmf(peer, digits)) return;
+  #sendDtmf(id: CallId, peer: EndpointToken, digits: string): void {
+    const done = this.#ports.sendDtmf(peer, digits);
+    if (done === "played") return;
+    if (done === "info") {
+      const { contentType, bodies } = infoOfDigits(digits, "INFO_RELAY");
+      const usage = this.#live.get(id)?.resources.dialog.usage;
+      for (const body of bodies) usage?.info(contentType, body);
+      return;
+    }
     const call = this.#ofEndpoint(peer);
     for (const digit of call ? digits : "") {
       call?.actor.send({ type: "dtmf", digit, method: "RFC2833" });

@@ -195,6 +195,9 @@ export interface TrunkView {
   readonly since: string;
   /** It is registered at the carrier. */
   readonly isRegistered: boolean;
+  /** The only audio codecs in its calls, preferred first; null: all. */
+  readonly codecs: readonly string[] | null;
+  readonly dtmf: "rfc2833" | "info";
 }
 
 export interface HealthView {

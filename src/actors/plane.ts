@@ -177,7 +177,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
       takeBack: (callId) => trunks.takeBack(callId),
     },
     ...abilities(ports),
-    sendDtmf: (endpoint, digits) => sip.edge?.sendDtmf(endpoint, digits, DIGIT_MS) ?? false,
+    sendDtmf: (endpoint, digits) => sip.edge?.sendDtmf(endpoint, digits, DIGIT_MS) ?? "none",
     ladder,
     ...trace,
   });

@@ -18,6 +18,7 @@ import {
   numberOf,
   type OutboundRule,
 } from "./dial_plan.ts";
+import type { WireSettings } from "./edge/contract.ts";
 import type { EventBus } from "./event_bus.ts";
 import type { OutsideOptions } from "./outside_agents.ts";
 import { type TrunkActor, trunkMachine } from "./trunk.ts";
@@ -41,6 +42,10 @@ export interface TrunkOptions {
   readonly optionsSeconds: number;
   readonly srtp: boolean;
   readonly media: "relay" | "direct";
+  /** The only audio codecs in its calls, names in lower case, preferred first; null: all. */
+  readonly codecs: readonly string[] | null;
+  /** How the digits that our clients press go to it: as telephone-events, or by INFO. */
+  readonly dtmf: "rfc2833" | "info";
   /** Further addresses from which its calls come. */
   readonly allow: readonly string[];
 }
@@ -132,6 +137,8 @@ export class Trunks {
         reason: isUp ? null : reason,
         since: iso(since),
         isRegistered: refreshAt !== null,
+        codecs: options.codecs,
+        dtmf: options.dtmf,
       };
     });
   }
@@ -212,9 +219,11 @@ export class Trunks {
   }
 
   /** How media goes over a trunk; undefined: the flow is none. */
-  mediaOf(flow: Flow): Pick<TrunkOptions, "srtp" | "media"> | undefined {
+  mediaOf(flow: Flow): Partial<WireSettings> | undefined {
     const options = this.#at(flow)?.options;
-    return options && { srtp: options.srtp, media: options.media };
+    if (!options) return undefined;
+    const { srtp, media, codecs, dtmf } = options;
+    return { srtp, media, dtmf, ...(codecs ? { codecs, takesOnlyCodecs: true } : {}) };
   }
 
   /** A From that no carrier may use: it names an account of ours. */

@@ -141,7 +141,9 @@ function toBridgedLeg(context: CallContext): SipLegView | undefined {
 /** What an operator is told is wrong, in words. */
 function warningsOf(context: CallContext, state: CallState): string[] {
   const warnings: string[] = [];
-  if (state !== "active" && state !== "held") return warnings;
+  const isTalking = state === "active" || state === "held";
+  // Of a browser that has left there is nothing to say.
+  if (!isTalking || context.told === "finished") return warnings;
   if (context.missing) warnings.push(context.missing);
   const leg = context.leg?.getSnapshot().context;
   const statistics = context.media?.getSnapshot().context.statistics;

@@ -286,6 +286,12 @@ export const trunk = z.object({
   reason: z.string().nullable().meta({ description: "Why it is down, in words." }),
   since: time(),
   isRegistered: z.boolean(),
+  codecs: z.array(z.string()).readonly().nullable().meta({
+    description: "The only audio codecs in its calls, preferred first; null: all.",
+  }),
+  dtmf: z.enum(["rfc2833", "info"]).meta({
+    description: "How digits that clients press go to it: telephone-events, or SIP INFO.",
+  }),
 }).meta({ id: "Trunk", description: "A way to a carrier or a gateway." });
 
 export const worker = z.object({

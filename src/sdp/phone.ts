@@ -41,6 +41,8 @@ export interface PhoneProfile {
   readonly srtpRequired?: boolean;
   /** The only audio codecs that the phone is offered, by name in lower case, preferred first. */
   readonly codecs?: readonly string[];
+  /** And the only ones that are taken of its offers. */
+  readonly takesOnlyCodecs?: boolean;
 }
 
 /** One m-line between us and the phone, as offered or as agreed. */

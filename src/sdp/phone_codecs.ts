@@ -138,7 +138,9 @@ export function matchInner(offered: readonly CodecPair[], answer: readonly Codec
   for (const inner of answer) {
     const found = offered.find((pair) =>
       pair.inner.payloadType === inner.payloadType && sameName(pair.inner, inner)
-    ) ?? offered.find((pair) => sameCodec(pair.inner, inner));
+    ) ?? offered.find((pair) =>
+      sameCodec(pair.inner, inner)
+    );
     if (!found) continue;
     if (isTranscoded(found)) {
       pairs.push({ inner, wire: found.wire });

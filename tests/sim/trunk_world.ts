@@ -38,6 +38,8 @@ export interface CarrierOptions {
   readonly password?: string;
   /** The shortest session interval that it takes (RFC 4028), s. */
   readonly minSe?: number;
+  /** Absent: PCMA and PCMU, and nothing for digits. */
+  readonly codecs?: readonly (readonly [number, string])[];
 }
 
 /** A carrier's gateway: answers what it is told to answer. */
@@ -247,7 +249,7 @@ export class SimCarrier {
 
   #describe(): string {
     const { address } = this.#options;
-    const codecs = CODECS;
+    const { codecs = CODECS } = this.#options;
     return writePhoneSdp({ address, port: 4000, direction: "sendrecv", codecs, version: 1 });
   }
 
@@ -266,6 +268,8 @@ export const TRUNK: Omit<TrunkOptions, "name" | "host"> = {
   optionsSeconds: 30,
   srtp: false,
   media: "relay",
+  codecs: null,
+  dtmf: "rfc2833",
   allow: [],
 };
 

@@ -178,6 +178,8 @@ export class MemoryControlPlane implements ControlPlane {
       reason: null,
       since: EPOCH,
       isRegistered: false,
+      codecs: null,
+      dtmf: "rfc2833",
     }];
   }
 

@@ -25,6 +25,10 @@ export interface WireSettings {
   readonly avpf: boolean;
   /** The only audio codecs that are offered, names in lower case, preferred first; absent: all. */
   readonly codecs?: readonly string[];
+  /** Offers of the far end are cut down to `codecs` too. */
+  readonly takesOnlyCodecs?: boolean;
+  /** Digits for the far end are its dialog's to send, by INFO; absent: telephone-events. */
+  readonly dtmf?: "rfc2833" | "info";
   /** `direct`: where the other wire side says so too, descriptions pass untouched. */
   readonly media: "relay" | "direct";
 }

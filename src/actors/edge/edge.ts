@@ -129,11 +129,21 @@ export class Edge {
     return this.#byFlow.has(flow);
   }
 
-  /** Telephone-events by the endpoint of this token; false where it is none of a SIP leg's. */
-  sendDtmf(endpoint: EndpointToken, digits: string, durationMs: number): boolean {
-    const media = phoneOf(this.#byToken.get(endpoint)?.media ?? null);
-    media?.sendDtmf(digits, durationMs);
-    return media !== undefined;
+  /**
+   * Telephone-events by the endpoint of this token. `info`: its far end takes none, so that digits
+   * are its dialog's matter; `none`: it is none of a SIP leg's.
+   */
+  sendDtmf(
+    endpoint: EndpointToken,
+    digits: string,
+    durationMs: number,
+  ): "played" | "info" | "none" {
+    const dialog = this.#byToken.get(endpoint);
+    const media = phoneOf(dialog?.media ?? null);
+    if (!dialog || !media) return "none";
+    if (dialog.settings.dtmf === "info" || !media.takesDtmf) return "info";
+    media.sendDtmf(digits, durationMs);
+    return "played";
   }
 
   /** All anchors, oldest first. */

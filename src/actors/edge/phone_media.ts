@@ -136,6 +136,14 @@ export class PhoneMedia implements WireMedia {
     this.#endpoint?.requestKeyFrame();
   }
 
+  /** Whether the far end hears telephone-events. */
+  get takesDtmf(): boolean {
+    return this.#agreed.some(({ kind, rejected, pairs }) =>
+      kind === "audio" && !rejected &&
+      pairs.some(({ wire }) => wire.name.toLowerCase() === "telephone-event")
+    );
+  }
+
   /** RFC 4733 events towards the far end, one after the other. */
   sendDtmf(digits: string, durationMs: number): void {
     this.#endpoint?.sendDtmf(digits, durationMs);

@@ -76,6 +76,8 @@ const RIGHT = /^[A-Za-z0-9_-]{1,32}$/;
 const phoneNumber = z.string().regex(/^\+?[0-9]{1,15}$/);
 const pattern = z.string().max(200).refine((text) => compilePattern(text).ok);
 
+const codecs = z.array(z.enum(["opus", "g722", "pcmu", "pcma", "g729", "speex"])).min(1);
+
 const account = z.strictObject({
   // RFC 3261 25.1 `user`, without escapes.
   name: z.string().regex(/^[A-Za-z0-9\-_.!~*'()&=+$,;?/]{1,64}$/),
@@ -85,7 +87,7 @@ const account = z.strictObject({
   srtp: z.enum(["off", "offer", "require"]).optional(),
   avpf: z.boolean().optional(),
   media: z.enum(["relay", "direct"]).optional(),
-  codecs: z.array(z.enum(["opus", "g722", "pcmu", "pcma", "g729", "speex"])).min(1).optional(),
+  codecs: codecs.optional(),
 });
 
 const trunk = z.strictObject({
@@ -103,6 +105,8 @@ const trunk = z.strictObject({
   optionsSeconds: z.int().min(0).max(3600).default(30),
   srtp: z.boolean().default(false),
   media: z.enum(["relay", "direct"]).default("relay"),
+  codecs: codecs.nullable().default(null),
+  dtmf: z.enum(["rfc2833", "info"]).default("rfc2833"),
   allow: z.array(ipAddress).default([]),
 });
 

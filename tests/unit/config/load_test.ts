@@ -239,6 +239,7 @@ Deno.test("config: trunks and dial plan, their defaults, and what does not fit t
   const good = loaded({ env });
   const [trunk] = good.config.trunks;
   assert.deepEqual([trunk?.port, trunk?.transport, trunk?.optionsSeconds], [0, "udp", 30]);
+  assert.deepEqual([trunk?.codecs, trunk?.dtmf], [null, "rfc2833"]);
   assert.deepEqual(good.config.dialPlan.inbound[0]?.trunks, []);
   const listing = describeConfig(good);
   assert.ok(!listing.includes("hush-hush") && listing.includes("sip.carrier.example"));
@@ -247,6 +248,9 @@ Deno.test("config: trunks and dial plan, their defaults, and what does not fit t
     { PORTZERO_TRUNKS: '[{"name":"main"}]' },
     { PORTZERO_TRUNKS: `[${TRUNKS.slice(1, -1)},${TRUNKS.slice(1, -1)}]` },
     { PORTZERO_TRUNKS: "[]" },
+    { PORTZERO_TRUNKS: TRUNKS.replace('"name"', '"codecs":["mp3"],"name"') },
+    { PORTZERO_TRUNKS: TRUNKS.replace('"name"', '"codecs":[],"name"') },
+    { PORTZERO_TRUNKS: TRUNKS.replace('"name"', '"dtmf":"inband","name"') },
     { PORTZERO_DIAL_PLAN_OUTBOUND: '[{"match":"(","trunks":["main"],"allow":["pstn"]}]' },
     { PORTZERO_DIAL_PLAN_OUTBOUND: '[{"match":"0.","trunks":["main"],"allow":[]}]' },
     { PORTZERO_DIAL_PLAN_OUTBOUND: '[{"match":"0.","trunks":["other"],"allow":["pstn"]}]' },
