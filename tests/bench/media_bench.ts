@@ -6,6 +6,7 @@ import { gc, memory } from "./media/memory_sections.ts";
 import { need } from "./media/needs.ts";
 import { latency, mostCalls, portable, rtp, srtp, video, workers } from "./media/relay_sections.ts";
 import { Summary } from "./media/summary.ts";
+import { transcoding } from "./media/transcoding_section.ts";
 
 /**
  * What the media engine costs, beside rtpengine in userspace and a bare relay in C, interleaved on
@@ -22,6 +23,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   memory,
   gc,
   dtls,
+  transcoding,
   portable,
   workers,
 };

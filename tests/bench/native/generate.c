@@ -9,9 +9,9 @@
  * Prints one line of JSON. cc -O2 -o generate generate.c -lcrypto
  */
 #define _GNU_SOURCE
+#include "process.h"
 #include "srtp.h"
 #include "table.h"
-#include <dirent.h>
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -35,41 +35,6 @@ static int leg_count;
 static uint64_t sent, received, refused, checked, bad, unknown;
 static uint32_t *delays;
 static size_t delay_count, delay_room;
-
-static uint64_t clock_ns(clockid_t which) {
-  struct timespec t;
-  clock_gettime(which, &t);
-  return t.tv_sec * 1000000000ull + t.tv_nsec;
-}
-
-static uint64_t cpu_ns(int pid) {
-  char path[300];
-  snprintf(path, sizeof path, "/proc/%d/task", pid);
-  DIR *tasks = opendir(path);
-  if (!tasks) return 0;
-  uint64_t sum = 0;
-  for (struct dirent *task; (task = readdir(tasks));) {
-    if (task->d_name[0] == '.') continue;
-    snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", pid, task->d_name);
-    FILE *file = fopen(path, "r");
-    unsigned long long ns;
-    if (file && fscanf(file, "%llu", &ns) == 1) sum += ns;
-    if (file) fclose(file);
-  }
-  closedir(tasks);
-  return sum;
-}
-
-static long resident_kb(int pid) {
-  char text[300];
-  snprintf(text, sizeof text, "/proc/%d/status", pid);
-  FILE *file = fopen(text, "r");
-  long kb = 0;
-  while (file && fgets(text, sizeof text, file))
-    if (sscanf(text, "VmRSS: %ld", &kb) == 1) break;
-  if (file) fclose(file);
-  return kb;
-}
 
 /* Body: the sender's SSRC, the low byte of the sequence number, then 0x5a. */
 static void send_packet(struct leg *leg, int size) {
