@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import type { MediaEvent } from "../../src/rtp/contract.ts";
 import { StateMemory } from "../../src/rtp/engine/state_memory.ts";
 import { Descriptors } from "../../src/rtp/io/ffi/descriptors.ts";
+import { STATE_BLOCKS } from "../../src/rtp/io/ffi/estate.ts";
 import { Ipv6Names } from "../../src/rtp/io/ffi/ipv6_names.ts";
 import { EFD_CLOEXEC, EFD_NONBLOCK, openLibc } from "../../src/rtp/io/ffi/libc.ts";
 import { Ring } from "../../src/rtp/io/ffi/ring.ts";
@@ -35,7 +36,7 @@ async function serve(table: string): Promise<never> {
       commands: Ring.memory(1 << 16),
       events: Ring.memory(1 << 21),
       descriptors: Descriptors.memory(),
-      state: new SharedArrayBuffer(StateMemory.bytes(1)),
+      state: new SharedArrayBuffer(StateMemory.bytes(STATE_BLOCKS)),
       names: new SharedArrayBuffer(Ipv6Names.BYTES),
       eventDescriptor: libc.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC),
     },

@@ -1,8 +1,10 @@
 import type { MediaEvent, PayloadKind, SocketAddress } from "../../../src/rtp/contract.ts";
+import { StateMemory } from "../../../src/rtp/engine/state_memory.ts";
 import { choose } from "../../../src/rtp/io/ffi/choose.ts";
 import { Descriptors } from "../../../src/rtp/io/ffi/descriptors.ts";
 import { FfiShell, type FfiShellParts } from "../../../src/rtp/io/ffi/ffi_shell.ts";
 import type { Attachment } from "../../../src/rtp/io/ffi/link.ts";
+import { Ipv6Names } from "../../../src/rtp/io/ffi/ipv6_names.ts";
 import { Ring } from "../../../src/rtp/io/ffi/ring.ts";
 import { SHARED_BUFFER } from "../../../src/rtp/io/ffi/sockets.ts";
 import { Wire } from "../../../src/rtp/io/ffi/wire.ts";
@@ -135,6 +137,8 @@ function serve({ attachment, table }: TableStart): void {
     events: new Ring(attachment.events),
     wire: new Wire(),
     eventDescriptor: attachment.eventDescriptor,
+    state: new StateMemory(attachment.state),
+    names: new Ipv6Names(attachment.names),
     bind: (sockets) => shared.map((port) => sockets.open("127.0.0.1", port, SHARED_BUFFER)),
   };
   descriptors.begin();

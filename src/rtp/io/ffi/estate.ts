@@ -11,7 +11,7 @@ import { bindShared, LEG_BUFFER, openPair, Sockets } from "./sockets.ts";
  * Blocks of state, 256 bytes each: 32 MiB, of which the system gives what is used. A call takes
  * about ten, with video twenty.
  */
-const STATE_BLOCKS = 131_071;
+export const STATE_BLOCKS = 131_071;
 /** As in the engine: expedited forwarding and AF41 (RFC 8837 5). */
 const DSCP = { audio: 46, video: 34 } as const;
 
