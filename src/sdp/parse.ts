@@ -35,11 +35,27 @@ const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 const FINGERPRINT = /^a=fingerprint:(\S+) +([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2})+) *$/;
 const TOKEN = /^[0-9a-f]{32}$/;
 
+/** Descriptions read last: on its way through the house each is looked at by several rooms. */
+const recent = new Map<string, Result<Sdp, SdpFault>>();
+const MAX_RECENT = 8;
+
 /**
  * Parses a description of any peer. Never throws: what is no SDP, too long, or has no m-line is a
- * fault; unknown lines are passed over (RFC 8866 5).
+ * fault; unknown lines are passed over (RFC 8866 5). The same text may give the same object.
  */
 export function parseSdp(text: string): Result<Sdp, SdpFault> {
+  const known = recent.get(text);
+  if (known) return known;
+  const parsed = readSdp(text);
+  for (const oldest of recent.keys()) {
+    if (recent.size >= MAX_RECENT) recent.delete(oldest);
+    break;
+  }
+  recent.set(text, parsed);
+  return parsed;
+}
+
+function readSdp(text: string): Result<Sdp, SdpFault> {
   if (text.length > MAX_SDP_LENGTH) {
     return malformed(`SDP has ${text.length} characters; at most ${MAX_SDP_LENGTH} are taken`);
   }

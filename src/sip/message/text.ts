@@ -15,9 +15,29 @@ export function decodeText(bytes: Uint8Array): string {
   return decodeLossless(bytes);
 }
 
+/**
+ * Buffers of their own are dear: what is written goes into a chunk, one message behind the other.
+ * A chunk lives as long as the last of them, and they live about as long as each other.
+ */
+let chunk = new Uint8Array(0);
+let used = 0;
+const CHUNK_BYTES = 65_536;
+/** Longer texts get a buffer of their own. */
+const LONGEST_IN_CHUNK = 4_096;
+/** Most bytes of UTF-8 that one unit of UTF-16 comes to. */
+const BYTES_A_UNIT = 3;
+
 /** Bytes of `text`, the inverse of `decodeText`; other lone surrogates become U+FFFD. */
 export function encodeText(text: string): Uint8Array<ArrayBuffer> {
-  return text.isWellFormed() ? encoder.encode(text) : encodeLossless(text);
+  if (!text.isWellFormed()) return encodeLossless(text);
+  if (text.length > LONGEST_IN_CHUNK) return encoder.encode(text);
+  if (used + text.length * BYTES_A_UNIT > chunk.length) {
+    chunk = new Uint8Array(CHUNK_BYTES);
+    used = 0;
+  }
+  const start = used;
+  used += encoder.encodeInto(text, chunk.subarray(start)).written;
+  return chunk.subarray(start, used);
 }
 
 /**
