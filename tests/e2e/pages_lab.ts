@@ -1,4 +1,5 @@
 /// <reference lib="dom" />
+import type { CallSummary, CallView } from "../../src/actors/control_plane.ts";
 import { type Browser, chromium, type Locator, type Page } from "playwright-core";
 import { Child } from "../support/child_process.ts";
 import { needs } from "../support/needs.ts";
@@ -20,6 +21,17 @@ const ROOT = new URL("../../", import.meta.url);
 /** Nothing here takes longer on a machine that has other things to do. */
 export const PATIENCE_MS = 15_000;
 
+const POLL_MS = 50;
+
+interface BrowserOptions {
+  /** False: the person says no to microphone and camera. */
+  readonly isAllowed?: boolean;
+  /** False: there is neither microphone nor camera. */
+  readonly hasDevices?: boolean;
+  /** A name that this browser takes for this machine's. */
+  readonly hostName?: string;
+}
+
 export class Lab implements AsyncDisposable {
   #server: Child;
   readonly #browsers: Browser[] = [];
@@ -33,8 +45,10 @@ export class Lab implements AsyncDisposable {
     this.#server = server;
   }
 
-  static async open(): Promise<Lab> {
+  /** @param config a configuration file's content */
+  static async open(config: unknown = {}): Promise<Lab> {
     const directory = await Deno.makeTempDir({ prefix: "portzero-pages-" });
+    await Deno.writeTextFile(`${directory}/lab.jsonc`, JSON.stringify(config));
     const port = freePort();
     const server = startServer(port, directory);
     try {
@@ -46,7 +60,33 @@ export class Lab implements AsyncDisposable {
     return new Lab(server, `http://127.0.0.1:${port}/`, directory, port);
   }
 
-  async browser(options: { readonly isAllowed?: boolean } = {}): Promise<Browser> {
+  /** Of UDP and TCP. */
+  async sipPort(): Promise<number> {
+    const [, port] = await this.#server.expect(/SIP +udp\+tcp .*:(\d+),/);
+    return Number(port);
+  }
+
+  async get<T>(path: string): Promise<T> {
+    const response = await fetch(new URL(path, this.url));
+    return await response.json() as T;
+  }
+
+  /** What somebody's call heard pressed, once there are so many digits. */
+  async digitsHeardBy(name: string, count: number): Promise<string> {
+    for (const end = performance.now() + PATIENCE_MS;;) {
+      const { calls } = await this.get<{ calls: readonly CallSummary[] }>("api/calls");
+      const own = calls.find(({ caller, callee, direction }) =>
+        name === (direction === "inbound" ? callee : caller)
+      );
+      const { dtmf } = await this.get<Pick<CallView, "dtmf">>(`api/calls/${own?.id}`);
+      const digits = dtmf?.map(({ digit }) => digit).join("") ?? "";
+      if (digits.length >= count) return digits;
+      if (performance.now() > end) throw new Error(`${name} has heard but "${digits}"`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+
+  async browser(options: BrowserOptions = {}): Promise<Browser> {
     const browser = await chromium.launch({
       executablePath: CHROMIUM.path,
       args: [
@@ -55,7 +95,10 @@ export class Lab implements AsyncDisposable {
         "--disable-quic",
         "--disable-background-networking",
         "--disable-component-update",
-        "--use-fake-device-for-media-stream",
+        ...(options.hasDevices === false ? [] : ["--use-fake-device-for-media-stream"]),
+        ...(options.hostName === undefined
+          ? []
+          : [`--host-resolver-rules=MAP ${options.hostName} 127.0.0.1`]),
         options.isAllowed === false
           ? "--deny-permission-prompts"
           : "--use-fake-ui-for-media-stream",
@@ -87,7 +130,8 @@ function startServer(port: number, directory: string): Child {
   const env = Object.fromEntries(
     Object.values(any).map((key) => [`PORTZERO_HTTP_${key}`, String(freePort())]),
   );
-  return new Child(Deno.execPath(), ["run", "-A", "main.ts"], {
+  const args = ["run", "-A", "main.ts", "--config", `${directory}/lab.jsonc`];
+  return new Child(Deno.execPath(), args, {
     cwd: ROOT.pathname,
     env: {
       ...env,
@@ -95,6 +139,8 @@ function startServer(port: number, directory: string): Child {
       PORTZERO_SIP_PORT: "0",
       PORTZERO_SIP_TLSPORT: "0",
       PORTZERO_DATA_DIRECTORY: directory,
+      // Browsers beside the server keep it waiting; that is no overload of its own.
+      PORTZERO_SIP_LIMITS_LAGMS: "10000",
     },
   });
 }
@@ -126,7 +172,23 @@ export class Person {
 
   /** In a window of one's own: a tab behind another would be slowed down. */
   static async comeIn(browser: Browser, address: string, name: string): Promise<Person> {
+    const person = await Person.open(browser, address, name);
+    await person.connect();
+    return person;
+  }
+
+  /** At the door: the page is open, and the name typed. */
+  static async open(browser: Browser, address: string, name: string): Promise<Person> {
     const person = new Person(name, await openWindow(browser, address));
+    await person.page.getByLabel("Your name").fill(name);
+    return person;
+  }
+
+  /** In another window of somebody's browser. */
+  static async joinIn(other: Person, address: string, name: string): Promise<Person> {
+    const page = await other.page.context().newPage();
+    await page.goto(address);
+    const person = new Person(name, page);
     await person.connect();
     return person;
   }

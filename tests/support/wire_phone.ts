@@ -24,7 +24,12 @@ export class WirePhone implements AsyncDisposable {
     sip.onRequest = (request) => void this.#take(request);
   }
 
-  static async register(lab: Lab, user: string, codec: Codec, hertz: number): Promise<WirePhone> {
+  static async register(
+    lab: Pick<Lab, "sipPort">,
+    user: string,
+    codec: Codec,
+    hertz: number,
+  ): Promise<WirePhone> {
     const target = { transport: "UDP", host: "127.0.0.1", port: lab.sipPort } as const;
     const sip = await SipPeer.open(user, target);
     const { status } = await sip.register();

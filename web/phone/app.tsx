@@ -62,6 +62,7 @@ export function App({ phone }: { readonly phone: Phone }) {
             <LoginForm
               phone={phone}
               line={state.line}
+              isUnfolded={state.notice?.opensConnection ?? false}
               settings={settings}
               onChange={setSettings}
             />

@@ -25,15 +25,17 @@ const FIELDS: readonly Field[] = [
 ];
 
 /** The connection in full, closed until somebody wants it. */
-export function ConnectionPanel({ phone, line, settings, onChange }: {
+export function ConnectionPanel({ phone, line, isUnfolded = false, settings, onChange }: {
   readonly phone: Phone;
   readonly line: LineState;
+  /** Something in it wants attention. */
+  readonly isUnfolded?: boolean;
   readonly settings: Settings;
   onChange(settings: Settings): void;
 }) {
   const isDown = line === "offline" || line === "lost";
   return (
-    <details class="panel">
+    <details class="panel" open={isUnfolded}>
       <summary>Connection</summary>
       <form
         class="panel-body"

@@ -24,14 +24,7 @@ export function DialForm({ phone, state }: { readonly phone: Phone; readonly sta
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          const name = callee.trim();
-          if (name === "") {
-            phone.notify({ kind: "error", text: "Type the name of whom you want to call." });
-            input.current?.focus();
-            return;
-          }
-          phone.notify(null);
-          void phone.calls.start(name, media === "video");
+          if (!phone.dial(callee, media === "video")) input.current?.focus();
         }}
       >
         <label class="field field-large">

@@ -32,6 +32,8 @@ export interface LineEvents {
 export interface LineEnd {
   /** It was established before. */
   readonly wasUp: boolean;
+  /** Name and password do not fit. */
+  readonly isWrongPassword: boolean;
   /** No WebSocket came about, or it broke. */
   readonly isUnreachable: boolean;
   /** The server's words; empty where it gave none. */
@@ -56,6 +58,7 @@ export class Line {
   #isUp = false;
   #isOver = false;
   #lastInfo = "";
+  #isWrongPassword = false;
   #watchdog: ReturnType<typeof setTimeout> | undefined;
   readonly #notes = new Map<string, CallNote>();
   readonly #withVideo = new Set<string>();
@@ -119,11 +122,12 @@ export class Line {
     return this.#notes.get(sdkCallId) ?? NO_NOTE;
   }
 
-  #end(end: Omit<LineEnd, "wasUp">): void {
+  #end(end: Pick<LineEnd, "isUnreachable" | "info">): void {
     if (this.#isOver) return;
     this.#isOver = true;
     clearTimeout(this.#watchdog);
-    this.events.closed({ ...end, wasUp: this.#isUp });
+    const isWrongPassword = this.#isWrongPassword;
+    this.events.closed({ ...end, wasUp: this.#isUp, isWrongPassword });
   }
 
   #warn(failure: SdkFailure): void {
@@ -133,6 +137,7 @@ export class Line {
       return;
     }
     this.#lastInfo = info;
+    if (failure.status === "AUTHENTICATION_FAIL") this.#isWrongPassword = true;
     // A refused login is followed by the end of the line, which tells it.
     if (this.#isUp && !this.#isOver) this.events.warned(info);
   }

@@ -6,9 +6,11 @@ import type { Settings } from "./settings.ts";
 import type { LineState } from "./state.ts";
 
 /** All that a newcomer sees: a name, and Go. */
-export function LoginForm({ phone, line, settings, onChange }: {
+export function LoginForm({ phone, line, isUnfolded, settings, onChange }: {
   readonly phone: Phone;
   readonly line: LineState;
+  /** The fields of the connection are on show. */
+  readonly isUnfolded: boolean;
   readonly settings: Settings;
   onChange(settings: Settings): void;
 }) {
@@ -50,7 +52,13 @@ export function LoginForm({ phone, line, settings, onChange }: {
           )
           : <button type="submit" class="button button-main button-large">Go</button>}
       </form>
-      <ConnectionPanel phone={phone} line={line} settings={settings} onChange={onChange} />
+      <ConnectionPanel
+        phone={phone}
+        line={line}
+        isUnfolded={isUnfolded}
+        settings={settings}
+        onChange={onChange}
+      />
     </section>
   );
 }

@@ -2,10 +2,12 @@
 import { Calls } from "./calls.ts";
 import { Line, type LineEnd } from "./line.ts";
 import { type DeviceChoice, loadChoice, saveChoice } from "./media.ts";
+import { Neighbours } from "./neighbours.ts";
 import { findSdk, type Sdk, type SdkConnection } from "./sdk.ts";
 import { rememberLogin, type Settings } from "./settings.ts";
 import { playTone, type Tone, wakeSound } from "./sound.ts";
 import { INITIAL_STATE, isOnline, type Notice, type PhoneState, stageCall } from "./state.ts";
+import { namesakeNotice, passwordNotice, selfNotice } from "./words.ts";
 
 /** The phone behind the page: one state to show, and the commands of its buttons. */
 export class Phone {
@@ -14,6 +16,7 @@ export class Phone {
   #settings: Settings | undefined;
   #choice: DeviceChoice = loadChoice();
   #isInitialised = false;
+  readonly #neighbours = new Neighbours((name) => this.notify(namesakeNotice(name)));
   readonly #listeners = new Set<() => void>();
   readonly #mediaListeners = new Set<() => void>();
   readonly calls: Calls;
@@ -80,6 +83,19 @@ export class Phone {
     this.#set({ line: "offline", notice: null });
   }
 
+  /** Calls, unless that makes no sense: then it says why, and false comes back. */
+  dial(callee: string, wantsVideo: boolean): boolean {
+    const name = callee.trim();
+    const isMe = name === this.#state.me && this.#settings?.port.trim() === "0";
+    if (name === "" || isMe) {
+      this.notify(name === "" ? NO_CALLEE : selfNotice(name));
+      return false;
+    }
+    this.notify(null);
+    void this.calls.start(name, wantsVideo);
+    return true;
+  }
+
   async chooseDevice(kind: keyof DeviceChoice, id: string): Promise<void> {
     this.#choice = { ...this.#choice, [kind]: id };
     saveChoice(this.#choice);
@@ -141,7 +157,7 @@ export class Phone {
   #closed(settings: Settings, isResumption: boolean, end: LineEnd): void {
     this.#line = undefined;
     // A registration that was refused closes the line too, but nothing was there yet to be lost.
-    const wasOnline = this.#state.line === "online";
+    const wasOnline = this.#state.line === "online" && !end.isWrongPassword;
     this.calls.dropAll();
     if (!end.wasUp && isResumption && !end.isUnreachable) {
       // The kept session is gone on the server: log in afresh.
@@ -170,6 +186,7 @@ export class Phone {
   #set(change: Partial<PhoneState>): void {
     this.#state = { ...this.#state, ...change };
     playTone(toneOf(this.#state));
+    this.#neighbours.online(this.#state.line === "online" ? this.#state.me : "");
     for (const listener of this.#listeners) listener();
   }
 }
@@ -200,10 +217,13 @@ export function insecurePage(): Notice | undefined {
     kind: "error",
     text: "This page came over plain http, so the browser gives it no microphone.",
     hint:
-      "Open the https address of this server. It may warn of a self-made certificate: accept it.",
+      "Open the server's https address, which it printed at its start (port 8443, unless that was " +
+      "changed). The browser may warn of a self-made certificate: accept it.",
     action: { kind: "secure-page", label: `Open ${href}`, href },
   };
 }
+
+const NO_CALLEE: Notice = { kind: "error", text: "Type the name of whom you want to call." };
 
 function lossNotice(end: LineEnd): Notice {
   return {
@@ -226,6 +246,7 @@ function refusalNotice(settings: Settings, end: LineEnd): Notice {
       action: { kind: "reconnect", label: "Try again" },
     };
   }
+  if (end.isWrongPassword) return passwordNotice(settings.login.trim());
   return {
     kind: "error",
     text: "The server refused the connection.",

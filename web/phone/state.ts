@@ -64,6 +64,8 @@ export interface Notice {
   /** What to do about it. */
   readonly hint?: string;
   readonly action?: NoticeAction;
+  /** What to do about it is among the fields of the connection: they unfold. */
+  readonly opensConnection?: true;
 }
 
 export interface PhoneState {

@@ -206,6 +206,36 @@ function infoHint(info: string): { hint?: string } {
   return info === "" || PLAIN_END.test(info) ? {} : { hint: `The server says: ${info}` };
 }
 
+/** Another window of this browser has the same name. */
+export function namesakeNotice(name: string): Notice {
+  return {
+    kind: "warning",
+    text: `Another window has the name ${name} too: whoever calls ${name} makes both ring.`,
+    hint:
+      "To call from one window to the other, give one of them another name: under Connection, " +
+      "press Disconnect.",
+  };
+}
+
+/** The name is one of those that must prove themselves. */
+export function passwordNotice(name: string): Notice {
+  return {
+    kind: "error",
+    text: `The server has an account “${name}”, and this was not its password.`,
+    hint: "Type its password under Connection (the lab's own accounts have 1234), " +
+      "or take another name, which needs none.",
+    opensConnection: true,
+  };
+}
+
+export function selfNotice(name: string): Notice {
+  return {
+    kind: "error",
+    text: `“${name}” is you.`,
+    hint: "Type somebody else's name, or open a second window and give it another one.",
+  };
+}
+
 /** `name` of the DOMException that getUserMedia gave, and which device was asked for. */
 export function mediaNotice(name: string, device: "microphone" | "camera"): Notice {
   switch (name) {

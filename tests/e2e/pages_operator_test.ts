@@ -1,0 +1,127 @@
+/// <reference lib="dom" />
+import assert from "node:assert/strict";
+import { codecsHere } from "../support/codec_phone.ts";
+import { WirePhone } from "../support/wire_phone.ts";
+import { BROWSER_TEST, Lab, openWindow, Person } from "./pages_lab.ts";
+
+/** What operators steer and look after: calls, phones, trunks, accounts. */
+
+/** Discards what comes, and answers nothing: no carrier is there. */
+const NOWHERE = { name: "carrier", host: "127.0.0.1", port: 9, transport: "udp" } as const;
+
+Deno.test({
+  ...BROWSER_TEST,
+  name: "a phone, a trunk that is down, and a call with a phone steered from its details",
+  async fn() {
+    await using lab = await Lab.open({ trunks: [NOWHERE] });
+    const browser = await lab.browser();
+    const operator = await openWindow(browser, `${lab.url}console#view=phones`);
+    await operator.getByText("No SIP phone is registered.").waitFor();
+    const codec = (await codecsHere()).get("PCMU");
+    assert(codec, "G.711 is always there");
+    const sipPort = await lab.sipPort();
+    await using desk = await WirePhone.register({ sipPort }, "1000", codec, 1_000);
+    const phones = operator.getByRole("table", { name: /^Phones/ });
+    await phones.getByRole("row", { name: /1000 .*UDP.*(min|s)$/ }).waitFor();
+
+    await operator.getByRole("link", { name: "Trunks" }).click();
+    const trunks = operator.getByRole("table", { name: /^Trunks/ });
+    await trunks.getByRole("row", { name: /carrier .*Down.*127\.0\.0\.1:9/ }).waitFor();
+
+    const alice = await Person.comeIn(browser, lab.url, "alice");
+    await alice.calls("1000");
+    await alice.sees("In a call with 1000");
+    await alice.meter("Level of 1000", { over: 0.5 });
+    await operator.getByRole("link", { name: "Calls" }).click();
+    await operator.getByRole("button", { name: "alice to 1000", exact: true }).click();
+    const detail = operator.getByRole("complementary", { name: "alice → 1000" });
+    const side = detail.getByRole("region", { name: "Side of alice" });
+    await side.getByText(/relayed by worker \d+, encrypted/).waitFor();
+    const far = detail.getByRole("region", { name: "Side of 1000" });
+    await far.getByText(/relayed by worker \d+, not encrypted/).waitFor();
+
+    desk.media.press("8");
+    await side.getByText("8 from 1000").waitFor();
+    await detail.getByRole("button", { name: "Send digits" }).click();
+    await operator.keyboard.type("12#");
+    await operator.keyboard.press("Enter");
+    await detail.getByText("12# sent to 1000.").waitFor();
+    await desk.media.until("the operator's digits", () => desk.media.digits === "12#");
+
+    await detail.getByRole("button", { name: "Hold", exact: true }).click();
+    await side.getByText("alice holds 1000", { exact: true }).waitFor();
+    await alice.sees("1000 is on hold");
+    await detail.getByRole("button", { name: "Unhold" }).click();
+    await alice.sees("In a call with 1000");
+
+    await alice.press("Hangup");
+    await detail.getByText("alice hung up").waitFor();
+
+    const bob = await Person.comeIn(browser, lab.url, "bob");
+    await alice.calls("bob");
+    await bob.press("Answer");
+    await operator.getByRole("button", { name: "alice to bob", exact: true }).click();
+    const talk = operator.getByRole("complementary", { name: "alice → bob" });
+    const steering = talk.getByRole("group", { name: "In place of alice" });
+    await steering.getByRole("button", { name: "Transfer" }).click();
+    await steering.getByLabel("Hand bob on to").fill("1000");
+    await steering.getByRole("button", { name: "Transfer now" }).click();
+    await bob.sees("In a call with 1000");
+    await bob.meter("Level of 1000", { over: 0.5 });
+    await alice.sees("The call with bob has ended");
+    await talk.getByText("alice handed bob on").waitFor();
+  },
+});
+
+Deno.test({
+  ...BROWSER_TEST,
+  name: "accounts are made, given another password, and deleted; long lists are short to read",
+  async fn() {
+    await using lab = await Lab.open();
+    const browser = await lab.browser();
+    const operator = await openWindow(browser, `${lab.url}console#view=accounts`);
+    const accounts = operator.getByRole("table", { name: /^Accounts/ });
+    // The lab's forty, and one row of headings: not all are drawn at once.
+    await accounts.getByRole("row", { name: /1000/ }).waitFor();
+    assert.equal(await accounts.getByRole("row").count(), 26);
+    await operator.getByRole("button", { name: "Show 15 more accounts" }).click();
+    assert.equal(await accounts.getByRole("row").count(), 41);
+
+    const form = operator.getByRole("form", { name: "New account" });
+    await form.getByLabel("Name").fill("1000");
+    await form.getByLabel("Password").fill("open sesame");
+    await form.getByRole("button", { name: "Add account" }).click();
+    await form.getByRole("alert").getByText("There is an account 1000 already").waitFor();
+    await form.getByLabel("Name").fill("dora");
+    await form.getByRole("button", { name: "Add account" }).click();
+    await form.getByText("A phone may register as dora now.").waitFor();
+
+    await operator.getByLabel("Filter accounts").fill("dor");
+    await operator.getByText("1 of 41").waitFor();
+    assert.equal(await accounts.getByRole("row").count(), 2);
+    await accounts.getByRole("button", { name: "Change the password of dora" }).click();
+    await operator.keyboard.type("shut sesame");
+    await operator.keyboard.press("Enter");
+    await accounts.getByText("Password changed.").waitFor();
+
+    const dora = await Person.open(browser, lab.url, "dora");
+    await dora.page.getByText("Connection", { exact: true }).click();
+    await dora.page.getByLabel("SIP password").fill("open sesame");
+    await dora.press("Go");
+    await dora.sees("The server has an account “dora”, and this was not its password.");
+    await dora.page.getByLabel("SIP password").fill("shut sesame");
+    await dora.press("Go");
+    await dora.sees("Online as dora");
+
+    const remove = accounts.getByRole("button", { name: "Delete the account dora" });
+    await remove.click();
+    await operator.keyboard.press("Escape");
+    await remove.click();
+    await accounts.getByRole("button", { name: "Keep" }).click();
+    await remove.click();
+    await accounts.getByRole("button", { name: "Delete", exact: true }).click();
+    await operator.getByText("0 of 40").waitFor();
+    const focused = await operator.evaluate(() => document.activeElement?.closest("form") !== null);
+    assert(focused, "the focus should be at the form, not lost with the row");
+  },
+});
