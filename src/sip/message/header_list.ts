@@ -1,3 +1,4 @@
+import { ok } from "../../core/result.ts";
 import { endOfQuoted, isToken, trimBlanks } from "./text.ts";
 
 /** Compact forms: RFC 3261 7.3.3 and the extensions that registered one with IANA. */
@@ -334,13 +335,18 @@ export class HeaderList {
     return found.values[0];
   }
 
-  /** Puts `value` in the place of the first value; adds it where there is none. */
-  replaceFirstValue(name: string, value: string): void {
+  /**
+   * Puts `value` in the place of the first value; adds it where there is none.
+   * @param parsed what the reader of this header would make of the field then
+   */
+  replaceFirstValue(name: string, value: string, parsed?: unknown): void {
     this.#revision++;
     const found = this.field(name);
     if (found === undefined) return this.prepend(name, value);
-    const values = [value, ...found.values.slice(1)];
-    this.#fields[this.#fields.indexOf(found)] = field(found.name, values.join(", "));
+    const rest = found.value.includes(",") ? found.values.slice(1) : [];
+    const made = field(found.name, [value, ...rest].join(", "));
+    if (parsed !== undefined) made.parsed(() => ok(parsed));
+    this.#fields[this.#fields.indexOf(found)] = made;
   }
 
   /** All fields in order. */

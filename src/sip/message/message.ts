@@ -68,9 +68,15 @@ abstract class Message {
     return take(must(this.headers, "via").parsed(readVias))[0]!;
   }
 
+  /** In the place of the one that is there. */
+  set topVia(via: Via) {
+    const [, ...others] = take(must(this.headers, "via").parsed(readVias));
+    this.headers.replaceFirstValue("Via", via.toString(), [via, ...others]);
+  }
+
   /** All Via values, topmost first. */
   get vias(): Via[] {
-    return this.headers.fields("via").flatMap((f) => take(f.parsed(readVias)));
+    return this.#each("via", readVias);
   }
 
   /** "*" alone in a REGISTER that takes all bindings away. */
@@ -107,8 +113,16 @@ abstract class Message {
     return text === undefined ? undefined : text.replace(/\s*;.*/s, "").toLowerCase();
   }
 
-  #addresses(name: string): NameAddr[] {
-    return this.headers.fields(name).flatMap((f) => take(f.parsed(readNameAddrs)));
+  #addresses(key: string): NameAddr[] {
+    return this.#each(key, readNameAddrs);
+  }
+
+  #each<T>(key: string, read: (field: HeaderField) => Result<T[], string>): T[] {
+    const all: T[] = [];
+    for (const field of this.headers.entries()) {
+      if (field.key === key) all.push(...take(field.parsed(read)));
+    }
+    return all;
   }
 }
 

@@ -37,6 +37,11 @@ export class CallLedger {
     return this.#size;
   }
 
+  /** Nothing is known of any call, so that nothing need be looked up. */
+  get isEmpty(): boolean {
+    return this.#entries.size === 0;
+  }
+
   /** Whether an INVITE is a repetition of one that was let in. */
   isRepeat(callId: string): boolean {
     const entry = this.#entries.get(callId);

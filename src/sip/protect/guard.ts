@@ -219,7 +219,7 @@ export class SipGuard {
 
   #learnCall(sent: Extract<Sent, { kind: "response" }>): void {
     const { status } = sent;
-    if (status < 200) return;
+    if (status < 200 || this.#ledger.isEmpty) return;
     const method = sent.method();
     if (method === "BYE" && status < 300) this.#ledger.end(sent.callId());
     else if (method !== "INVITE") return;

@@ -10,7 +10,7 @@ export function stampVia(request: SipRequest, flow: Flow): void {
   const { peer } = flow;
   if (!peer) return;
   const via = request.topVia;
-  const asks = via.params.has("rport");
+  const asks = via.rport !== undefined;
   const host = via.host.startsWith("[") ? via.host.slice(1, -1) : via.host;
   let stamped = via;
   if (asks && peer.port !== undefined) stamped = stamped.withParam("rport", String(peer.port));
@@ -18,5 +18,5 @@ export function stampVia(request: SipRequest, flow: Flow): void {
   if (asks || claims || host !== peer.address) {
     stamped = stamped.withParam("received", peer.address);
   }
-  if (stamped !== via) request.headers.replaceFirstValue("Via", stamped.toString());
+  if (stamped !== via) request.topVia = stamped;
 }
