@@ -150,8 +150,11 @@ export class SipStore {
   }
 
   #openAccounts(): AccountStore {
-    const rows = this.#db.prepare("SELECT * FROM account").all();
-    const memory = new MemoryAccounts(rows.map(accountOf));
+    const memory = new MemoryAccounts();
+    // One by one: there may be a hundred thousand.
+    for (const row of this.#db.prepare("SELECT * FROM account").iterate()) {
+      memory.put(accountOf(row));
+    }
     return {
       find: (name) => memory.find(name),
       page: (options) => memory.page(options),
