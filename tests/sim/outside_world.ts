@@ -4,7 +4,13 @@ import type { FlowId } from "../../src/core/ids.ts";
 import { err, ok } from "../../src/core/result.ts";
 import { Driver } from "../../src/core/sans_io.ts";
 import { type Flow, hostPort } from "../../src/sip/flow.ts";
-import { parseMessage, type SipMessage } from "../../src/sip/message/mod.ts";
+import {
+  createResponse,
+  parseMessage,
+  serialize,
+  type SipMessage,
+  type SipRequest,
+} from "../../src/sip/message/mod.ts";
 import {
   ProxyCore,
   type ProxyInput,
@@ -36,6 +42,8 @@ export interface OutsideWorldOptions {
   /** The server hears nothing. */
   readonly silent?: boolean;
   readonly addContactId?: boolean;
+  /** Places that the server's name leads to before the one that works: what each does. */
+  readonly ailing?: readonly ("silent" | "503" | "late")[];
 }
 
 export class OutsideWorld extends SimWorld {
@@ -51,6 +59,10 @@ export class OutsideWorld extends SimWorld {
     peer: { address: PBX.address, port: PBX.port },
   };
   silent: boolean;
+  /** Keep-alives that came, by our time (RFC 5626 4.4). */
+  readonly keepAlives: number[] = [];
+  /** Requests that went to places that do not work. */
+  readonly astray: SipRequest[] = [];
   readonly #driver: Driver<ProxyInput, ProxyOutput>;
   readonly #wire: HopFaults | undefined;
 
@@ -70,12 +82,18 @@ export class OutsideWorld extends SimWorld {
               const { address: name, port = 5060 } = uri;
               const host = name === PBX.host ? PBX.address : name;
               const isKnown = /^[\d.]+$/.test(host);
-              const target = { transport: "UDP", host, port, name } as const;
-              done(isKnown ? ok([target]) : err(`${name} has no address`));
+              const ailing = name === PBX.host ? options.ailing ?? [] : [];
+              const hosts = [...ailing.map((_, index) => `192.0.2.${60 + index}`), host];
+              const targets = hosts.map((each) =>
+                ({ transport: "UDP", host: each, port, name }) as const
+              );
+              done(isKnown ? ok(targets) : err(`${name} has no address`));
             }),
           connect: ({ transport, host, port }, done) =>
             clock.defer(() => {
               const isPbx = host === PBX.address && port === PBX.port;
+              const index = Number(host.split(".")[3]) - 60;
+              if (options.ailing?.[index]) return done(ok(placeFlow(host)));
               done(
                 transport === "UDP" && isPbx
                   ? ok(this.pbxFlow)
@@ -99,7 +117,11 @@ export class OutsideWorld extends SimWorld {
       const flow = this.pbxFlow;
       this.#carry(() => this.plane.receiveWire({ type: "receive", flow, bytes: output.bytes }));
     });
-    toPbx = (_flow, bytes) => {
+    toPbx = (flow, bytes) => {
+      if (bytes.length < 8) return void this.keepAlives.push(this.clock.now());
+      const index = Number(flow.peer?.address.split(".")[3]) - 60;
+      const ails = options.ailing?.[index];
+      if (ails) return this.#astray(ails, flow, bytes);
       this.#keep(">", bytes);
       if (!this.silent) {
         this.#carry(() => this.#driver.feed({ type: "receive", flow: OUR_FLOW, bytes }));
@@ -150,6 +172,23 @@ export class OutsideWorld extends SimWorld {
     return violations;
   }
 
+  #astray(ails: "silent" | "503" | "late", flow: Flow, bytes: Uint8Array): void {
+    const parsed = parseMessage(bytes);
+    if (!parsed.ok || parsed.value.kind !== "request") return;
+    const request = parsed.value;
+    this.astray.push(request);
+    if (ails === "silent" || request.method === "ACK") return;
+    const say = (status: number, contact: Readonly<Record<string, string>> = {}) => {
+      const headers = Object.entries(contact);
+      const response = createResponse(request, status, undefined, { toTag: "astray", headers });
+      const said = serialize(response);
+      this.plane.receiveWire({ type: "receive", flow, bytes: said });
+    };
+    if (ails === "503") return this.#carry(() => say(503));
+    if (request.method !== "INVITE") return say(200);
+    this.clock.setTimeout(() => say(200, { Contact: `<sip:late@${flow.remote}>` }), 5_000);
+  }
+
   #keep(direction: "<" | ">", bytes: Uint8Array): void {
     const parsed = parseMessage(bytes);
     if (!parsed.ok) return this.violate(`${direction} ${parsed.error.text}`);
@@ -174,6 +213,15 @@ export class OutsideWorld extends SimWorld {
       this.clock.setTimeout(deliver, 1 + this.chance.below(faults.delayMs));
     }
   }
+}
+
+function placeFlow(address: string): Flow {
+  return {
+    id: `udp/${address}` as FlowId,
+    transport: "UDP",
+    remote: hostPort(address, PBX.port),
+    peer: { address, port: PBX.port },
+  };
 }
 
 function pbxPolicy(users: Readonly<Record<string, string>>): ProxyPolicy {

@@ -354,7 +354,11 @@ export class TrunkWorld extends SimWorld {
   }
 
   override finish(): string[] {
-    for (const client of this.clients) for (const call of client.live) client.hangup(call);
+    for (const client of this.clients) {
+      // What was lost on the way may still come.
+      client.onIncoming = (call) => client.hangup(call);
+      for (const call of client.live) client.hangup(call);
+    }
     this.clock.advance(120_000);
     if (this.rtp.live.size > 0) this.violate(`${this.rtp.live.size} RTP endpoints left over`);
     this.plane.stop(() => {});

@@ -8,13 +8,19 @@ import type { WirePort } from "../wire.ts";
 export interface Way {
   /** Where it leads, for people. */
   readonly remote: string;
-  /** A flow for this request; `done` is called once. Faults are sentences. */
-  connect(request: SipRequest, done: (result: Result<Flow, string>) => void): void;
+  /**
+   * A flow for this request; `done` is called once. Faults are sentences.
+   * @param tried flows that are not to be taken again
+   */
+  connect(request: SipRequest, done: Connected, tried?: readonly Flow[]): void;
   /** Whether who speaks on this flow is the far end of this way. */
   leadsTo(flow: Flow): boolean;
   /** A request on this flow had no answer, or a 503: other places come first from now on. */
   avoid(flow: Flow): void;
 }
+
+/** `hasMore`: there are other places that could be tried after this one. */
+export type Connected = (result: Result<Flow, string>, hasMore: boolean) => void;
 
 export interface OutsideWayOptions {
   readonly wire: Pick<WirePort, "resolve" | "connect">;
@@ -60,14 +66,17 @@ export class OutsideWay implements Way {
     });
   }
 
-  connect(request: SipRequest, done: (result: Result<Flow, string>) => void): void {
+  connect(request: SipRequest, done: Connected, tried: readonly Flow[] = []): void {
     const { wire, server } = this.#options;
     const next = this.#nextHop(request);
     wire.resolve(next, (resolved) => {
-      if (this.#isClosed) return done(err("The user agent is closed"));
-      if (!resolved.ok) return done(err(resolved.error));
+      if (this.#isClosed) return done(err("The user agent is closed"), false);
+      if (!resolved.ok) return done(err(resolved.error), false);
       if (next === server) this.learn(resolved.value);
-      this.#try([...this.#inOrder(targetsForSize(resolved.value, wireBytes(request)))], done);
+      const places = new Set(tried.map((flow) => placeOf(flow.transport, flow.remote)));
+      const left = this.#inOrder(targetsForSize(resolved.value, wireBytes(request)))
+        .filter((target) => !places.has(placeOfTarget(target)));
+      this.#try(left, done);
     });
   }
 
@@ -88,13 +97,13 @@ export class OutsideWay implements Way {
     this.#isClosed = true;
   }
 
-  #try(targets: Target[], done: (result: Result<Flow, string>) => void, why?: string): void {
+  #try(targets: Target[], done: Connected, why?: string): void {
     const target = targets.shift();
-    if (!target) return done(err(why ?? `${this.remote} has no address`));
+    if (!target) return done(err(why ?? `${this.remote} has no address`), false);
     this.#options.wire.connect(target, (connected) => {
       if (!connected.ok) return this.#try(targets, done, connected.error);
       this.#options.onFlow?.(connected.value);
-      done(connected);
+      done(connected, targets.length > 0);
     });
   }
 
@@ -120,13 +129,16 @@ export class OutsideWay implements Way {
   }
 
   #inOrder(targets: readonly Target[]): readonly Target[] {
-    const isAvoided = ({ transport, host, port }: Target) =>
-      this.#avoided.has(placeOf(transport, hostPort(host, port)));
+    const isAvoided = (target: Target) => this.#avoided.has(placeOfTarget(target));
     const good = targets.filter((target) => !isAvoided(target));
     if (good.length > 0) return [...good, ...targets.filter(isAvoided)];
     this.#avoided.clear();
     return targets;
   }
+}
+
+function placeOfTarget({ transport, host, port }: Target): string {
+  return placeOf(transport, hostPort(host, port));
 }
 
 function placeOf(transport: string, place: string): string {

@@ -20,6 +20,7 @@ import {
   type StackInput,
   type StackOutput,
 } from "../stack.ts";
+import { OutsideRequest } from "./outside_request.ts";
 import type { Way } from "./outside_way.ts";
 import { inspect, type Inspection } from "./inspect.ts";
 import { readReplaces, type Replaces } from "./refer.ts";
@@ -279,50 +280,38 @@ export class UserAgents {
     request: SipRequest,
     listener: (event: ClientEvent) => void,
   ): ClientTransaction {
-    const id = `c${++this.#serial}` as ClientTransactionId;
     const { product } = this.#options;
     if (product !== undefined) request.headers.set("User-Agent", product);
-    if (agent.way) return this.#requestOutside(agent, agent.way, id, request, listener);
-    this.#clients.set(id, { agent, request, listener });
-    this.#driver.feed({ type: "request", id, request, flow: agent.agent.flow });
-    return { cancel: (reason) => this.#cancel(id, reason) };
+    if (agent.way) return this.#requestOutside(agent, agent.way, request, listener);
+    return this.#send(agent, request, agent.agent.flow, listener);
   }
 
   #requestOutside(
     agent: AgentState,
     way: Way,
-    id: ClientTransactionId,
     request: SipRequest,
     listener: (event: ClientEvent) => void,
   ): ClientTransaction {
-    let cancelled = false;
-    way.connect(request, (connected) =>
-      this.#guard("failure", () => {
-        if (!connected.ok || cancelled || !agent.open) {
-          const text = connected.ok ? "It was cancelled before it was sent" : connected.error;
-          return listener({ type: "failed", reason: "transport", text });
-        }
-        const flow = connected.value;
-        const hear = (event: ClientEvent) => {
-          const isGone = event.type === "failed" || event.response.status === 503;
-          if (isGone) way.avoid(flow);
-          if (event.type === "failed" && event.text === undefined) {
-            const text = event.reason === "timeout"
-              ? `${way.remote} does not answer`
-              : `The connection to ${way.remote} broke`;
-            return listener({ ...event, text });
-          }
-          listener(event);
-        };
-        this.#clients.set(id, { agent, request, listener: hear });
-        this.#driver.feed({ type: "request", id, request, flow });
-      }));
-    return {
-      cancel: (reason) => {
-        cancelled = true;
-        this.#cancel(id, reason);
-      },
-    };
+    const guarded = (event: ClientEvent) => this.#guard("failure", () => listener(event));
+    return new OutsideRequest(request, {
+      clock: this.#options.clock,
+      way,
+      isOpen: () => agent.open,
+      send: (copy, flow, hear) => this.#send(agent, copy, flow, hear),
+      refuse: (invite, response) => UserAgents.refuseLateAnswer(agent.agent, invite, response),
+    }, guarded);
+  }
+
+  #send(
+    agent: AgentState,
+    request: SipRequest,
+    flow: Flow,
+    listener: (event: ClientEvent) => void,
+  ): ClientTransaction {
+    const id = `c${++this.#serial}` as ClientTransactionId;
+    this.#clients.set(id, { agent, request, listener });
+    this.#driver.feed({ type: "request", id, request, flow });
+    return { cancel: (reason) => this.#cancel(id, reason) };
   }
 
   #cancel(id: ClientTransactionId, reason: string | undefined): void {
