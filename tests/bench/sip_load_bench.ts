@@ -1,7 +1,8 @@
 /**
  * What signalling costs beside Kamailio, which does the same on the same machine in the same run:
- * `deno task bench:sip [--rounds N] [--seconds N] [--sustained] [--growth]`. Rounds are
- * interleaved. The servers have core 0, SIPp has core 1, both with real-time priority, so that
+ * `deno task bench:sip [SECTION ...] [--rounds N] [--seconds N] [--sustained] [--growth]`. The
+ * sections are registrations, bindings and parser; without any it is registrations and calls. Rounds
+ * are interleaved. The servers have core 0, SIPp has core 1, both with real-time priority, so that
  * others on the machine disturb neither. Linux only: CPU time is read from /proc, and needs
  * `taskset` and `chrt`.
  *
@@ -15,9 +16,12 @@ import { parseArgs } from "node:util";
 import { NEEDS } from "../../tools/needs.ts";
 import { needs } from "../support/needs.ts";
 import { LoadGenerator, type Measured } from "./sip/load.ts";
+import { parser } from "./sip/parser.ts";
+import { bindings, registrations } from "./sip/registrations.ts";
 import { type Server, startKamailio, startPortZero } from "./sip/servers.ts";
 
-const { values: options } = parseArgs({
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     rounds: { type: "string", default: "3" },
     seconds: { type: "string", default: "5" },
@@ -109,8 +113,23 @@ async function growth(load: LoadGenerator): Promise<void> {
   }
 }
 
+const SECTIONS = { registrations, bindings, parser } as const;
+
+function isSection(name: string): name is keyof typeof SECTIONS {
+  return Object.hasOwn(SECTIONS, name);
+}
+
 await using load = await LoadGenerator.open(paths.sipp);
-if (options.growth) await growth(load);
+if (positionals.length > 0) {
+  for (const name of positionals) {
+    if (!isSection(name)) {
+      console.error(`Unknown section ${name}: expected ${Object.keys(SECTIONS).join(", ")}`);
+      Deno.exit(1);
+    }
+    const { kamailio } = paths;
+    await SECTIONS[name]({ load, kamailio, rounds: ROUNDS, seconds: SECONDS });
+  }
+} else if (options.growth) await growth(load);
 else {
   await using ours = await startPortZero(USERS);
   await using theirs = await startKamailio(paths.kamailio);

@@ -21,8 +21,13 @@ export class ReceiveStream {
   #base = 0;
   #highest = -1;
   #cycles = 0;
-  #transit = NaN;
-  /** RFC 3550 A.8, in units of the clock rate. */
+  /** Arrival less time stamp, modulo 2^32, in units of the clock rate. */
+  #transit = 0;
+  #hasTransit = false;
+  /**
+   * RFC 3550 A.8 in its form for whole numbers: 16 times the jitter, in units of the clock rate. A
+   * fraction would be a new object for each packet.
+   */
   #jitter = 0;
   /** When a key frame was last asked for. */
   keyFrameAskedAt = -Infinity;
@@ -54,10 +59,13 @@ export class ReceiveStream {
       this.at = arrival;
     }
     if (clockRate === 0) return;
-    const transit = arrival * clockRate / 1000 - (timestamp >>> 0);
-    const difference = Math.abs(transit - this.#transit);
-    // A new start or a wrapped time stamp is no jitter.
-    if (difference < clockRate * 10) this.#jitter += (difference - this.#jitter) / 16;
+    const transit = (Math.floor(arrival * clockRate / 1000) - timestamp) | 0;
+    const difference = Math.abs((transit - this.#transit) | 0);
+    // A new start of the time stamps is no jitter.
+    if (this.#hasTransit && difference < clockRate * 10) {
+      this.#jitter += difference - ((this.#jitter + 8) >> 4);
+    }
+    this.#hasTransit = true;
     this.#transit = transit;
   }
 
@@ -90,7 +98,7 @@ export class ReceiveStream {
 
   /** RFC 3550 A.8, in units of the clock rate. */
   get jitter(): number {
-    return Math.min(0xffffffff, Math.floor(this.#jitter));
+    return this.#jitter >>> 4;
   }
 
   /** Loss since the last call, as RFC 3550 A.3 writes it: 0 to 255 of 256. */
@@ -105,7 +113,7 @@ export class ReceiveStream {
 
   get jitterMs(): number {
     const rate = this.payload?.clockRate ?? 0;
-    return rate === 0 ? 0 : this.#jitter * 1000 / rate;
+    return rate === 0 ? 0 : this.#jitter / 16 * 1000 / rate;
   }
 }
 

@@ -24,13 +24,39 @@ export interface Run {
 /** What one relay is to do. Ports are given by the arena. */
 export type LoadSpec = Omit<TableSpec, "firstPort">;
 
-/** UDP ports of a relay and of its side of the generator, so that several can stay up. */
-const BLOCKS = [7_600, 15_700, 23_800] as const;
+/** Where ports are looked for: below those that the system gives to others. */
+const PORTS = { first: 7_000, last: 31_900, step: 100 } as const;
 /** In front of a block's other ports: the shared ones, two a worker. */
-export const SHARED_PORTS = 8;
+const SHARED_PORTS = 8;
 /** Not measured, in front of each run, s. */
 const WARM_UP = 1;
 const PACKETS_PER_SECOND = 50;
+
+/** UDP ports of a relay and of its side of the generator. */
+interface Block {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** Ports that nobody uses at the moment, so that several relays can stay up. */
+function freeBlock({ calls, shared }: LoadSpec, taken: ReadonlySet<Block>): Block {
+  const legs = shared.every(Boolean) ? 0 : 2 * MAX_CALLS;
+  const size = SHARED_PORTS + legs + 2 * calls;
+  const used = usedPorts();
+  for (let first: number = PORTS.first; first + size <= PORTS.last; first += PORTS.step) {
+    const end = first + size;
+    if (used.some((port) => port >= first && port < end)) continue;
+    if ([...taken].some((other) => first < other.end && other.first < end)) continue;
+    return { first, end };
+  }
+  throw new Error(`no ${size} UDP ports in a row are free from ${PORTS.first} on`);
+}
+
+/** UDP ports in use on any IPv4 address. */
+function usedPorts(): number[] {
+  const rows = Deno.readTextFileSync("/proc/net/udp").split("\n").slice(1);
+  return rows.map((row) => parseInt(row.match(/^\s*\d+: [0-9A-F]+:([0-9A-F]{4})/)?.[1] ?? "0", 16));
+}
 
 export const DENO_RUN = [
   "run",
@@ -44,7 +70,7 @@ export const DENO_RUN = [
 export class Arena {
   readonly folder: string;
   readonly #isRealtime: boolean;
-  readonly #free: number[] = [...BLOCKS];
+  readonly #taken = new Set<Block>();
   readonly #up = new Set<Relay>();
   #files = 0;
 
@@ -66,13 +92,14 @@ export class Arena {
   /** Starts a relay with its calls; it stays up until `end`. */
   async start(contender: Contender, spec: LoadSpec, v8Flags: readonly string[] = []) {
     if (spec.calls > MAX_CALLS) throw new Error(`${spec.calls} calls, at most ${MAX_CALLS}`);
-    const block = this.#free.shift();
-    if (block === undefined) throw new Error("no more ports for another relay");
+    const block = freeBlock(spec, this.#taken);
+    this.#taken.add(block);
     const table = `${this.folder}/table${this.#files++}`;
-    const relay = relayOf(contender, { ...spec, firstPort: block + SHARED_PORTS }, table, v8Flags);
+    const firstPort = block.first + SHARED_PORTS;
+    const relay = relayOf(contender, { ...spec, firstPort }, table, v8Flags);
     const background = new Background(this.spawn(0, relay.program, relay.args));
     const running = new Relay(this, background, relay.greetings, table, () => {
-      this.#free.unshift(block);
+      this.#taken.delete(block);
       this.#up.delete(running);
     });
     this.#up.add(running);
