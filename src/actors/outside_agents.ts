@@ -1,3 +1,4 @@
+import type { Clock, Timer } from "../core/clock.ts";
 import type { FlowId } from "../core/ids.ts";
 import type { Flow } from "../sip/flow.ts";
 import type { SipUri } from "../sip/message/mod.ts";
@@ -26,23 +27,38 @@ export interface OutsideOptions {
   readonly hooks?: AgentHooks;
 }
 
+export interface OutsideAgentsPorts {
+  readonly clock: Clock;
+  readonly wire: Pick<WirePort, "resolve" | "connect"> & Partial<Pick<WirePort, "send">>;
+  /** Between two keep-alives on UDP, ms; 0: none. */
+  readonly keepAliveMs: number;
+}
+
 interface Entry {
   readonly agent: UserAgent;
   readonly way: OutsideWay;
   /** The flow used last: kept open for it. */
-  flow: FlowId | null;
+  flow: Flow | null;
 }
+
+/**
+ * Two line ends, as on streams: servers pass over them, and a NAT sees that the way is in use.
+ * RFC 5626 4.4.2 would have STUN, which a server must have asked for.
+ */
+const KEEP_ALIVE = new TextEncoder().encode("\r\n\r\n");
 
 /** The user agents that are clients of other servers, and the flows that they need. */
 export class OutsideAgents {
   readonly #agents: UserAgents;
-  readonly #wire: Pick<WirePort, "resolve" | "connect">;
+  readonly #ports: OutsideAgentsPorts;
   readonly #open = new Map<FlowId, Entry>();
+  /** Flows in use, and by how many. */
   readonly #flows = new Map<FlowId, number>();
+  #timer: Timer | undefined;
 
-  constructor(agents: UserAgents, wire: Pick<WirePort, "resolve" | "connect">) {
+  constructor(agents: UserAgents, ports: OutsideAgentsPorts) {
     this.#agents = agents;
-    this.#wire = wire;
+    this.#ports = ports;
   }
 
   get size(): number {
@@ -53,7 +69,7 @@ export class OutsideAgents {
     const { id, server, mayReach, contactUser, onInvite, hooks } = options;
     const name = `outside:${id}` as FlowId;
     const way = new OutsideWay({
-      wire: this.#wire,
+      wire: this.#ports.wire,
       server,
       mayReach,
       onFlow: (flow) => this.#use(name, flow),
@@ -99,16 +115,39 @@ export class OutsideAgents {
 
   #use(name: FlowId, flow: Flow): void {
     const entry = this.#open.get(name);
-    if (!entry || entry.flow === flow.id) return;
+    if (!entry || entry.flow?.id === flow.id) return;
     this.#release(entry.flow);
-    entry.flow = flow.id;
+    entry.flow = flow;
     this.#flows.set(flow.id, (this.#flows.get(flow.id) ?? 0) + 1);
+    this.#timer ??= this.#waitToKeepAlive();
   }
 
-  #release(flow: FlowId | null): void {
+  #release(flow: Flow | null): void {
     if (flow === null) return;
-    const users = (this.#flows.get(flow) ?? 0) - 1;
-    if (users > 0) this.#flows.set(flow, users);
-    else this.#flows.delete(flow);
+    const users = (this.#flows.get(flow.id) ?? 0) - 1;
+    if (users > 0) return void this.#flows.set(flow.id, users);
+    this.#flows.delete(flow.id);
+    if (this.#flows.size > 0 || this.#timer === undefined) return;
+    this.#ports.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #waitToKeepAlive(): Timer | undefined {
+    const { clock, keepAliveMs } = this.#ports;
+    if (keepAliveMs === 0) return undefined;
+    return clock.setTimeout(() => {
+      this.#keepAlive();
+      this.#timer = this.#waitToKeepAlive();
+    }, keepAliveMs);
+  }
+
+  /** Streams keep themselves alive. */
+  #keepAlive(): void {
+    const told = new Set<FlowId>();
+    for (const { flow } of this.#open.values()) {
+      if (flow?.transport !== "UDP" || told.has(flow.id)) continue;
+      told.add(flow.id);
+      this.#ports.wire.send?.(flow, KEEP_ALIVE);
+    }
   }
 }

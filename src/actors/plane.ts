@@ -54,6 +54,8 @@ export interface PlaneOptions {
     readonly addContactId: boolean;
     /** Hosts of servers of others that clients may name; `*` for any. */
     readonly outsideAllow: readonly string[];
+    /** Between two keep-alives towards servers of others on UDP, ms; absent: none. */
+    readonly keepAliveMs?: number;
   };
   readonly trunks?: readonly TrunkOptions[];
   readonly dialPlan?: DialPlanOptions;
@@ -133,6 +135,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     hop: ports.hop ?? memoryHop(clock),
     ...(ports.wire ? { wire: guarded(ports.wire, protection), shares: protection.shares } : {}),
     ...(ports.bindings ? { bindings: ports.bindings } : {}),
+    ...(options.sip.keepAliveMs === undefined ? {} : { keepAliveMs: options.sip.keepAliveMs }),
     ...edgeOf(ports, (effect) => onEffect(effect), (flow, invite) => ({
       ...policy.mediaOf(accountAt({ flow, invite, location: sip.location }) ?? ""),
       ...mediaOf(flow),

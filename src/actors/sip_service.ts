@@ -59,6 +59,8 @@ export interface SipServiceOptions {
   readonly hop: Hop;
   /** The network; absent: nobody but our own user agents is served. */
   readonly wire?: WirePort;
+  /** Between two keep-alives towards servers of others on UDP, ms; absent: none. */
+  readonly keepAliveMs?: number;
   /** Bindings that outlive the process; absent: none do. */
   readonly bindings?: BindingStore;
   /** Media of wire sides; absent: descriptions pass as they are. */
@@ -128,7 +130,11 @@ export class SipService {
         this.#carry(flow, () => this.#proxyDriver.feed({ type: "receive", flow, bytes }));
       },
     });
-    this.#outside = new OutsideAgents(this.#agents, options.wire ?? noNetwork(clock));
+    this.#outside = new OutsideAgents(this.#agents, {
+      clock,
+      wire: options.wire ?? noNetwork(clock),
+      keepAliveMs: options.keepAliveMs ?? 0,
+    });
     this.#restoreBindings();
   }
 

@@ -78,3 +78,17 @@ Deno.test("outside: a call that is taken back goes to no other place", () => {
   assert.deepEqual(house.requests("INVITE"), []);
   clean(house);
 });
+
+Deno.test("outside: the way to the server is kept open, once for all who use it, and no longer", () => {
+  const house = world();
+  guest(house, "alice");
+  guest(house, "bob");
+  house.clock.advance(100_500);
+  assert.equal(house.keepAlives.length, 4);
+  const steps = house.keepAlives.slice(1).map((at, index) => at - house.keepAlives[index]!);
+  assert.deepEqual(steps, [25_000, 25_000, 25_000]);
+  for (const { id } of [...house.plane.sessions.live()]) house.plane.control.endSession(id);
+  house.clock.advance(60_000);
+  assert.equal(house.keepAlives.length, 4);
+  clean(house);
+});

@@ -82,6 +82,7 @@ export class SimCarrier {
   }
 
   receive(bytes: Uint8Array): void {
+    if (bytes.length < 8) return;
     // A stack would say 100 by itself.
     if (this.onInvite === "silent" && messageIn(bytes).cseq.method === "INVITE") return;
     this.#driver.feed({ type: "receive", flow: this.flow, bytes });

@@ -53,6 +53,7 @@ export const OPTIONS: PlaneOptions = {
     userAgent: "Port Zero",
     addContactId: true,
     timerSeconds: 1_800,
+    keepAliveMs: 25_000,
     outsideAllow: ["*"],
     accounts: [],
   },

@@ -191,6 +191,7 @@ export const configSchema = z.strictObject({
         '"auto" or a list of hosts, "*" for any',
       ),
       answerSeconds: seconds(1, 30),
+      keepAliveSeconds: seconds(0, 3_600),
     }),
     limits: z.strictObject({
       connections: integer(1, 1_000_000, "a number of connections"),
