@@ -20,7 +20,9 @@ export interface CourseStep {
 export class DialogCourse {
   /** Whether the wire's party called, or was called. */
   readonly role: "caller" | "callee";
-  readonly #invite: SipRequest;
+  readonly #from: string;
+  readonly #fromUri: string;
+  readonly #toUri: string;
   readonly #callId: string;
   readonly #fromTag: string;
   readonly #sequence: number;
@@ -39,7 +41,9 @@ export class DialogCourse {
 
   constructor(invite: SipRequest, requester: Side) {
     this.role = requester === "wire" ? "caller" : "callee";
-    this.#invite = invite;
+    this.#from = invite.headers.get("From") ?? "";
+    this.#fromUri = invite.from.uri.toString();
+    this.#toUri = invite.to.uri.toString();
     this.#callId = invite.callId;
     this.#fromTag = invite.from.tag ?? "";
     this.#sequence = invite.cseq.sequence;
@@ -58,8 +62,7 @@ export class DialogCourse {
 
   /** Of the party inside, and of the one on the wire. */
   get uris(): { readonly localUri: string; readonly remoteUri: string } {
-    const from = this.#invite.from.uri.toString();
-    const to = this.#invite.to.uri.toString();
+    const [from, to] = [this.#fromUri, this.#toUri];
     return this.role === "callee"
       ? { localUri: from, remoteUri: to }
       : { localUri: to, remoteUri: from };
@@ -83,8 +86,8 @@ export class DialogCourse {
    */
   bye(reason: string): SipRequest | undefined {
     if (this.#agreedTag === null || this.#bye || this.#target === "") return undefined;
-    const from = this.#invite.headers.get("From") ?? "";
-    const [local, remote] = this.role === "callee" ? [from, this.#to] : [this.#to, from];
+    const [from, to] = [this.#from, this.#to];
+    const [local, remote] = this.role === "callee" ? [from, to] : [to, from];
     return createRequest({
       method: "BYE",
       requestUri: this.#target,

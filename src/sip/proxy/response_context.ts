@@ -1,5 +1,5 @@
 import type { Flow } from "../flow.ts";
-import { createResponse, type SipRequest, type SipResponse } from "../message/mod.ts";
+import { createResponse, HeaderList, SipRequest, SipResponse } from "../message/mod.ts";
 import type { FailureReason } from "../transaction/effects.ts";
 import type { ClientTransactionId, ServerTransactionId } from "../transaction/ids.ts";
 import type { Target, TargetGroups } from "./target.ts";
@@ -63,9 +63,10 @@ export interface ContextOptions {
  */
 export class ResponseContext {
   readonly id: ServerTransactionId;
-  readonly request: SipRequest;
   /** Where the request came from. */
   readonly flow: Flow;
+  #request: SipRequest;
+  #isSettled = false;
   readonly #localTag: string;
   readonly #groupRingMs: number;
   readonly #branches = new Map<ClientTransactionId, Branch>();
@@ -82,7 +83,7 @@ export class ResponseContext {
 
   constructor(options: ContextOptions) {
     this.id = options.id;
-    this.request = options.request;
+    this.#request = options.request;
     this.flow = options.flow;
     this.#localTag = options.localTag;
     this.#groupRingMs = options.groupRingMs;
@@ -93,6 +94,11 @@ export class ResponseContext {
   /** Asks the first group. */
   start(out: ContextEffect[]): void {
     this.#forkNext(out);
+  }
+
+  /** Once all is said: no more of it than says what it was, and of which dialog. */
+  get request(): SipRequest {
+    return this.#request;
   }
 
   /** Nothing more can happen here. */
@@ -148,7 +154,7 @@ export class ResponseContext {
         out.push({ type: "forward", response: withoutTopVia(response) });
       }
       this.#cancelOthers(id, ANSWERED_ELSEWHERE, out);
-      return;
+      return this.#settle();
     }
     if (branch.timedOut && status === 487) branch.final = this.#own(408);
     if (status >= 600) {
@@ -263,7 +269,7 @@ export class ResponseContext {
   }
 
   #answerIfAllDone(out: ContextEffect[]): void {
-    if (this.#answered) return;
+    if (this.#answered) return this.#settle();
     const finals: SipResponse[] = [];
     for (const { final } of this.#branches.values()) {
       if (!final) return;
@@ -272,11 +278,19 @@ export class ResponseContext {
     if (this.#forkNext(out)) return;
     this.#answered = true;
     const best = chooseBest(finals);
-    if (best.status === 408 && !this.#isInvite) {
-      out.push({ type: "abandon" });
-      return;
-    }
-    out.push({ type: "forward", response: this.#outgoing(best, finals) });
+    if (best.status === 408 && !this.#isInvite) out.push({ type: "abandon" });
+    else out.push({ type: "forward", response: this.#outgoing(best, finals) });
+    this.#settle();
+  }
+
+  /** Transactions linger; what was read of their messages need not. */
+  #settle(): void {
+    if (this.#isSettled || !this.#answered) return;
+    for (const { final } of this.#branches.values()) if (!final) return;
+    this.#isSettled = true;
+    for (const branch of this.#branches.values()) branch.final = SETTLED;
+    // What the last NOTIFY says is looked at when it is through.
+    if (this.#request.method !== "NOTIFY") this.#request = bare(this.#request);
   }
 
   /** The best response as it goes upstream: steps 6 (503), 7 (challenges) and 3 (Via) of 16.7. */
@@ -297,6 +311,16 @@ export class ResponseContext {
   #own(status: number): SipResponse {
     return createResponse(this.request, status, undefined, { toTag: this.#localTag });
   }
+}
+
+/** Stands for any final response once none of them matters any more. */
+const SETTLED = new SipResponse(200);
+const NAMES = ["From", "To", "Call-ID", "CSeq"];
+const NO_BODY = new Uint8Array(0);
+
+function bare({ method, uri, headers }: SipRequest): SipRequest {
+  const kept = new HeaderList(NAMES.flatMap((name) => headers.field(name) ?? []));
+  return new SipRequest(method, uri, kept, NO_BODY);
 }
 
 /** Statuses that tell the caller how to try again: first among the 4xx (16.7 step 6). */
