@@ -2,7 +2,7 @@ import type { Result } from "../../core/result.ts";
 import { type HeaderField, HeaderList } from "./header_list.ts";
 import { NameAddr } from "./name_addr.ts";
 import { reasonPhrase } from "./reason_phrases.ts";
-import { DIGIT, isAll, isToken, skipBlanks } from "./text.ts";
+import { DIGIT, inClass, isAll, isToken, skipBlanks } from "./text.ts";
 import { parseUri, type SipUri } from "./uri.ts";
 import type { UriFault } from "./uri_grammar.ts";
 import { Via } from "./via.ts";
@@ -212,11 +212,13 @@ function take<T>(result: Result<T, string>): T {
 export function readCSeq(field: HeaderField): Result<CSeq, string> {
   const text = field.value;
   let end = 0;
-  while (end < text.length && isAll(text[end]!, DIGIT)) end++;
-  const sequence = readNumber(text.slice(0, end), CSEQ_LIMIT);
+  let sequence = 0;
+  for (; end < text.length && inClass(text.charCodeAt(end), DIGIT); end++) {
+    sequence = 10 * sequence + text.charCodeAt(end) - 0x30;
+  }
   const at = skipBlanks(text, end);
   const method = text.slice(at);
-  if (sequence === undefined || at === end || !isToken(method)) {
+  if (end === 0 || sequence >= CSEQ_LIMIT || at === end || !isToken(method)) {
     return { ok: false, error: `CSeq must be a number below 2^31 and a method, not "${text}"` };
   }
   return { ok: true, value: { sequence, method } };
@@ -238,6 +240,10 @@ function readEach<T>(
   field: HeaderField,
   parse: (text: string) => Result<T, string>,
 ): Result<T[], string> {
+  if (!field.value.includes(",")) {
+    const only = parse(field.value);
+    return only.ok ? { ok: true, value: [only.value] } : only;
+  }
   const value: T[] = [];
   for (const text of field.values) {
     const parsed = parse(text);

@@ -37,7 +37,7 @@ export class NameAddr {
     const open = openBracket(text);
     if (open === UNBALANCED) return err(`unterminated quotes in "${text}"`);
     if (open < 0) return parseAddrSpec(text);
-    const name = parseDisplayName(trimBlanks(text.slice(0, open)));
+    const name = open === 0 ? NO_NAME : parseDisplayName(trimBlanks(text.slice(0, open)));
     if (!name.ok) return name;
     const close = text.indexOf(">", open);
     if (close < 0) return err(`"<" without ">" in "${text}"`);
@@ -79,10 +79,12 @@ export class NameAddr {
 }
 
 const UNBALANCED = -2;
+const NO_NAME: Result<null, string> = ok(null);
 
 /** Index of the "<" outside quotes, -1 for none. */
 function openBracket(text: string): number {
   const open = text.indexOf("<");
+  if (open === 0) return 0;
   const quoteAt = text.indexOf('"');
   if (quoteAt < 0 || (open >= 0 && open < quoteAt)) return open;
   // Quotes belong to the display name only if they begin it; else they are in a parameter.

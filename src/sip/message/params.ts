@@ -56,7 +56,7 @@ export class Params {
       at = nameAt;
       while (at < text.length && inClass(text.charCodeAt(at), TOKEN)) at++;
       if (at === nameAt) return err(`empty parameter at "${text.slice(nameAt, nameAt + 20)}"`);
-      const name = text.slice(nameAt, at);
+      const name = knownName(text, nameAt, at) ?? text.slice(nameAt, at);
       at = skipBlanks(text, at);
       if (text.charCodeAt(at) !== 0x3d) {
         items.push([name, null]);
@@ -172,6 +172,16 @@ export class Params {
     for (const [name, raw] of this.#items) text += raw === null ? `;${name}` : `;${name}=${raw}`;
     return text;
   }
+}
+
+/** Names of parameters that nearly all messages have, as texts that all share. */
+const KNOWN = ["tag", "lr", "q", "branch", "rport", "received", "expires", "transport"];
+
+function knownName(text: string, at: number, end: number): string | undefined {
+  for (const name of KNOWN) {
+    if (name.length === end - at && text.startsWith(name, at)) return name;
+  }
+  return undefined;
 }
 
 function checkedName(name: string): string {

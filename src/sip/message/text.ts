@@ -152,6 +152,15 @@ function isHexPair(text: string, at: number): boolean {
     inClass(text.charCodeAt(at + 1), HEX);
 }
 
+/** `text` in lower case; as nearly all texts are that already, they are looked at first. */
+export function lowerCase(text: string): string {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 0x80 || (code >= 0x41 && code <= 0x5a)) return text.toLowerCase();
+  }
+  return text;
+}
+
 /** A `token` (RFC 3261 25.1). */
 export function isToken(text: string): boolean {
   return isAll(text, TOKEN);

@@ -1,6 +1,16 @@
 import { err, ok, type Result } from "../../core/result.ts";
 import { Params } from "./params.ts";
-import { DIGIT, HEADER, HOST, inClass, isAll, isEscaped, PASSWORD, USER } from "./text.ts";
+import {
+  DIGIT,
+  HEADER,
+  HOST,
+  inClass,
+  isAll,
+  isEscaped,
+  lowerCase,
+  PASSWORD,
+  USER,
+} from "./text.ts";
 
 /** Why a text is no URI. */
 export interface UriFault {
@@ -33,6 +43,7 @@ export const NO_FIELDS: UriFields = {
 
 /** Reads a URI (RFC 3261 25.1, RFC 3966 3; any other scheme: only that it is one). */
 export function parseUriFields(text: string): Result<UriFields, UriFault> {
+  if (text.startsWith("sip:")) return parseSip(text, 4, "sip");
   const colon = text.indexOf(":");
   const scheme = text.slice(0, Math.max(0, colon)).toLowerCase();
   if (scheme === "sip" || scheme === "sips") return parseSip(text, colon + 1, scheme);
@@ -47,8 +58,11 @@ export function parseUriFields(text: string): Result<UriFields, UriFault> {
   return scheme === "tel" ? parseTel(text, opaque) : ok({ ...NO_FIELDS, scheme, opaque });
 }
 
+function fault(text: string, what: string): Result<never, UriFault> {
+  return err({ text: `${what} in URI "${text}"` });
+}
+
 function parseSip(text: string, from: number, scheme: string): Result<UriFields, UriFault> {
-  const fault = (what: string) => err({ text: `${what} in URI "${text}"` });
   let hostAt = from;
   let rawUser: string | null = null;
   let password: string | null = null;
@@ -59,23 +73,27 @@ function parseSip(text: string, from: number, scheme: string): Result<UriFields,
     const colon = text.indexOf(":", from);
     const hasPassword = colon >= 0 && colon < at;
     rawUser = text.slice(from, hasPassword ? colon : at);
-    if (rawUser === "" || !isEscaped(rawUser, USER)) return fault("bad user part");
+    if (rawUser === "" || !isEscaped(rawUser, USER)) return fault(text, "bad user part");
     if (hasPassword) {
       password = text.slice(colon + 1, at);
-      if (!isEscaped(password, PASSWORD)) return fault("bad password");
+      if (!isEscaped(password, PASSWORD)) return fault(text, "bad password");
     }
   }
   const hostEnd = endOfHost(text, hostAt);
-  if (hostEnd < 0) return fault("bad host");
+  if (hostEnd < 0) return fault(text, "bad host");
   let end = hostEnd;
   let port: number | undefined;
   if (text.charCodeAt(end) === 0x3a) {
     const portAt = ++end;
     while (end < text.length && inClass(text.charCodeAt(end), DIGIT)) end++;
     port = parsePort(text.slice(portAt, end));
-    if (port === undefined) return fault("bad port");
+    if (port === undefined) return fault(text, "bad port");
   }
   let params = Params.NONE_OF_URI;
+  const host = lowerCase(text.slice(hostAt, hostEnd));
+  if (end === text.length) {
+    return ok({ scheme, rawUser, password, host, port, params, headerText: "", opaque: "" });
+  }
   const question = text.indexOf("?", end);
   if (text.charCodeAt(end) === 0x3b) {
     const paramsEnd = question < 0 ? text.length : question;
@@ -88,10 +106,9 @@ function parseSip(text: string, from: number, scheme: string): Result<UriFields,
   if (end < text.length) {
     headerText = text.slice(end + 1);
     if (end !== question || !areHeaders(headerText)) {
-      return fault(`unexpected "${text.slice(end)}"`);
+      return fault(text, `unexpected "${text.slice(end)}"`);
     }
   }
-  const host = text.slice(hostAt, hostEnd).toLowerCase();
   return ok({ scheme, rawUser, password, host, port, params, headerText, opaque: "" });
 }
 

@@ -1,6 +1,6 @@
 import { err, ok, type Result } from "../../core/result.ts";
 import { Params } from "./params.ts";
-import { DIGIT, inClass, skipBlanks, TOKEN } from "./text.ts";
+import { DIGIT, inClass, lowerCase, skipBlanks, TOKEN } from "./text.ts";
 import { endOfHost, parsePort } from "./uri_grammar.ts";
 
 /** What a branch begins with that is unique over all transactions (RFC 3261 8.1.1.7). */
@@ -41,18 +41,18 @@ export class Via {
 
   /** One value; the fault is a sentence. */
   static parse(text: string): Result<Via, string> {
-    const fault = (what: string) => err(`${what} in Via "${text}"`);
-    const nameEnd = endOfToken(text, 0);
-    const versionAt = afterSlash(text, nameEnd);
-    const versionEnd = endOfToken(text, versionAt);
-    const transportAt = afterSlash(text, versionEnd);
+    const isUsual = text.startsWith(USUAL_PROTOCOL);
+    const nameEnd = isUsual ? 3 : endOfToken(text, 0);
+    const versionAt = isUsual ? 4 : afterSlash(text, nameEnd);
+    const versionEnd = isUsual ? 7 : endOfToken(text, versionAt);
+    const transportAt = isUsual ? 8 : afterSlash(text, versionEnd);
     const transportEnd = endOfToken(text, transportAt);
     if (nameEnd === 0 || versionEnd === versionAt || transportEnd === transportAt) {
-      return fault("bad sent-protocol");
+      return fault(text, "bad sent-protocol");
     }
     const hostAt = skipBlanks(text, transportEnd);
     const hostEnd = hostAt === transportEnd ? -1 : endOfHost(text, hostAt);
-    if (hostEnd < 0) return fault("bad sent-by");
+    if (hostEnd < 0) return fault(text, "bad sent-by");
     let end = skipBlanks(text, hostEnd);
     let port: number | undefined;
     if (text.charCodeAt(end) === 0x3a) {
@@ -60,18 +60,21 @@ export class Via {
       end = portAt;
       while (end < text.length && inClass(text.charCodeAt(end), DIGIT)) end++;
       port = parsePort(text.slice(portAt, end));
-      if (port === undefined) return fault("bad port");
+      if (port === undefined) return fault(text, "bad port");
     }
     const params = Params.parseHeader(text, end);
-    if (!params.ok) return fault(params.error);
-    const protocol = `${text.slice(0, nameEnd)}/${text.slice(versionAt, versionEnd)}`;
+    if (!params.ok) return fault(text, params.error);
+    const protocol = isUsual
+      ? "SIP/2.0"
+      : `${text.slice(0, nameEnd)}/${text.slice(versionAt, versionEnd)}`.toUpperCase();
+    const isUdp = transportEnd - transportAt === 3 && text.startsWith("UDP", transportAt);
     const parts = {
-      transport: text.slice(transportAt, transportEnd).toUpperCase(),
-      host: text.slice(hostAt, hostEnd).toLowerCase(),
+      transport: isUdp ? "UDP" : text.slice(transportAt, transportEnd).toUpperCase(),
+      host: lowerCase(text.slice(hostAt, hostEnd)),
       port,
       params: params.value,
     };
-    return ok(new Via(protocol.toUpperCase(), parts, text));
+    return ok(new Via(protocol, parts, text));
   }
 
   get branch(): string | undefined {
@@ -104,6 +107,12 @@ export class Via {
   toString(): string {
     return this.#text ??= `${this.protocol}/${this.transport} ${this.sentBy}${this.params}`;
   }
+}
+
+const USUAL_PROTOCOL = "SIP/2.0/";
+
+function fault(text: string, what: string): Result<never, string> {
+  return err(`${what} in Via "${text}"`);
 }
 
 function endOfToken(text: string, at: number): number {
