@@ -1,5 +1,5 @@
 import type { MediaEvent, SocketAddress } from "./contract.ts";
-import { type MediaWorker, payloadsOf, type PoolEndpoint } from "./pool_endpoint.ts";
+import { type MediaWorker, openPlain, payloadsOf, type PoolEndpoint } from "./pool_endpoint.ts";
 
 /** One end of a bridge: a plain endpoint beside the real one, in its worker. */
 interface End {
@@ -183,8 +183,7 @@ export class Bridges {
 }
 
 function sendOpen({ worker, plain }: End, far: End): void {
-  const isSingle = far.endpoint.rtp !== null;
-  worker.process.send({ type: "open", endpoint: plain, kind: "plain", isSingle });
+  worker.process.send(openPlain(plain, far.endpoint));
 }
 
 function bothWays({ ends: [a, b] }: Bridge): readonly (readonly [End, End])[] {

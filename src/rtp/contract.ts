@@ -94,6 +94,8 @@ export type MediaCommand =
     readonly kind: "plain";
     /** It stands for a SIP leg: what comes of one kind is one stream, whatever its SSRC. */
     readonly isSingle?: boolean;
+    /** A codec worker lies behind it, where reports on audio end and streams begin anew. */
+    readonly isHop?: boolean;
     readonly sockets?: readonly HandedSocket[];
   }
   /** A SIP leg: a port pair of this address for each media section. */

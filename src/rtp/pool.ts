@@ -16,6 +16,7 @@ import {
   faceOf,
   isWebrtc,
   type MediaWorker,
+  openPlain,
   type PoolEndpoint,
   type PoolEvent,
   type PoolPlain,
@@ -611,6 +612,6 @@ export class MediaPool implements MediaPort, RtpMediaPort {
 function openCommandFor(endpoint: PoolEndpoint): MediaCommand {
   const { id, rtp, plain, iceUfrag, icePwd } = endpoint;
   if (rtp !== null) return openCommandOf(id, rtp);
-  if (plain !== null) return { type: "open", endpoint: id, kind: "plain" };
+  if (plain !== null) return openPlain(id, endpoint);
   return { type: "open", endpoint: id, kind: "webrtc", iceUfrag, icePwd };
 }

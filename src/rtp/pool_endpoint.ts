@@ -46,6 +46,8 @@ export interface PoolPlain {
   /** Where the hop's packets are taken, once the worker has opened it. */
   readonly onOpened: (local: SocketAddress) => void;
   readonly onGone: (text: string) => void;
+  /** It stands for a SIP leg. */
+  readonly isSingle: boolean;
   payloads: readonly PayloadKind[];
   remote: SocketAddress | null;
 }
@@ -86,6 +88,12 @@ export interface PoolEndpoint {
   keys: SrtpKeys | null;
   transcoding: PoolTranscoding | null;
   dtls: DtlsState;
+}
+
+/** How an endpoint that stands for this one, here or in another worker, is to be opened. */
+export function openPlain(id: number, { rtp, plain }: PoolEndpoint): MediaCommand {
+  const isSingle = rtp !== null || (plain?.isSingle ?? false);
+  return { type: "open", endpoint: id, kind: "plain", isSingle, isHop: plain !== null };
 }
 
 /** A WebRTC leg: it has a handshake. */

@@ -60,6 +60,7 @@ export class Transcodings {
     const places: Live["places"] = { near: null, far: null };
     const hop = (which: "near" | "far", side: TranscodedSide) =>
       this.#ports.open(`${endpoint.label}, ${which} hop`, endpoint.token, {
+        isSingle: which === "far" && endpoint.rtp !== null,
         payloads: payloadsOf(side, sides.passed),
         remote: null,
         onOpened: (local) => {

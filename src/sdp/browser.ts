@@ -6,6 +6,7 @@ import {
   type Sdp,
   type SdpFault,
   SECURE_PROFILE,
+  TRANSPORT_WIDE,
 } from "./model.ts";
 import { rejectedSection } from "./negotiate.ts";
 import { type LocalTransportLike, writeSdp } from "./write.ts";
@@ -25,8 +26,6 @@ export interface RemoteTransport {
   }[];
   readonly transportWideId?: number;
 }
-
-const TRANSPORT_WIDE = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /** RFC 8839 5.4: 4 to 256 and 22 to 256 characters. */
 const ICE_UFRAG = /^[A-Za-z0-9+/]{4,256}$/;

@@ -107,6 +107,9 @@ export const ENDPOINT_ATTRIBUTE = "x-pz-endpoint";
 export const OWN_DIRECTION_ATTRIBUTE = "x-pz-direction";
 /** RTP over DTLS-SRTP with feedback (RFC 5764 8). */
 export const SECURE_PROFILE = "UDP/TLS/RTP/SAVPF";
+/** Header extension by which a browser numbers all its packets, to hear which of them came. */
+export const TRANSPORT_WIDE =
+  "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /** The discard port: "no address yet" (RFC 8839 4.1.1.2). */
 export const DISCARD_PORT = 9;
 

@@ -3,7 +3,7 @@ import { err, ok, type Result } from "../core/result.ts";
 import { sessionIdOf } from "./abstract.ts";
 import { intersect, reverse } from "./direction.ts";
 import type { Direction, MediaSection, Sdp, SdpFault } from "./model.ts";
-import { isMediaCodec, NO_TRANSPORT, SECURE_PROFILE } from "./model.ts";
+import { isMediaCodec, NO_TRANSPORT, SECURE_PROFILE, TRANSPORT_WIDE } from "./model.ts";
 import { parseSdp } from "./parse.ts";
 import {
   carriesMedia,
@@ -66,6 +66,8 @@ export interface PhoneSection {
   readonly ptime: string | undefined;
   readonly maxptime: string | undefined;
   readonly bandwidth: MediaSection["bandwidth"];
+  /** Id of the inner side's header extension with transport-wide numbers; video only. */
+  readonly wideId: number | undefined;
 }
 
 export interface PhoneRemote {
@@ -88,6 +90,8 @@ export interface PhoneMeans {
 export type OfferRules = Pick<PhoneProfile, "srtpRequired"> & Pick<PhoneMeans, "transcodable">;
 
 const NOTHING: ReadonlySet<string> = new Set();
+/** Transport-wide numbers in offers of ours; no other extension stands beside them. */
+const WIDE_ID = 3;
 
 /** What the offerer inside has offered, for a phone. `before`: what was agreed in this dialog. */
 export function offerToPhone(
@@ -191,6 +195,8 @@ export function offerOfPhone(
     if (!carriesMedia(pairs) || srtpRequired && !secure) return rejected(base);
     return {
       ...base,
+      // No id ever means another extension in the same session (RFC 8285 5).
+      wideId: section.kind === "video" ? before[index]?.wideId ?? WIDE_ID : undefined,
       rejected: false,
       pairs,
       direction: receivable(section.direction, transport.address),
@@ -295,6 +301,9 @@ function baseOf(section: MediaSection, protocol: string): PhoneSection {
     ours: [],
     theirs: undefined,
     remote: undefined,
+    wideId: section.kind === "video"
+      ? section.extensions.find(({ uri }) => uri === TRANSPORT_WIDE)?.id
+      : undefined,
     ...saidBy(section),
   };
 }
@@ -357,7 +366,9 @@ function toInner(section: PhoneSection): MediaSection {
     direction: section.direction,
     ownDirection: undefined,
     codecs: section.pairs.map((pair) => pair.inner),
-    extensions: [],
+    extensions: section.rejected || section.wideId === undefined
+      ? []
+      : [{ id: section.wideId, direction: undefined, uri: TRANSPORT_WIDE, config: undefined }],
     extmapAllowMixed: false,
     rtcpMux: true,
     rtcpRsize: false,

@@ -36,9 +36,10 @@ const MAX_OF_ONE_CODEC = 4;
 const PHONE_FEEDBACK = new Set(["nack", "nack pli", "ccm fir"]);
 /**
  * What the edge takes from the inner side whatever the phone can do: key frame requests, which it
- * says by INFO, and wishes for lost packets, which the media engine keeps for a while.
+ * says by INFO, wishes for lost packets, which the media engine keeps for a while, and
+ * transport-wide numbers, on which the engine reports itself.
  */
-const INNER_FEEDBACK = ["ccm fir", "nack", "nack pli"];
+const INNER_FEEDBACK = ["ccm fir", "nack", "nack pli", "transport-cc"];
 /** RFC 3551 6: dynamic payload types. */
 const FIRST_DYNAMIC = 96;
 const LAST_DYNAMIC = 127;

@@ -77,6 +77,8 @@ export interface MediaReport {
   readonly keyFramesDecoded: number;
   readonly framesSent: number;
   readonly codecs: readonly string[];
+  /** What the browser believes that it may send, bit/s; 0: nobody has told it anything yet. */
+  readonly estimate: number;
 }
 
 const PATIENCE_MS = 15_000;

@@ -128,9 +128,13 @@
       keyFramesDecoded: 0,
       framesSent: 0,
       codecs: [],
+      estimate: 0,
     };
     const reports = await connection.getStats();
     reports.forEach((entry) => {
+      if (entry.type === "candidate-pair") {
+        found.estimate = Math.max(found.estimate, entry.availableOutgoingBitrate ?? 0);
+      }
       if (entry.type === "outbound-rtp" && entry.kind === "video") {
         found.framesSent += entry.framesSent ?? 0;
       }

@@ -8,6 +8,7 @@ import {
 import { CodecPhone } from "./codec_phone.ts";
 import type { Lab } from "./lab.ts";
 import { SipPeer } from "./sip_peer.ts";
+import type { VideoEcho } from "./video_echo.ts";
 
 /** A registered phone that knows one codec: it answers what rings, holds when it is held. */
 export class WirePhone implements AsyncDisposable {
@@ -18,7 +19,7 @@ export class WirePhone implements AsyncDisposable {
   isOver = false;
   readonly #tag = crypto.randomUUID();
 
-  private constructor(sip: SipPeer, media: CodecPhone) {
+  private constructor(sip: SipPeer, media: CodecPhone, readonly video: VideoEcho | undefined) {
     this.sip = sip;
     this.media = media;
     sip.onRequest = (request) => void this.#take(request);
@@ -29,18 +30,20 @@ export class WirePhone implements AsyncDisposable {
     user: string,
     codec: Codec,
     hertz: number,
+    video?: VideoEcho,
   ): Promise<WirePhone> {
     const target = { transport: "UDP", host: "127.0.0.1", port: lab.sipPort } as const;
     const sip = await SipPeer.open(user, target);
     const { status } = await sip.register();
     if (status !== 200) throw new Error(`${user} could not register: ${status}`);
-    return new WirePhone(sip, new CodecPhone(codec, hertz));
+    return new WirePhone(sip, new CodecPhone(codec, hertz), video);
   }
 
   /** Calls, and talks when it is answered; gives the final response. */
   async call(user: string): Promise<SipResponse> {
     const invite = this.sip.request("INVITE", `sip:${user}@localhost`);
-    const response = await this.sip.ask(withSdp(invite, this.media.sdp));
+    const offer = this.media.sdp + (this.video?.offer ?? "");
+    const response = await this.sip.ask(withSdp(invite, offer));
     if (response.status === 200) {
       await this.sip.ack(invite, response);
       this.#hear(response);
@@ -55,6 +58,7 @@ export class WirePhone implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.media[Symbol.asyncDispose]();
+    await this.video?.[Symbol.asyncDispose]();
     await this.sip[Symbol.asyncDispose]();
   }
 
@@ -67,10 +71,18 @@ export class WirePhone implements AsyncDisposable {
       this.#hear(request);
       const isHeld = /^a=(sendonly|inactive)/m.test(this.told.at(-1) ?? "");
       const sdp = isHeld ? this.media.sdp.replace("a=sendrecv", "a=recvonly") : this.media.sdp;
-      withSdp(response, sdp);
+      withSdp(response, sdp + this.#videoAnswer());
     }
     if (request.method === "BYE") this.isOver = true;
+    if (request.method === "INFO") this.video?.askKeyFrame();
     await this.sip.send(response);
+  }
+
+  /** A phone without video refuses it. */
+  #videoAnswer(): string {
+    const offer = this.told.at(-1) ?? "";
+    if (this.video) return this.video.answerTo(offer);
+    return /^m=video/m.test(offer) ? "m=video 0 RTP/AVP 0\r\n" : "";
   }
 
   #hear(message: SipMessage): void {

@@ -9,6 +9,7 @@ import { RateLimit } from "./rate_limit.ts";
 import { ReceiveStatistics } from "./receive_statistics.ts";
 import type { RtpLeg } from "./rtp_leg.ts";
 import { RoundTrip } from "./round_trip.ts";
+import type { TransportFeedback } from "./transport_feedback.ts";
 import type { StateMemory } from "./state_memory.ts";
 
 /** What a browser may send: several times what its cameras do. */
@@ -61,6 +62,10 @@ export class Endpoint {
   transportWideId = 0;
   /** Newest transport-wide number that the far end has reported on, or -1. */
   transportWideReported = -1;
+  /** What we say of such numbers ourselves, where the far end does not. */
+  feedback: TransportFeedback | null = null;
+  /** Of a plain endpoint: a codec worker lies behind it, where reports end. */
+  isHop = false;
   /** The sections of a SIP leg; null on all others. */
   leg: RtpLeg | null = null;
   /** When this endpoint's far end last got a report on what passes, of the peer's or ours. */

@@ -211,6 +211,7 @@ export class MediaEngine {
     const isSingle = command.kind === "plain" && command.isSingle === true;
     const ssrc = Math.imul(id + 1, 0x9e3779b1);
     const endpoint = new Endpoint(id, this.#state, command.kind, ssrc, isSingle);
+    endpoint.isHop = command.kind === "plain" && command.isHop === true;
     const { record } = endpoint;
     if (record.isAdopted) {
       record.restore(endpoint);
@@ -310,7 +311,7 @@ export class MediaEngine {
     if (chosen === before) return;
     endpoint.source = chosen;
     if (before !== null) this.#leave(before, endpoint);
-    if (chosen?.isSingle) endpoint.out ??= this.#outStreams(endpoint);
+    if (chosen?.isSingle || chosen?.isHop) endpoint.out ??= this.#outStreams(endpoint);
     this.#forwarder.refresh(endpoint, now);
   }
 

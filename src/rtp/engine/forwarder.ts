@@ -16,6 +16,7 @@ import { RtcpOutlet } from "./rtcp_outlet.ts";
 import { RtcpRelay } from "./rtcp_relay.ts";
 import { isMainCodec, isRed, type ReceiveStream } from "./receive_statistics.ts";
 import type { MediaShell } from "./shell.ts";
+import { TransportFeedback } from "./transport_feedback.ts";
 
 /** At most one key frame request to each stream in this time, ms. */
 export const KEY_FRAME_INTERVAL = 500;
@@ -85,7 +86,22 @@ export class Forwarder implements ReportListener {
     endpoint.heard++;
     endpoint.receivePackets++;
     endpoint.receiveBytes += size;
+    if (endpoint.transportWideId > 0) this.#reportWide(endpoint, offset, now);
     this.pass(endpoint, endpoint.payloads[arena[offset + 1]! & 0x7f]!, offset, size, now);
+  }
+
+  /** A phone tells a browser nothing of its packets one by one: we do. */
+  #reportWide(endpoint: Endpoint, offset: number, now: Instant): void {
+    const { peer, transportWideId } = endpoint;
+    if (peer === null || !peer.isSingle) return;
+    const arena = this.#arena;
+    const feedback = endpoint.feedback ??= new TransportFeedback();
+    const ssrc = int32(arena, offset + 8);
+    if (!feedback.packet(arena, offset, transportWideId, ssrc, now)) return;
+    const at = this.#scratch + REPORTS_ROOM;
+    const length = feedback.write(arena, at, endpoint.ssrc, now);
+    const size = endpoint.sender === null ? length : endpoint.sender.protectRtcp(arena, at, length);
+    if (size >= 0) this.#shell.send(endpoint.socket, endpoint.address, endpoint.port, at, size);
   }
 
   /** A plain packet of this endpoint: counts it, and sends it to the peer. */
@@ -136,7 +152,7 @@ export class Forwarder implements ReportListener {
       wire = section.payloadOut[arena[offset + 1]! & 0x7f]!;
       if (wire < 0 || (kind === "audio" && leg.dtmf.isActive)) return;
     }
-    if (leg !== null || from.leg !== null) {
+    if (leg !== null || from.isSingle) {
       // Ids of header extensions were negotiated with somebody else.
       const skipped = stripExtension(arena, offset);
       offset += skipped;
@@ -154,7 +170,7 @@ export class Forwarder implements ReportListener {
       from.dropped++;
       return;
     }
-    if (kind === "video" && (from.leg !== null || section?.hasFeedback)) {
+    if (kind === "video" && (from.isSingle || section?.hasFeedback)) {
       stream.cache ??= new PacketCache();
       stream.cache.put(sequence, arena, offset, size);
     }

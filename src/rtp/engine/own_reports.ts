@@ -25,7 +25,8 @@ export class OwnReports {
    * what it is sent, and on what was received of it.
    */
   originate(to: Endpoint, now: Instant): void {
-    const isWanted = to.leg !== null || (to.peer?.leg ?? null) !== null;
+    const { peer } = to;
+    const isWanted = to.leg !== null || peer !== null && (peer.isSingle || peer.isHop);
     if (!isWanted || !to.open || now - to.reportedAt < REPORT_INTERVAL) return;
     to.reportedAt = now;
     const writer = this.#outlet.begin();
