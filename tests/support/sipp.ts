@@ -1,5 +1,3 @@
-import { fileURLToPath } from "node:url";
-
 /** SIPp with the scenarios of `tests/support/sipp/`. */
 
 export interface SippOptions {
@@ -15,6 +13,8 @@ export interface SippOptions {
   readonly password: string;
   /** Local port; any free one unless told otherwise. */
   readonly port?: number;
+  /** In its Contact, where that is another one. */
+  readonly contactPort?: number;
   /** Calls begun a second. */
   readonly rate?: number;
 }
@@ -31,7 +31,13 @@ export async function runSipp(path: string, options: SippOptions): Promise<SippR
   const { scenario, remote, transport, calls, user, password, rate = 20 } = options;
   const directory = await Deno.makeTempDir({ prefix: "portzero-sipp-" });
   try {
-    const file = fileURLToPath(new URL(`sipp/${scenario}.xml`, import.meta.url));
+    const text = await Deno.readTextFile(new URL(`sipp/${scenario}.xml`, import.meta.url));
+    const contact = `Contact: <sip:[service]@[local_ip]:${options.contactPort ?? "[local_port]"}`;
+    const file = `${directory}/scenario.xml`;
+    await Deno.writeTextFile(
+      file,
+      text.replaceAll("Contact: <sip:[service]@[local_ip]:[local_port]", contact),
+    );
     const { code, stdout, stderr } = await new Deno.Command(path, {
       // deno-fmt-ignore
       args: [

@@ -32,14 +32,12 @@ const EMPTY = "Content-Length: 0\n";
 interface SendOptions {
   /** Repeated until it is answered. */
   readonly isRepeated?: boolean;
-  /** Share that is never sent, percent. */
-  readonly lost?: number;
 }
 
 function send(lines: readonly string[], options: SendOptions = {}): string {
-  const { isRepeated, lost = 0 } = options;
-  const attributes = (isRepeated ? ' retrans="500"' : "") + (lost > 0 ? ` lost="${lost}"` : "");
-  return `<send${attributes}><![CDATA[\n${lines.join("\n")}\n]]></send>`;
+  return `<send${options.isRepeated ? ' retrans="500"' : ""}><![CDATA[\n${
+    lines.join("\n")
+  }\n]]></send>`;
 }
 
 const scenario = (name: string, ...parts: string[]) =>
@@ -161,29 +159,44 @@ export const HELD: Scenario = {
   ),
 };
 
-/** Of the 200, the ACK and the BYE so many percent get lost; a call lasts till they have come. */
-export function lossy(lost: number): Scenario {
-  return {
-    caller: scenario(
-      "caller",
-      invite([]),
-      ringing,
-      '<recv response="200" rrs="true"/>',
-      inDialog("ACK", 2, { lost }),
-      '<pause milliseconds="3500"/>',
-      inDialog("BYE", 4, { lost }),
-      '<recv response="200"/>',
-    ),
-    callee: scenario(
-      "callee",
-      '<recv request="INVITE"/>',
-      respond("180 Ringing", { toTag: true }),
-      respond("200 OK", { toTag: true, body: sdp("sendrecv"), isRepeated: true, lost }),
-      // Where every ACK is lost the BYE ends the call all the same.
-      ENDED,
-    ),
-  };
-}
+/**
+ * For roads that lose messages: a call lasts until all that is repeated has come, and the callee
+ * has its ACK before the BYE.
+ */
+const patient = (pauseMs: number, lingerMs: number): Scenario => ({
+  caller: scenario(
+    "caller",
+    invite([]),
+    ringing,
+    '<recv response="200" rrs="true"/>',
+    inDialog("ACK", 2),
+    `<pause milliseconds="${pauseMs}"/>`,
+    inDialog("BYE", 4),
+    '<recv response="200"/>',
+  ),
+  callee: scenario(
+    "callee",
+    '<recv request="INVITE"/>',
+    respond("180 Ringing", { toTag: true }),
+    respond("200 OK", { toTag: true, body: sdp("sendrecv"), isRepeated: true }),
+    '<recv request="ACK"/>',
+    MORE_ACKS,
+    '<recv request="BYE"/>',
+    respond("200 OK"),
+    // A BYE whose 200 was lost is answered again.
+    `<timewait milliseconds="${lingerMs}"/>`,
+  ),
+});
+
+/** On roads that lose a message once. */
+export const PATIENT = patient(5_000, 500);
+
+const STUBBORN = patient(9_000, 9_000);
+/** The same, where the last of all ACKs may be lost too: the BYE ends the call all the same. */
+export const HARDY: Scenario = {
+  caller: STUBBORN.caller,
+  callee: STUBBORN.callee.replace('<recv request="ACK"/>\n', ""),
+};
 
 /** Keeps what a response to the INVITE needs, for when other requests have come since. */
 const KEEP_INVITE = `<recv request="INVITE"><action>
