@@ -3,6 +3,7 @@ import { err, ok, type Result } from "../core/result.ts";
 import { type AccountStore, createAccount } from "../sip/auth/accounts.ts";
 import { escapeUser } from "../sip/message/mod.ts";
 import type {
+  AccountGrants,
   AccountQuery,
   AccountView,
   CommandRefusal,
@@ -45,7 +46,9 @@ export class Accounts {
     return { items: found, next: null };
   }
 
-  create({ name, password }: NewAccount): Result<AccountView, CommandRefusal> {
+  create(
+    { name, password, rights = [], number = null }: NewAccount,
+  ): Result<AccountView, CommandRefusal> {
     const { stored, domain, sip, clock } = this.#ports;
     if (!stored) return err({ code: "conflict", text: "This server keeps no accounts" });
     if (this.#configured.has(name) || stored.find(name)) {
@@ -55,7 +58,20 @@ export class Accounts {
       const text = `A guest is registered as ${name}: end that session first`;
       return err({ code: "conflict", text });
     }
-    stored.put(createAccount(name, domain, password));
+    stored.put({ ...createAccount(name, domain, password), rights, number: number ?? "" });
+    return ok(this.#storedView(name));
+  }
+
+  /** What its owner may do, from the next call on. */
+  grant(name: string, { rights, number }: AccountGrants): Result<AccountView, CommandRefusal> {
+    const { stored } = this.#ports;
+    if (this.#configured.has(name)) {
+      const text = `The account ${name} is in the configuration: change its rights there`;
+      return err({ code: "conflict", text });
+    }
+    const known = stored?.find(name);
+    if (!stored || !known) return err({ code: "not_found", text: `There is no account ${name}` });
+    stored.put({ ...known, rights, number: number ?? "" });
     return ok(this.#storedView(name));
   }
 
@@ -109,7 +125,8 @@ export class Accounts {
   }
 
   #storedView(name: string): AccountView {
-    return { name, source: "stored", rights: [], number: null, bindings: this.#bindings(name) };
+    const { rights = [], number = null } = this.#ports.stored?.find(name) ?? {};
+    return { name, source: "stored", rights, number, bindings: this.#bindings(name) };
   }
 
   #bindings(name: string): number {

@@ -369,9 +369,16 @@ export interface AccountQuery extends PageQuery {
   readonly user?: string;
 }
 
-export interface NewAccount {
+export interface NewAccount extends Partial<AccountGrants> {
   readonly name: string;
   readonly password: string;
+}
+
+export interface AccountGrants {
+  /** What its owner may do, by words that the dial plan uses. */
+  readonly rights: readonly string[];
+  /** Its number on trunks; null: none. */
+  readonly number: string | null;
 }
 
 /** Hears the outcome of a command that takes its time; later, once. */
@@ -423,6 +430,8 @@ export interface ControlPlane {
   createAccount(account: NewAccount): Result<AccountView, CommandRefusal>;
   /** Asked for when its phones register the next time. */
   setAccountPassword(name: string, password: string): Result<void, CommandRefusal>;
+  /** From its next call on. */
+  grantAccount(name: string, grants: AccountGrants): Result<AccountView, CommandRefusal>;
   /** Its registrations end with it. */
   removeAccount(name: string): Result<void, CommandRefusal>;
   endCall(id: string): Result<void, CommandRefusal>;

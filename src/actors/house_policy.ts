@@ -1,5 +1,5 @@
 import type { FlowId } from "../core/ids.ts";
-import type { AccountStore } from "../sip/auth/accounts.ts";
+import type { AccountRecord, AccountStore } from "../sip/auth/accounts.ts";
 import { type AccountDigests, accountDigests } from "../sip/auth/mod.ts";
 import type { Result } from "../core/result.ts";
 import type { SipRequest, SipUri } from "../sip/message/mod.ts";
@@ -116,11 +116,14 @@ export class HousePolicy implements ProxyPolicy {
   }
 
   rightsOf(user: string): ReadonlySet<string> {
-    return this.#rights.get(user) ?? NO_RIGHTS;
+    const known = this.#rights.get(user);
+    if (known) return known;
+    const { rights = [] } = this.#ofDomain(user) ?? {};
+    return rights.length === 0 ? NO_RIGHTS : new Set(rights);
   }
 
   numberOf(user: string): string | undefined {
-    return this.#numbers.get(user);
+    return this.#rights.has(user) ? this.#numbers.get(user) : this.#ofDomain(user)?.number;
   }
 
   mediaOf(user: string): AccountMedia | undefined {
@@ -180,9 +183,12 @@ export class HousePolicy implements ProxyPolicy {
 
   /** Digests are good in their realm only: after a change of domain they prove nothing. */
   #storedAccount(name: string): Account | undefined {
+    const record = this.#ofDomain(name);
+    return record && { user: name, digests: record.digests };
+  }
+
+  #ofDomain(name: string): AccountRecord | undefined {
     const record = this.#stored?.find(name);
-    return record?.realm === this.canonicalDomain
-      ? { user: name, digests: record.digests }
-      : undefined;
+    return record?.realm === this.canonicalDomain ? record : undefined;
   }
 }

@@ -344,6 +344,7 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
       accounts: (query) => accounts.list(query),
       createAccount: (account) => accounts.create(account),
       setAccountPassword: (name, password) => accounts.setPassword(name, password),
+      grantAccount: (name, grants) => accounts.grant(name, grants),
       removeAccount: (name) => accounts.remove(name),
       endCall: (id) => commands.endCall(id),
       startCall: (request) => commands.startCall(request),

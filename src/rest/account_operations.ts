@@ -15,12 +15,26 @@ const password = z.string().min(1).max(MAX_PASSWORD).regex(/^[^\x00-\x1f\x7f]*$/
   expected: `1 to ${MAX_PASSWORD} characters without control characters`,
 });
 
+const MAX_RIGHTS = 32;
+
+const grants = {
+  rights: z.array(z.string().regex(/^[A-Za-z0-9_-]{1,32}$/)).max(MAX_RIGHTS).default([]).meta({
+    description: "Words that the dial plan uses.",
+    expected: `a list of at most ${MAX_RIGHTS} words of 1 to 32 letters, digits, _ or -`,
+  }),
+  number: z.string().regex(/^\+?[0-9]{1,15}$/).nullable().default(null).meta({
+    description: "Its number on trunks; null: none.",
+    expected: "null, or a telephone number of 1 to 15 digits with or without +",
+  }),
+};
+
 const newAccount = z.object({
   // What needs no escape in a SIP user part, and is none of our wildcards (RFC 3261 25.1).
   name: z.string().regex(/^[A-Za-z0-9_.+~!'-]{1,64}$/).meta({
     expected: `1 to ${MAX_NAME} letters, digits or _.+~!'-`,
   }),
   password,
+  ...grants,
 });
 
 export const ACCOUNT_OPERATIONS: readonly Operation[] = [
@@ -60,6 +74,22 @@ export const ACCOUNT_OPERATIONS: readonly Operation[] = [
     problems: ["bad-request", "not-found", "conflict"],
     handle: ({ parameters, body }, plane) =>
       done(plane.setAccountPassword(parameters.name!, body.password)),
+  }),
+  operation({
+    id: "grantAccount",
+    method: "POST",
+    isWrite: true,
+    path: "/api/accounts/{name}/rights",
+    tag: "Accounts",
+    summary: "Says anew what an account may do, and its number; from its next call on.",
+    parameters: { name: "Name of the account." },
+    body: z.object(grants),
+    success: { status: 200, description: "The account.", schema: schemas.account },
+    problems: ["bad-request", "not-found", "conflict"],
+    handle({ parameters, body }, plane) {
+      const made = plane.grantAccount(parameters.name!, body);
+      return made.ok ? ok(made.value) : err(refusal(made.error));
+    },
   }),
   operation({
     id: "removeAccount",

@@ -30,6 +30,32 @@ Deno.test("accounts over REST: made, listed, removed; a password is never repeat
     assert.equal(refused.status, 400, JSON.stringify(body));
     assert(!(await refused.text()).includes("secret-word"), JSON.stringify(body));
   }
+  const faults = [
+    [{ rights: ["two words"] }, "rights"],
+    [{ rights: "pstn" }, "rights"],
+    [{ number: "0049 30" }, "number"],
+    [{ number: 49 }, "number"],
+  ] as const;
+  for (const [grants, field] of faults) {
+    for (
+      const refused of [
+        await web.post("/api/accounts", { name: "emil", password: "x", ...grants }),
+        await web.post("/api/accounts/dora/rights", grants),
+      ]
+    ) {
+      assert.equal(refused.status, 400);
+      const problem = await refused.json();
+      assert.equal(problem.field.split(".")[0], field);
+      assert.match(problem.detail, new RegExp(`${field}.*, expected .*(word|telephone number)`));
+    }
+  }
+  const granted = await web.post("/api/accounts/dora/rights", {
+    rights: ["pstn"],
+    number: "+49301",
+  });
+  assert.equal(granted.status, 200);
+  const { rights, number } = await granted.json();
+  assert.deepEqual([rights, number], [["pstn"], "+49301"]);
   const change = (name: string, body: unknown) => web.post(`/api/accounts/${name}/password`, body);
   const changes = [
     await change("dora", { password: "other-secret" }),

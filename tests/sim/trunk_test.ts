@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createInvite } from "../../src/sip/dialog/requests.ts";
+import { MemoryAccounts } from "../../src/sip/auth/accounts.ts";
 import { serialize } from "../../src/sip/message/mod.ts";
 import { authorize } from "../../src/sip/user_agent/credentials.ts";
 import type { SimClient } from "./client.ts";
@@ -193,6 +194,24 @@ Deno.test("trunk: over a lossy wire, challenged, each call ends and nothing is l
     clean(house);
   }
   assert.ok(talked > 60, `only ${talked} calls came about`);
+});
+
+Deno.test("trunk: an account made by an operator reaches it once it has the right, as its number", () => {
+  const house = world({ store: new MemoryAccounts() });
+  const { control } = house.plane;
+  assert(control.createAccount({ name: "dora", password: "1234" }).ok);
+  const dora = login(house, "dora");
+  const before = dora.call("030123");
+  house.clock.advance(1_000);
+  assert.equal(before.reason, "forbidden");
+  assert.equal(invites(house), 0);
+  assert(control.grantAccount("dora", { rights: ["pstn"], number: "+4930777" }).ok);
+  const call = dora.call("030123");
+  house.clock.advance(1_000);
+  assert.equal(call.status, "talking");
+  const [invite] = house.carrier(MAIN).requests("INVITE");
+  assert.equal(invite?.headers.get("From")?.replace(/;tag=.*/, ""), `<sip:+4930777@${MAIN}>`);
+  clean(house);
 });
 
 Deno.test("trunk: the next one follows on 5xx, 408 and silence, and not on a busy callee", () => {

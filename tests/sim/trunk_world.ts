@@ -4,6 +4,7 @@ import { err, ok } from "../../src/core/result.ts";
 import { Driver } from "../../src/core/sans_io.ts";
 import type { DialPlanOptions, TrunkOptions } from "../../src/actors/trunks.ts";
 import type { HouseAccount } from "../../src/actors/house_policy.ts";
+import type { AccountStore } from "../../src/sip/auth/accounts.ts";
 import { accountDigests, NonceStore } from "../../src/sip/auth/mod.ts";
 import { Dialog } from "../../src/sip/dialog/dialog.ts";
 import { createInvite } from "../../src/sip/dialog/requests.ts";
@@ -283,6 +284,8 @@ export interface TrunkWorldOptions {
   readonly carriers: readonly CarrierOptions[];
   /** What the wires do to messages. */
   readonly wire?: HopFaults;
+  /** Accounts that operators make. */
+  readonly store?: AccountStore;
 }
 
 export class TrunkWorld extends SimWorld {
@@ -302,6 +305,7 @@ export class TrunkWorld extends SimWorld {
       },
       ports: ({ clock, chance }) => ({
         rtp: made = new SimRtpMedia(clock, chance),
+        ...(options.store ? { accounts: options.store } : {}),
         wire: {
           send: (flow, bytes) => {
             const carrier = this.carriers.get(flow.peer?.address ?? "");

@@ -1,4 +1,5 @@
 import type {
+  AccountGrants,
   AccountQuery,
   AccountView,
   CallQuery,
@@ -245,11 +246,21 @@ export class MemoryControlPlane implements ControlPlane {
     return page(all.filter(({ name }) => query.user === undefined || name === query.user), query);
   }
 
-  createAccount({ name }: NewAccount): Result<AccountView, CommandRefusal> {
+  createAccount(
+    { name, rights = [], number = null }: NewAccount,
+  ): Result<AccountView, CommandRefusal> {
     if (this.#accounts.has(name)) return err({ code: "conflict", text: `${name} exists` });
-    const made: AccountView = { name, source: "stored", rights: [], number: null, bindings: 0 };
+    const made: AccountView = { name, source: "stored", rights, number, bindings: 0 };
     this.#accounts.set(name, made);
     return ok(made);
+  }
+
+  grantAccount(name: string, grants: AccountGrants): Result<AccountView, CommandRefusal> {
+    const known = this.#accounts.get(name);
+    if (!known) return err({ code: "not_found", text: `There is no account ${name}` });
+    const changed = { ...known, ...grants };
+    this.#accounts.set(name, changed);
+    return ok(changed);
   }
 
   setAccountPassword(name: string): Result<void, CommandRefusal> {

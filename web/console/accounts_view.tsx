@@ -67,13 +67,22 @@ function NewAccount({ nameField, onMade }: {
 }) {
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
+  const [number, setNumber] = useState("");
+  const [rights, setRights] = useState("");
   const [outcome, setOutcome] = useState<{ readonly isBad: boolean; readonly text: string }>();
   const make = async () => {
     try {
-      await createAccount(name.trim(), password);
+      await createAccount({
+        name: name.trim(),
+        password,
+        number: number.trim() || null,
+        rights: rights.split(/[\s,]+/).filter((word) => word !== ""),
+      });
       setOutcome({ isBad: false, text: `A phone may register as ${name.trim()} now.` });
       setName("");
       setPassword("");
+      setNumber("");
+      setRights("");
       onMade();
     } catch (reason) {
       const text = reason instanceof Error ? reason.message : String(reason);
@@ -111,6 +120,28 @@ function NewAccount({ nameField, onMade }: {
           autocomplete="new-password"
           value={password}
           onInput={(event) => setPassword(event.currentTarget.value)}
+        />
+      </label>
+      <label class="field">
+        <span class="label">Number on trunks</span>
+        <input
+          type="tel"
+          autocomplete="off"
+          placeholder="+4930123"
+          value={number}
+          onInput={(event) => setNumber(event.currentTarget.value)}
+        />
+      </label>
+      <label class="field">
+        <span class="label">Rights</span>
+        <input
+          autocomplete="off"
+          autocapitalize="none"
+          spellcheck={false}
+          placeholder="pstn"
+          title="Words that the dial plan uses, separated by commas"
+          value={rights}
+          onInput={(event) => setRights(event.currentTarget.value)}
         />
       </label>
       <button type="submit" class="button button-main">Add account</button>

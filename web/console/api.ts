@@ -136,8 +136,15 @@ export const sendDigits = (id: string, digits: string): Promise<void> =>
 export const transferCall = (id: string, target: string): Promise<void> =>
   write("POST", `${callPath(id)}/transfer`, { target });
 
-export const createAccount = (name: string, password: string): Promise<void> =>
-  write("POST", "/api/accounts", { name, password });
+export interface NewAccount {
+  readonly name: string;
+  readonly password: string;
+  readonly rights: readonly string[];
+  readonly number: string | null;
+}
+
+export const createAccount = (account: NewAccount): Promise<void> =>
+  write("POST", "/api/accounts", { ...account });
 
 export const setPassword = (name: string, password: string): Promise<void> =>
   write("POST", `${accountPath(name)}/password`, { password });

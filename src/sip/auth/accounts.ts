@@ -9,6 +9,10 @@ export interface AccountRecord {
   /** The digests are good in this realm only. */
   readonly realm: string;
   readonly digests: AccountDigests;
+  /** What its owner may do, by words that a dial plan uses; absent: nothing beyond calls here. */
+  readonly rights?: readonly string[];
+  /** Its number on trunks; absent: none. */
+  readonly number?: string;
 }
 
 /** Where accounts are looked up and changed. */
@@ -40,6 +44,8 @@ export class MemoryAccounts implements AccountStore {
   /** By row. */
   readonly #realms: string[] = [];
   readonly #free: number[] = [];
+  /** Of the few that have any. */
+  readonly #grants = new Map<string, Pick<AccountRecord, "rights" | "number">>();
 
   constructor(records: Iterable<AccountRecord> = []) {
     for (const record of records) this.put(record);
@@ -55,7 +61,7 @@ export class MemoryAccounts implements AccountStore {
     const at = row * DIGEST_BYTES;
     const md5 = toHex(this.#digests.subarray(at, at + MD5_BYTES));
     const sha256 = toHex(this.#digests.subarray(at + MD5_BYTES, at + DIGEST_BYTES));
-    return { name, realm: this.#realms[row]!, digests: { md5, sha256 } };
+    return { name, realm: this.#realms[row]!, digests: { md5, sha256 }, ...this.#grants.get(name) };
   }
 
   page({ after, limit }: { after?: string; limit: number }): readonly AccountRecord[] {
@@ -65,7 +71,14 @@ export class MemoryAccounts implements AccountStore {
     return names.slice(from, from + limit).map((name) => this.find(name)!);
   }
 
-  put({ name, realm, digests: { md5, sha256 } }: AccountRecord): void {
+  put({ name, realm, digests: { md5, sha256 }, rights = [], number = "" }: AccountRecord): void {
+    if (rights.length === 0 && number === "") this.#grants.delete(name);
+    else {
+      this.#grants.set(name, {
+        ...(rights.length > 0 ? { rights } : {}),
+        ...(number === "" ? {} : { number }),
+      });
+    }
     const known = this.#rows.get(name);
     const row = known ?? this.#free.pop() ?? this.#realms.length;
     if (known === undefined) this.#rows.set(copyText(name), row);
@@ -87,6 +100,7 @@ export class MemoryAccounts implements AccountStore {
     if (row === undefined) return false;
     this.#digests.fill(0, row * DIGEST_BYTES, (row + 1) * DIGEST_BYTES);
     this.#free.push(row);
+    this.#grants.delete(name);
     return this.#rows.delete(name);
   }
 }

@@ -16,7 +16,7 @@ export interface SipStoreOptions {
 /** Changes are written together, at most this long after the first, ms. */
 const WRITE_BEHIND_MS = 200;
 /** Bumped with each change of the tables; `MIGRATIONS` leads there. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE binding (
@@ -43,10 +43,12 @@ const MIGRATIONS: readonly string[] = [
     md5 TEXT NOT NULL,
     sha256 TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;`,
+  `ALTER TABLE account ADD COLUMN rights TEXT NOT NULL DEFAULT '[]';
+  ALTER TABLE account ADD COLUMN number TEXT NOT NULL DEFAULT '';`,
 ];
 
 const PUT_BINDING = `INSERT OR REPLACE INTO binding VALUES (${Array(15).fill("?").join(", ")})`;
-const PUT_ACCOUNT = "INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)";
+const PUT_ACCOUNT = "INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?, ?, ?)";
 
 const REMOVE_BINDING = "DELETE FROM binding WHERE aor = ? AND key = ?";
 const REMOVE_ACCOUNT = "DELETE FROM account WHERE name = ?";
@@ -160,8 +162,9 @@ export class SipStore {
       page: (options) => memory.page(options),
       put: (record) => {
         memory.put(record);
-        const { name, realm, digests } = record;
-        this.#later(`account ${name}`, PUT_ACCOUNT, [name, realm, digests.md5, digests.sha256]);
+        const { name, realm, digests: { md5, sha256 }, rights = [], number = "" } = record;
+        const values = [name, realm, md5, sha256, JSON.stringify(rights), number];
+        this.#later(`account ${name}`, PUT_ACCOUNT, values);
       },
       remove: (name) => {
         this.#later(`account ${name}`, REMOVE_ACCOUNT, [name]);
@@ -237,5 +240,7 @@ function accountOf(row: Row): AccountRecord {
     name: String(row["name"]),
     realm: String(row["realm"]),
     digests: { md5: String(row["md5"]), sha256: String(row["sha256"]) },
+    rights: JSON.parse(String(row["rights"])) as string[],
+    number: String(row["number"]),
   };
 }

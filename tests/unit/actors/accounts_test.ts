@@ -98,3 +98,27 @@ Deno.test("accounts are listed page by page, each once", () => {
   assert.deepEqual(found, ["1000", "1001", ...names]);
   assert.deepEqual(house.finish(), []);
 });
+
+Deno.test("rights and number are given with the account or later, and taken away again", () => {
+  const { world: house } = world();
+  const { control } = house.plane;
+  const made = control.createAccount({
+    name: "dora",
+    password: "x",
+    rights: ["pstn"],
+    number: "+4930123",
+  });
+  assert(made.ok);
+  assert.deepEqual([made.value.rights, made.value.number], [["pstn"], "+4930123"]);
+  assert(control.setAccountPassword("dora", "y").ok);
+  const [listed] = control.accounts({ limit: 1, user: "dora" }).items;
+  assert.deepEqual([listed?.rights, listed?.number], [["pstn"], "+4930123"], "with any password");
+  const taken = control.grantAccount("dora", { rights: [], number: null });
+  assert.deepEqual(taken.ok && [taken.value.rights, taken.value.number], [[], null]);
+  const codes = ["1000", "nobody"].map((name) => {
+    const result = control.grantAccount(name, { rights: ["pstn"], number: null });
+    return result.ok ? "ok" : result.error.code;
+  });
+  assert.deepEqual(codes, ["conflict", "not_found"]);
+  assert.deepEqual(house.finish(), []);
+});

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { ManualClock } from "../../../src/core/manual_clock.ts";
 import type { FlowId } from "../../../src/core/ids.ts";
 import { createAccount } from "../../../src/sip/auth/accounts.ts";
@@ -153,5 +154,30 @@ Deno.test("in memory nothing is left; a file of others or of the future is refus
     Deno.writeTextFileSync(file, "this is no database ".repeat(100));
     const refused = SipStore.open({ file, clock, log: LOG });
     assert.match(refused.ok ? "" : refused.error, /^cannot open the database .*SQLite file/);
+  });
+});
+
+Deno.test("rights and numbers of accounts outlive a restart, and older files are taken over", () => {
+  withFile((file) => {
+    const old = new DatabaseSync(file);
+    old.exec(`CREATE TABLE binding (aor TEXT NOT NULL, key TEXT NOT NULL,
+      expires_at INTEGER NOT NULL, PRIMARY KEY (aor, key)) STRICT, WITHOUT ROWID;
+      CREATE TABLE account (name TEXT PRIMARY KEY, realm TEXT NOT NULL, md5 TEXT NOT NULL,
+      sha256 TEXT NOT NULL) STRICT, WITHOUT ROWID; PRAGMA user_version = 1`);
+    const known = createAccount("alice", "example.org", "secret");
+    old.prepare("INSERT INTO account VALUES (?, ?, ?, ?)")
+      .run(known.name, known.realm, known.digests.md5, known.digests.sha256);
+    old.close();
+    const clock = new ManualClock();
+    const first = open(file, clock);
+    assert.deepEqual(first.accounts.find("alice"), known);
+    const granted = { ...known, rights: ["pstn"], number: "+4930123" };
+    first.accounts.put(granted);
+    first.close();
+    const second = open(file, clock);
+    assert.deepEqual(second.accounts.find("alice"), granted);
+    second.accounts.put(known);
+    assert.deepEqual(second.accounts.find("alice"), known);
+    second.close();
   });
 });
