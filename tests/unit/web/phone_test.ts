@@ -10,6 +10,7 @@ import {
   endNotice,
   lineWords,
   mediaNotice,
+  transferNotice,
 } from "../../../web/phone/words.ts";
 
 const END: CallEnd = {
@@ -72,6 +73,32 @@ Deno.test("an answered call tells its length, and whether it broke off", () => {
   const broken = endNotice({ ...talked, status: "FAILED", info: "Failed by ICE error" });
   assert.equal(broken.kind, "error");
   assert.match(broken.text, /broke off after 1 min 5 s/);
+});
+
+Deno.test("a transfer that fails says why, and that the call stands", () => {
+  const texts = [
+    [404, "nobody is named “carol”"],
+    [408, "carol did not answer"],
+    [480, "carol is not there"],
+    [486, "carol is busy"],
+    [603, "carol declined"],
+    [403, "the server does not let you call carol"],
+    [488, "carol and the other side have no audio format in common"],
+    [503, "carol could not be reached (503)"],
+  ] as const;
+  for (const [status, why] of texts) {
+    const notice = transferNotice("bob", "carol", status);
+    assert.equal(notice.text, `bob could not be handed on: ${why}.`);
+    assert.equal(notice.hint, "You are still in the call with bob.");
+  }
+});
+
+Deno.test("a transfer that worked is told by name; a hang-up in the middle of one is a hang-up", () => {
+  const end = { ...END, status: "FINISH", wasConnected: true, transferTo: "carol" } as const;
+  const handed = endNotice({ ...end, info: "The other side was handed on to somebody else" });
+  assert.equal(handed.text, "bob talks with carol now.");
+  const left = endNotice({ ...end, info: "Normal call clearing", seconds: 4 });
+  assert.equal(left.text, "The call with bob has ended after 4 s.");
 });
 
 Deno.test("every state has words of its own", () => {
