@@ -104,7 +104,8 @@ export function holdWords(hold: CallView["hold"], owner: string, other: string):
 /** How audio is translated between two codecs, and what that costs. */
 export function transcodingWords({ from, to, delayMs, concealedMs }: TranscodingView): string {
   const parts = [
-    `${from} ↔ ${to}`,
+    // The codec's own name is written small, as in lists of codecs.
+    `${from} ↔ ${to}`.replace(/\bOPUS\b/g, "opus"),
     ...(delayMs === null ? [] : [`${delayMs} ms buffer`]),
     ...(concealedMs === 0 ? [] : [`${concealedMs.toLocaleString("en")} ms made up`]),
   ];
