@@ -1,6 +1,7 @@
 import type { Instant } from "../../core/clock.ts";
 import { middleOf, ntpOf } from "../rtcp/rtcp_writer.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { nackItems } from "./loss_watch.ts";
 import type { Kind } from "./out_streams.ts";
 import { isMainCodec, type ReceiveStream } from "./receive_statistics.ts";
 import { cnameOf, type RtcpOutlet } from "./rtcp_outlet.ts";
@@ -71,6 +72,16 @@ export class OwnReports {
       this.#outlet.begin().receiverReport(ssrc).sdes(ssrc, cnameOf(endpoint)).bye(ssrc);
       this.#outlet.report(endpoint, kind, now);
     }
+  }
+
+  /** Asks a SIP leg for packets of its video once more, in ascending order. */
+  askPackets(leg: Endpoint, media: number, sequences: readonly number[]): void {
+    const section = leg.leg?.section("video") ?? null;
+    if (section === null) return;
+    const ssrc = leg.out?.main("video")?.ssrc ?? leg.leg!.ownSsrc("video");
+    this.#outlet.begin().receiverReport(ssrc).sdes(ssrc, cnameOf(leg))
+      .nack(ssrc, media, nackItems(sequences));
+    this.#outlet.send(leg, section);
   }
 
   /** Asks a SIP leg for a key frame of its video; gives whether it understands that. */

@@ -10,6 +10,7 @@ import { int16, int32, putInt16, putInt32 } from "./bytes.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Kind, OutStream } from "./out_streams.ts";
 import { cnameOf, type RtcpOutlet } from "./rtcp_outlet.ts";
+import type { RtpSection } from "./rtp_section.ts";
 import type { MediaShell } from "./shell.ts";
 
 const KINDS: readonly Kind[] = ["audio", "video"];
@@ -239,7 +240,7 @@ export class RtcpRelay {
         const kept = stream?.cache !== null && stream !== null && repeats < MAX_REPEATS &&
           this.#repeat(from, stream, sequence);
         if (kept) repeats++;
-        else missing |= 1 << i;
+        else if (!isAsked(section, sequence, stream)) missing |= 1 << i;
       }
       if (missing === 0) continue;
       // The first one named must be missing itself: the rest counts from it.
@@ -304,6 +305,12 @@ export class RtcpRelay {
     change(copy);
     this.#outlet.send(to, null);
   }
+}
+
+/** Whether we have asked a SIP leg for this packet already. */
+function isAsked(section: RtpSection | null, sequence: number, stream: OutStream | null): boolean {
+  if (section === null || stream === null) return false;
+  return section.losses.isAsked((sequence - stream.sequenceOffset) & 0xffff);
 }
 
 function report(): Report {

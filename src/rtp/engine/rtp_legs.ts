@@ -11,6 +11,7 @@ import { type Kind, type OutStream, OutStreams } from "./out_streams.ts";
 import { RtpLeg } from "./rtp_leg.ts";
 import { RtpSection, Verdict } from "./rtp_section.ts";
 import type { MediaShell } from "./shell.ts";
+import { isMainCodec } from "./receive_statistics.ts";
 import { silenceOf } from "./silence.ts";
 import type { StateMemory } from "./state_memory.ts";
 
@@ -220,6 +221,22 @@ export class RtpLegs {
       endpoint.leg!.detector.packet(arena, at, size - header, timestamp, clockRate, now);
     }
     this.#forwarder.pass(endpoint, payload, offset, size, now);
+    if (section.kind === "video" && endpoint.pathOpen && isMainCodec(payload)) {
+      this.#mend(endpoint, section, ssrc, sequence, now);
+    }
+  }
+
+  /** Nobody has to wait until a browser beyond notices what we see first. */
+  #mend(
+    endpoint: Endpoint,
+    section: RtpSection,
+    ssrc: number,
+    sequence: number,
+    now: Instant,
+  ): void {
+    const { ask, isBroken } = section.losses.packet(ssrc, sequence, section.hasFeedback, now);
+    if (ask.length > 0) this.#forwarder.own.askPackets(endpoint, ssrc, ask);
+    if (isBroken) this.#forwarder.askKeyFrames(endpoint, now);
   }
 
   #latched(endpoint: Endpoint, section: RtpSection): void {

@@ -3,6 +3,7 @@ import type { PayloadKind, RtpSectionRemote, SrtpKeys } from "../contract.ts";
 import type { SrtpEngine } from "../srtp/cipher.ts";
 import { type ContextPlace, contextPlace, SrtpReceiver, SrtpSender } from "../srtp/context.ts";
 import type { Kind } from "./out_streams.ts";
+import { LossWatch } from "./loss_watch.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { BUSY, FIRST_WORD, Role, type StatePlace } from "./state_memory.ts";
 
@@ -56,6 +57,8 @@ export class RtpSection {
   receiver: SrtpReceiver | null = null;
   sender: SrtpSender | null = null;
   hasFeedback = false;
+  /** Of a video section: what of it is missing. */
+  readonly losses = new LossWatch();
   /** Whether the description accepts this section at all. */
   isAccepted = false;
 
