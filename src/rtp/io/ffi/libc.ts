@@ -65,6 +65,7 @@ const SYMBOLS = {
   prctl: { parameters: [I, P, P, P, P], result: I },
   clock_gettime: { parameters: [I, P], result: I },
   gettid: { parameters: [], result: I },
+  sched_getscheduler: { parameters: [I], result: I },
   setpriority: { parameters: [I, "u32", I], result: I },
   usleep: { parameters: ["u32"], result: I },
   __errno_location: { parameters: [], result: "pointer" },

@@ -228,14 +228,23 @@ class Link {
 
   /** Closes what the thread has left open; it has ended or is about to. */
   free(): void {
-    // What hangs may come to again, and closes its own then.
-    if (this.#isHung) return;
-    this.#descriptors.closeAll(this.#libc);
     if (this.#isFreed) return;
+    if (this.#isHung && this.#isThreadThere) {
+      // It may come to again, and must not find others' descriptors under its numbers.
+      Deno.unrefTimer(setTimeout(() => this.free(), LOOK) as unknown as number);
+      return;
+    }
+    this.#descriptors.closeAll(this.#libc);
     this.#isFreed = true;
     this.#libc.close(this.#attachment.eventDescriptor);
   }
   #isFreed = false;
+
+  /** A thread that the runtime ends does not say so itself. */
+  get #isThreadThere(): boolean {
+    const { isRunning, thread } = this.#descriptors;
+    return isRunning && (thread === 0 || this.#libc.sched_getscheduler(thread) >= 0);
+  }
 
   /**
    * Looks whether the loop goes round. The looks are counted, not the time: this thread may have
