@@ -150,7 +150,12 @@ export function answerToBrowser(
   const answer = sdp.parseSdp(body);
   if (!answer.ok) return err(fault("The callee's answer", answer.error));
   const peer = sdp.endpointToken(answer.value);
-  const change: Change = { remoteSdp: body, ...agreed(body), ...answered(context) };
+  const change: Change = {
+    localSdp: sdp.settledOffer(context.localSdp ?? "", answer.value),
+    remoteSdp: body,
+    ...agreed(body),
+    ...answered(context),
+  };
   // The first side of an operator's call was negotiated before; it takes no second description.
   if (context.origin.type === "startup") {
     const mine = sdp.parseSdp(context.localSdp ?? "");
@@ -233,7 +238,7 @@ export function joinTarget(
   return ok({
     peer: sdp.endpointToken(answer.value),
     change: {
-      localSdp: offer,
+      localSdp: sdp.settledOffer(offer, answer.value),
       remoteSdp: body,
       ...agreed(body),
       hold: { local: false, remote: direction === "sendonly" || direction === "inactive" },

@@ -115,6 +115,20 @@ export function continuingAnswer(last: string, theirs: Sdp, offer: Sdp): Result<
 }
 
 /**
+ * What an offer of ours has become by its answer: sections that were refused stay so, because a
+ * browser's description stands for ever.
+ */
+export function settledOffer(offer: string, answer: Sdp): string {
+  const own = parseOwn(offer);
+  const media = own.media.map((section, index) =>
+    answer.media[index]?.rejected === false ? section : rejectedSection(section)
+  );
+  return media.every((section, index) => section === own.media[index])
+    ? offer
+    : rewrite(own, media, own.origin.version);
+}
+
+/**
  * The offer that says to somebody new what the writer of `theirs` has said of itself: what is left
  * of its media, held by nobody.
  */
@@ -234,10 +248,14 @@ function write(
   });
 }
 
-function rewrite(own: Sdp, media: readonly MediaSection[]): string {
+function rewrite(
+  own: Sdp,
+  media: readonly MediaSection[],
+  version = own.origin.version + 1,
+): string {
   return writeSdp({
     sessionId: own.origin.sessionId,
-    version: own.origin.version + 1,
+    version,
     media,
     extmapAllowMixed: own.extmapAllowMixed,
     extraLines: own.extraLines,

@@ -21,6 +21,7 @@ export {
   continuingOffer,
   handedOn,
   reoffer,
+  settledOffer,
 } from "./abstract.ts";
 export { serverOffer } from "./server_offer.ts";
 export { codecsOf, endpointToken, firstCodecs, mediaOf, stripEndpointTokens } from "./view.ts";

@@ -226,6 +226,28 @@ export class SimPhone {
     });
   }
 
+  /** re-INVITE with this description; gives the final response. */
+  reoffer(call: PhoneCall, body: string, done: (response: SipResponse) => void): void {
+    const request = call.dialog!.request("INVITE", {
+      contact: `<${this.contact}>`,
+      body: { contentType: SDP, bytes: encoder.encode(body) },
+    });
+    this.#request(request, (response) => {
+      if (!response) return;
+      if (response.status < 200) return;
+      if (response.status < 300) {
+        const ack = call.dialog!.ack(request.cseq.sequence);
+        this.#driver.feed({ type: "ack", request: ack, flow: this.flow });
+      }
+      done(response);
+    });
+  }
+
+  /** What it would offer now. */
+  describe(): string {
+    return this.#describe("sendrecv");
+  }
+
   /** A request inside the dialog of a call. */
   inDialog(
     call: PhoneCall,
