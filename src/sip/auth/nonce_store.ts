@@ -7,7 +7,7 @@ import { BLOCK_BYTES, type Prefix, readPrefix, sha256Hex } from "./sha256.ts";
 /** How long a nonce is good, ms; afterwards right credentials get a fresh one with `stale`. */
 export const NONCE_LIFETIME_MS = 5 * 60_000;
 /** Most nonces in use at once; beyond, the oldest become stale. */
-export const MAX_USED_NONCES = 100_000;
+export const MAX_USED_NONCES = 40_000;
 /** Requests may overtake each other by this many nonce counts. */
 export const NONCE_COUNT_WINDOW = 32;
 

@@ -21,6 +21,8 @@ interface Peer {
   readonly flow: Flow;
   readonly to: Deno.NetAddr;
   seenAt: Instant;
+  /** `seenAt` when it took its place in the line. */
+  lookedAt: Instant;
 }
 
 /** Largest datagram there is, bytes. */
@@ -38,7 +40,7 @@ export class UdpSocket {
   readonly #socket: Deno.DatagramConn;
   readonly #host: UdpHost;
   readonly #name: string;
-  /** In order of the last datagram. */
+  /** In order of when they were last looked at, so the quiet ones are near the front. */
   readonly #passing = new Map<FlowId, Peer>();
   /** Quiet, but needed when they were last looked at. */
   readonly #used = new Map<FlowId, Peer>();
@@ -143,7 +145,8 @@ export class UdpSocket {
       return known;
     }
     if (this.size >= this.#host.limits.udpFlows && !this.#forgetOldest()) return undefined;
-    const peer: Peer = { flow: this.#flow(to), to, seenAt: this.#host.clock.now() };
+    const now = this.#host.clock.now();
+    const peer: Peer = { flow: this.#flow(to), to, seenAt: now, lookedAt: now };
     this.#passing.set(id, peer);
     if (this.#timer === undefined) this.#watch();
     return peer;
@@ -164,26 +167,34 @@ export class UdpSocket {
     return `${this.#name}/${hostPort(to.hostname, to.port)}` as FlowId;
   }
 
-  /** To the end of the line. */
+  /** It goes to the end of its line when that is next looked at: datagrams are many. */
   #touch(peer: Peer): void {
-    const { id } = peer.flow;
     peer.seenAt = this.#host.clock.now();
-    this.#used.delete(id);
-    this.#passing.delete(id);
-    this.#passing.set(id, peer);
   }
 
-  /** The one of the passing that has been quiet longest; those found in use change lines. */
+  /**
+   * One of the passing that has been quiet for long; those found in use change lines, and those
+   * heard since they were last looked at get another turn.
+   */
   #forgetOldest(): boolean {
+    let turns = this.#passing.size;
     for (const [id, peer] of this.#passing) {
-      if (!this.#host.isUsed(peer.flow)) {
+      const isUsed = this.#host.isUsed(peer.flow);
+      if (!isUsed && (peer.lookedAt >= peer.seenAt || turns-- <= 0)) {
         this.#forget(peer);
         return true;
       }
       this.#passing.delete(id);
-      this.#used.set(id, peer);
+      if (isUsed) this.#used.set(id, peer);
+      else this.#lookAt(peer);
     }
     return false;
+  }
+
+  /** To the end of the line. */
+  #lookAt(peer: Peer): void {
+    peer.lookedAt = peer.seenAt;
+    this.#passing.set(peer.flow.id, peer);
   }
 
   #forget(peer: Peer): void {
@@ -197,12 +208,18 @@ export class UdpSocket {
   #watch(): void {
     const { clock, limits } = this.#host;
     const now = clock.now();
-    for (const peer of this.#used.values()) {
-      const isOver = peer.seenAt + limits.usedIdleMs <= now;
-      if (isOver || !this.#host.isUsed(peer.flow)) this.#forget(peer);
+    for (const [id, peer] of this.#used) {
+      if (peer.seenAt + limits.usedIdleMs <= now) this.#forget(peer);
+      else if (!this.#host.isUsed(peer.flow)) {
+        if (peer.seenAt + limits.idleMs <= now) this.#forget(peer);
+        else {
+          this.#used.delete(id);
+          this.#lookAt(peer);
+        }
+      }
     }
     for (const [id, peer] of this.#passing) {
-      if (peer.seenAt + limits.idleMs > now) break;
+      if (peer.seenAt + limits.idleMs > now) continue;
       if (this.#host.isUsed(peer.flow)) {
         this.#passing.delete(id);
         this.#used.set(id, peer);

@@ -37,10 +37,11 @@ export class StoredBinding implements Binding {
     this.aor = aor;
     this.flow = made.flow;
     this.sequence = made.sequence;
-    this.expiresAt = made.expiresAt;
+    // Whole milliseconds fit into the object; others are objects of their own.
+    this.expiresAt = Math.ceil(made.expiresAt);
     this.q = made.q;
     this.regId = made.regId;
-    this.refreshedAt = made.refreshedAt;
+    this.refreshedAt = Math.floor(made.refreshedAt);
     this.userAgent = made.userAgent === null ? null : nameOf(made.userAgent);
     this.sequenceNumber = sequenceNumber;
     const { contact, contactValue, callId, instance, path } = made;
