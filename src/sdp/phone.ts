@@ -87,7 +87,9 @@ export interface PhoneMeans {
 }
 
 /** What is taken of a phone's offers, beside their codecs. */
-export type OfferRules = Pick<PhoneProfile, "srtpRequired"> & Pick<PhoneMeans, "transcodable">;
+export type OfferRules =
+  & Pick<PhoneProfile, "srtpRequired" | "codecs">
+  & Pick<PhoneMeans, "transcodable">;
 
 const NOTHING: ReadonlySet<string> = new Set();
 /** Transport-wide numbers in offers of ours; no other extension stands beside them. */
@@ -175,7 +177,7 @@ export function offerOfPhone(
   text: string,
   before: readonly PhoneSection[],
   kinds: readonly ("audio" | "video")[],
-  { srtpRequired = false, transcodable = NOTHING }: OfferRules = {},
+  { srtpRequired = false, transcodable = NOTHING, codecs: taken }: OfferRules = {},
 ): Result<PhoneSection[], SdpFault> {
   const parsed = parseSdp(text);
   if (!parsed.ok) return parsed;
@@ -190,7 +192,8 @@ export function offerOfPhone(
     const codecs = phoneCodecs(section.kind, section.codecs);
     const shared = pairWire(section.kind, codecs, old);
     const isNew = section.kind === "audio" && !carriesMedia(old);
-    const pairs = isNew ? widened(shared, "inner", codecs, transcodable) : shared;
+    const wide = isNew ? widened(shared, "inner", codecs, transcodable) : shared;
+    const pairs = section.kind === "audio" ? allowed(wide, taken) : wide;
     const secure = isSecure(section.protocol);
     if (!carriesMedia(pairs) || srtpRequired && !secure) return rejected(base);
     return {

@@ -111,8 +111,13 @@ export class PhoneMedia implements WireMedia {
 
   offerIn(text: string): Result<string, sdp.SdpFault> {
     const { kinds, profile, transcodable } = this.#options;
-    const { srtpRequired = false } = profile;
-    const offer = sdp.offerOfPhone(text, this.#agreed, kinds, { srtpRequired, transcodable });
+    const { srtpRequired = false, codecs, takesOnlyCodecs = false } = profile;
+    const only = takesOnlyCodecs && codecs ? { codecs } : {};
+    const offer = sdp.offerOfPhone(text, this.#agreed, kinds, {
+      srtpRequired,
+      transcodable,
+      ...only,
+    });
     if (!offer.ok) return offer;
     const fault = this.#checkRemote(offer.value);
     if (fault) return err(fault);
