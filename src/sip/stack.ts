@@ -32,6 +32,7 @@ import { NonInviteServerTransaction } from "./transaction/non_invite_server.ts";
 import { NOBODY, Shares, type TransactionShares } from "./transaction/shares.ts";
 import {
   type ClientEntry,
+  coarse,
   type Entry,
   type ServerEntry,
   TransactionTable,
@@ -151,9 +152,10 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
 
   deadline(): Deadline | undefined {
     const first = this.#table.deadline();
-    const at = this.#kept.nextExpiry;
-    if (at === undefined || (first && first.at <= at)) return first;
-    return { at, reason: "kept answers are over" };
+    const over = this.#kept.nextExpiry;
+    if (over === undefined) return first;
+    const at = coarse(over);
+    return first && first.at <= at ? first : { at, reason: "kept answers are over" };
   }
 
   // --- from the flow ---

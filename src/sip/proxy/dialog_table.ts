@@ -4,6 +4,7 @@ import { type TimerEntry, TimerQueue } from "../../core/timer_queue.ts";
 import type { Flow } from "../flow.ts";
 import type { SipMessage, SipRequest, SipResponse } from "../message/mod.ts";
 import type { ServerTransactionId } from "../transaction/ids.ts";
+import { coarse } from "../transaction/table.ts";
 
 /** Dialogs that a proxy follows at a time; beyond, the one that was made first is forgotten. */
 export const MAX_TRACKED_DIALOGS = 200_000;
@@ -71,8 +72,10 @@ export class DialogTable {
     return this.#dialogs.size - this.#lingering;
   }
 
+  /** When `wake` has something to do, or a little later: nobody waits for it. */
   get nextTimer(): Instant | undefined {
-    return this.#queue.first?.at;
+    const first = this.#queue.first;
+    return first && coarse(first.at);
   }
 
   /** A request that may make a dialog goes out on these flows. */

@@ -62,6 +62,8 @@ export class TransactionTable {
   readonly #accepted = new Map<string, ServerEntry>();
   readonly #flows = new Map<FlowId, Set<Entry>>();
   readonly #queue = new TimerQueue<DueTimer>();
+  /** Those whose only end is that of a transaction which waits for repetitions. */
+  readonly #lingering = new TimerQueue<DueTimer>();
 
   get size(): number {
     return this.#clients.size + this.#servers.size;
@@ -109,7 +111,7 @@ export class TransactionTable {
 
   remove(entry: Entry): void {
     if (entry.timers) {
-      for (const timer of entry.timers.values()) this.#queue.remove(timer);
+      for (const timer of entry.timers.values()) this.#queueOf(timer.value.timer).remove(timer);
       entry.timers = undefined;
     }
     if (entry.side === "client") {
@@ -161,26 +163,34 @@ export class TransactionTable {
 
   setTimer(entry: Entry, name: TimerName, at: Instant): void {
     this.clearTimer(entry, name);
-    (entry.timers ??= new Map()).set(name, this.#queue.add(at, { entry, timer: name }));
+    (entry.timers ??= new Map()).set(name, this.#queueOf(name).add(at, { entry, timer: name }));
   }
 
   clearTimer(entry: Entry, name: TimerName): void {
     const timer = entry.timers?.get(name);
     if (!timer) return;
-    this.#queue.remove(timer);
+    this.#queueOf(name).remove(timer);
     entry.timers?.delete(name);
   }
 
   takeDue(now: Instant): DueTimer | undefined {
-    const due = this.#queue.takeDue(now);
+    const due = this.#queue.takeDue(now) ?? this.#lingering.takeDue(now);
     due?.entry.timers?.delete(due.timer);
     return due;
   }
 
   deadline(): Deadline | undefined {
     const first = this.#queue.first;
-    return first &&
-      { at: first.at, reason: `timer ${first.value.timer} of ${first.value.entry.id}` };
+    const over = this.#lingering.first;
+    const overAt = over === undefined ? Infinity : coarse(over.at);
+    const next = first !== undefined && first.at <= overAt ? first : over;
+    if (next === undefined) return undefined;
+    const at = next === first ? first.at : overAt;
+    return { at, reason: `timer ${next.value.timer} of ${next.value.entry.id}` };
+  }
+
+  #queueOf(name: TimerName): TimerQueue<DueTimer> {
+    return LINGERING.has(name) ? this.#lingering : this.#queue;
   }
 
   #join(entry: Entry): void {
@@ -188,4 +198,14 @@ export class TransactionTable {
     if (onFlow) onFlow.add(entry);
     else this.#flows.set(entry.flow.id, new Set([entry]));
   }
+}
+
+/** D, I, K, L and M wait for repetitions, after which nothing more is said. */
+const LINGERING: ReadonlySet<TimerName> = new Set(["D", "I", "K", "L", "M"]);
+/** So many ms at a time: to be woken for the end of each would cost more than the end. */
+const COARSE_MS = 128;
+
+/** A time that is no earlier, and the same for many. */
+export function coarse(at: Instant): Instant {
+  return Math.ceil(at / COARSE_MS) * COARSE_MS;
 }
