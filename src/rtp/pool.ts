@@ -12,23 +12,18 @@ import type {
   WorkerView,
 } from "./media_port.ts";
 import { MediaWorkers } from "./media_workers.ts";
+import { openCommandFor, remoteCommandFor, retell } from "./pool_commands.ts";
 import {
-  faceOf,
   isWebrtc,
   type MediaWorker,
-  openPlain,
   type PoolEndpoint,
   type PoolEvent,
   type PoolPlain,
 } from "./pool_endpoint.ts";
+import { Handles } from "./pool_handles.ts";
+import { Joints } from "./pool_joints.ts";
 import type { PoolOptions } from "./pool_options.ts";
-import {
-  addressTowards,
-  localOf,
-  openCommandOf,
-  type PoolRtp,
-  remoteCommandOf,
-} from "./pool_rtp.ts";
+import { addressTowards, localOf, type PoolRtp } from "./pool_rtp.ts";
 import type {
   OpenRtp,
   RtpEndpointEvent,
@@ -50,27 +45,34 @@ export class MediaPool implements MediaPort, RtpMediaPort {
   readonly #handshakes: Handshakes;
   readonly #bridges: Bridges;
   readonly #transcodings: Transcodings;
+  readonly #joints: Joints;
+  readonly #handles: Handles;
   readonly #byId = new Map<number, PoolEndpoint>();
   readonly #byToken = new Map<EndpointToken, PoolEndpoint>();
-  /** Endpoints without a worker, and endpoints whose peer has none. */
+  /** Endpoints without a worker. */
   readonly #waiting = new Set<PoolEndpoint>();
-  readonly #unlinked = new Set<PoolEndpoint>();
   #nextId = 1;
-  #links = 0;
   #onStarted: ((fault: string | null) => void) | null = null;
 
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#bridges = new Bridges(() => this.#nextId++, (endpoint, text) => {
       this.#tell(endpoint, { type: "failed", reason: "no_port", text });
-    }, (endpoint) => this.#targetOf(endpoint));
+    }, (endpoint) => this.#joints.targetOf(endpoint));
+    this.#joints = new Joints(this.#byToken, this.#bridges);
+    this.#handles = new Handles(this.#bridges, this.#joints, {
+      update: (endpoint) => this.#sendRemote(endpoint),
+      send: (endpoint, command) => this.#send(endpoint, command),
+      transcode: (endpoint, sides) => this.#transcodings.set(endpoint, sides),
+      close: (endpoint) => this.#forget(endpoint),
+    });
     this.#transcodings = new Transcodings(options, {
       open: (label, near, plain) => this.#addPlain(label, near, plain),
       close: (endpoint) => {
         if (endpoint.state !== "closed") this.#forget(endpoint);
       },
       update: (endpoint) => this.#sendRemote(endpoint),
-      relink: (endpoint) => this.#relink(endpoint),
+      relink: (endpoint) => this.#joints.rejoin(endpoint),
       tell: (endpoint, event) => this.#tell(endpoint, event),
     });
     this.#workers = new MediaWorkers(options, {
@@ -110,12 +112,12 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     return {
       endpoints: this.#byId.size,
       bridges: this.#bridges.size,
-      waiting: this.#waiting.size + this.#unlinked.size,
+      waiting: this.#waiting.size + this.#joints.waiting,
     };
   }
 
   open(options: OpenEndpoint, listener: (event: EndpointEvent) => void): EndpointHandle {
-    return this.#handle(this.#add(options, {}, listener as (event: PoolEvent) => void));
+    return this.#handles.webrtc(this.#add(options, {}, listener as (event: PoolEvent) => void));
   }
 
   openRtp(options: OpenRtp, listener: (event: RtpEndpointEvent) => void): RtpEndpointHandle {
@@ -124,7 +126,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     const seed = new DataView(entropy.bytes(4).buffer).getInt32(0);
     const rtp: PoolRtp = { options, address: address ?? "", seed, remote: null };
     const tell = listener as (event: PoolEvent) => void;
-    return this.#rtpHandle(this.#add(options, { rtp }, tell), rtp);
+    return this.#handles.rtp(this.#add(options, { rtp }, tell), rtp);
   }
 
   #addPlain(label: string, near: EndpointToken, plain: PoolPlain): PoolEndpoint {
@@ -218,60 +220,6 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     this.#handshakes.terminate();
   }
 
-  #handle(endpoint: PoolEndpoint): EndpointHandle {
-    return {
-      ...this.#commonHandle(endpoint),
-      setRemote: (remote) => {
-        if (endpoint.state === "closed") return;
-        endpoint.remote = remote;
-        this.#sendRemote(endpoint);
-        this.#bridges.describe(endpoint);
-      },
-    };
-  }
-
-  #rtpHandle(endpoint: PoolEndpoint, rtp: PoolRtp): RtpEndpointHandle {
-    return {
-      ...this.#commonHandle(endpoint),
-      setRemote: (remote) => {
-        if (endpoint.state === "closed") return;
-        rtp.remote = remote;
-        this.#sendRemote(endpoint);
-        this.#bridges.describe(endpoint);
-      },
-      sendDtmf: (digits, durationMs) => {
-        this.#send(endpoint, { type: "send-dtmf", endpoint: endpoint.id, digits, durationMs });
-      },
-    };
-  }
-
-  #commonHandle(endpoint: PoolEndpoint): Omit<EndpointHandle, "setRemote"> {
-    const live = (act: () => void) => {
-      if (endpoint.state !== "closed") act();
-    };
-    return {
-      id: endpoint.id,
-      token: endpoint.token,
-      connect: (peer) =>
-        live(() => {
-          endpoint.peer = peer;
-          endpoint.linkedAt = ++this.#links;
-          this.#bridges.prune(endpoint);
-          if (endpoint.transcoding) this.#relink(endpoint);
-          else this.#link(endpoint);
-        }),
-      setFlowing: (flowing) =>
-        live(() => {
-          endpoint.flowing = flowing;
-          this.#send(endpoint, { type: "set-flowing", endpoint: endpoint.id, flowing });
-        }),
-      requestKeyFrame: () =>
-        live(() => this.#send(endpoint, { type: "key-frame", endpoint: endpoint.id })),
-      transcode: (sides) => live(() => this.#transcodings.set(endpoint, sides)),
-      close: () => live(() => this.#forget(endpoint)),
-    };
-  }
-
   #send(endpoint: PoolEndpoint, command: MediaCommand): void {
     endpoint.worker?.process.send(command);
   }
@@ -309,39 +257,15 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     if (!endpoint.flowing) {
       worker.process.send({ type: "set-flowing", endpoint: endpoint.id, flowing: false });
     }
-    if (endpoint.peer !== null) this.#link(endpoint);
-    for (const other of [...this.#unlinked]) {
-      if (this.#targetOf(other) === endpoint) this.#link(other);
-    }
+    this.#joints.placed(endpoint);
   }
 
   #sendRemote(endpoint: PoolEndpoint): void {
-    this.#describe(endpoint);
+    const command = remoteCommandFor(endpoint);
+    if (command !== null) this.#send(endpoint, command);
     if (!isWebrtc(endpoint) || endpoint.remote === null || endpoint.worker === null) return;
     const { fingerprints } = endpoint.remote;
     this.#handshakes.send({ type: "fingerprints", endpoint: endpoint.id, fingerprints });
-  }
-
-  /** Tells the media worker what is known of the far end. */
-  #describe(endpoint: PoolEndpoint): void {
-    if (endpoint.rtp !== null) {
-      const command = remoteCommandOf(endpoint.id, endpoint.rtp);
-      if (command !== null) this.#send(endpoint, command);
-      return;
-    }
-    if (endpoint.plain !== null) {
-      const { payloads, remote } = endpoint.plain;
-      if (remote === null) return;
-      return this.#send(endpoint, { type: "set-remote", endpoint: endpoint.id, payloads, remote });
-    }
-    if (endpoint.remote === null) return;
-    const { payloads, transportWideId } = endpoint.remote;
-    this.#send(endpoint, {
-      type: "set-remote",
-      endpoint: endpoint.id,
-      payloads,
-      ...(transportWideId === undefined ? {} : { transportWideId }),
-    });
   }
 
   #openTimedOut(endpoint: PoolEndpoint): void {
@@ -364,7 +288,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     this.#byId.delete(endpoint.id);
     this.#byToken.delete(endpoint.token);
     this.#waiting.delete(endpoint);
-    this.#unlinked.delete(endpoint);
+    this.#joints.forget(endpoint);
     this.#bridges.remove(endpoint);
     this.#transcodings.set(endpoint, null);
     this.#send(endpoint, { type: "close", endpoint: endpoint.id });
@@ -376,53 +300,6 @@ export class MediaPool implements MediaPort, RtpMediaPort {
 
   #closeHandshake(endpoint: PoolEndpoint): void {
     if (isWebrtc(endpoint)) this.#handshakes.send({ type: "close", endpoint: endpoint.id });
-  }
-
-  // Joining
-
-  /**
-   * A transcoder has come between an endpoint and its peer, or gone: all who are joined with it.
-   */
-  #relink(endpoint: PoolEndpoint): void {
-    const { transcoding } = endpoint;
-    if (transcoding) {
-      const { near, far } = transcoding;
-      near.peer = endpoint.token;
-      if (far.peer !== endpoint.peer) {
-        far.peer = endpoint.peer;
-        this.#bridges.prune(far);
-      }
-      this.#link(near);
-      if (far.peer !== null) this.#link(far);
-    }
-    this.#bridges.prune(endpoint);
-    if (endpoint.peer !== null) this.#link(endpoint);
-    for (const other of this.#byId.values()) {
-      if (other.peer !== endpoint.token || other === transcoding?.near) continue;
-      const face = faceOf(other);
-      this.#bridges.prune(face);
-      this.#link(face);
-    }
-  }
-
-  /** Whose packets `endpoint`'s go to in truth. */
-  #targetOf(endpoint: PoolEndpoint): PoolEndpoint | undefined {
-    if (endpoint.transcoding) return endpoint.transcoding.near;
-    const peer = endpoint.peer === null ? undefined : this.#byToken.get(endpoint.peer);
-    const isNear = peer?.transcoding?.near === endpoint;
-    return isNear ? peer : peer && faceOf(peer);
-  }
-
-  #link(endpoint: PoolEndpoint): void {
-    const peer = this.#targetOf(endpoint);
-    // A peer that nobody knows is gone, or is opened later under a token drawn beforehand.
-    if (!peer?.worker || endpoint.worker === null) {
-      this.#unlinked.add(endpoint);
-      return;
-    }
-    this.#unlinked.delete(endpoint);
-    if (endpoint.worker !== peer.worker) this.#bridges.connect(endpoint, peer);
-    else this.#send(endpoint, { type: "connect", endpoint: endpoint.id, peer: peer.id });
   }
 
   // Workers
@@ -457,20 +334,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
       }
       return;
     }
-    const endpoints = [...worker.endpoints].filter(({ state }) => state === "open");
-    for (const endpoint of endpoints) this.#send(endpoint, openCommandFor(endpoint));
-    this.#bridges.reopen(worker);
-    for (const endpoint of endpoints) {
-      const { id, keys, flowing } = endpoint;
-      this.#describe(endpoint);
-      if (keys !== null) this.#send(endpoint, { type: "keys", endpoint: id, keys });
-      if (!flowing) this.#send(endpoint, { type: "set-flowing", endpoint: id, flowing });
-    }
-    for (const endpoint of endpoints.sort((a, b) => a.linkedAt - b.linkedAt)) {
-      if (endpoint.peer !== null || endpoint.transcoding) this.#link(endpoint);
-    }
-    this.#bridges.rejoin(worker);
-    worker.process.send({ type: "adopt" });
+    retell(worker, this.#bridges, this.#joints);
   }
 
   /** Nobody has heard of this endpoint's place yet: another worker serves it as well. */
@@ -607,11 +471,4 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     this.#onStarted = null;
     onStarted(fault);
   }
-}
-
-function openCommandFor(endpoint: PoolEndpoint): MediaCommand {
-  const { id, rtp, plain, iceUfrag, icePwd } = endpoint;
-  if (rtp !== null) return openCommandOf(id, rtp);
-  if (plain !== null) return openPlain(id, endpoint);
-  return { type: "open", endpoint: id, kind: "webrtc", iceUfrag, icePwd };
 }
