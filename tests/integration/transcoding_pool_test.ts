@@ -58,6 +58,15 @@ for (const workers of [1, 2]) {
       assert.equal(pool.workers()[0]!.bridges, workers - 1);
       await far.until("statistics come", () => near.of("transcoding").length > 0);
       assert(near.of("transcoding").at(-1)!.statistics.fromOwn.receivePackets > 0);
+      const reported = () => {
+        const { fromOwn, fromPeer } = near.of("transcoding").at(-1)!.statistics;
+        return [Math.round(fromOwn.reportedLossPercent), fromPeer.reportedLossPercent];
+      };
+      far.report(0.25);
+      await far.until("the encoder is told of losses", () => reported()[0] === 25);
+      far.report(0);
+      await far.until("and that there are fewer", () => reported()[0]! < 25);
+      assert.equal(reported()[1], 0, "the other way nothing is lost");
 
       codecs.crashWorker(0);
       await far.until("it is started again", () => codecs.workers()[0]!.restarts > 0);

@@ -58,6 +58,7 @@ export class CodecPhone implements AsyncDisposable {
   /** Digits heard, by their ends. */
   digits = "";
   #lastDigit = -1;
+  #theirs = 0;
 
   constructor(codec: Codec, hertz: number) {
     this.codec = codec;
@@ -92,6 +93,17 @@ export class CodecPhone implements AsyncDisposable {
     this.#to = { transport: "udp", hostname: HOST, port };
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#frame(), FRAME_MS);
+  }
+
+  /** Says in a receiver report that this share of what came last was lost, 0 to 1. */
+  report(lost: number): void {
+    const packet = new Uint8Array(32);
+    const view = new DataView(packet.buffer);
+    view.setUint32(0, 0x81c90007);
+    view.setUint32(4, this.#ssrc);
+    view.setUint32(8, this.#theirs);
+    view.setUint8(12, Math.round(lost * 255));
+    this.#socket.send(packet, this.#to!).catch(() => {});
   }
 
   press(digit: string): void {
@@ -174,7 +186,8 @@ export class CodecPhone implements AsyncDisposable {
 
   #hear(packet: Uint8Array): void {
     if (packet.length < 13 || (packet[1]! >= 192 && packet[1]! < 224)) return;
-    const { payloadType, timestamp } = headerOf(packet);
+    const { payloadType, timestamp, ssrc } = headerOf(packet);
+    this.#theirs = ssrc;
     this.heard.set(payloadType, (this.heard.get(payloadType) ?? 0) + 1);
     if (payloadType === EVENT_TYPE && packet[13]! >= 128 && timestamp !== this.#lastDigit) {
       this.#lastDigit = timestamp;

@@ -128,6 +128,8 @@ export interface DirectionStatistics {
   readonly expandedMs: number;
   /** Payload types that were not negotiated, payloads that the codec refuses, RTCP. */
   readonly refused: number;
+  /** What the receiver says that it misses of what is sent to it, percent. */
+  readonly reportedLossPercent: number;
   /** Of the packets' senders, by RFC 3550 6.4.1, ms. */
   readonly jitterMs: number;
 }

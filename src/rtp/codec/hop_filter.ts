@@ -4,6 +4,8 @@ import type { Side, TranscoderOptions, TranscoderSide } from "./contract.ts";
 export enum HopWay {
   drop,
   transcode,
+  /** Reports on what the transcoder sends, perhaps: for it alone. */
+  report,
   /** Other media of the call, to the other side as it is. */
   pass,
 }
@@ -15,7 +17,8 @@ const PAYLOAD_FEEDBACK = 206;
 
 /**
  * Tells the audio that is transcoded from video that passes by the same hop. Reports end here,
- * since both workers make their own (RFC 3550 7.2); feedback about video passes.
+ * since both workers make their own (RFC 3550 7.2), and tell the encoder of losses; feedback about
+ * video passes.
  */
 export class HopFilter {
   readonly #audio: Readonly<Record<Side, ReadonlySet<number>>>;
@@ -35,7 +38,7 @@ export class HopFilter {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const second = bytes[1]!;
     if (second >= FIRST_RTCP && second <= LAST_RTCP) {
-      return this.#isAboutPassed(from, view) ? HopWay.pass : HopWay.drop;
+      return this.#isAboutPassed(from, view) ? HopWay.pass : HopWay.report;
     }
     if (this.#audio[from].has(second & 0x7f)) return HopWay.transcode;
     if (!this.#others.has(second & 0x7f)) return HopWay.drop;

@@ -46,6 +46,7 @@ export class Transcoder implements SansIo<Uint8Array, Uint8Array> {
   #lastTimestamp = 0;
   #received = 0;
   #refused = 0;
+  #reportedLoss = 0;
 
   constructor(options: TranscoderDirection) {
     const { from, to, fromCodec, toCodec, minDelayMs, maxDelayMs } = options;
@@ -107,6 +108,7 @@ export class Transcoder implements SansIo<Uint8Array, Uint8Array> {
 
   /** The far side's RTCP reports this loss of what we send, percent. */
   setLoss(percent: number): void {
+    this.#reportedLoss = percent;
     this.#packetizer.setLoss(percent);
   }
 
@@ -126,6 +128,7 @@ export class Transcoder implements SansIo<Uint8Array, Uint8Array> {
       acceleratedMs: playout.acceleratedMs,
       expandedMs: playout.expandedMs,
       refused: this.#refused + playout.refused,
+      reportedLossPercent: this.#reportedLoss,
       jitterMs: buffer.jitterMs,
     };
   }

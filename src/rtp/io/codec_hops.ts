@@ -1,12 +1,16 @@
 import type { CodecCommand, CodecEvent, Side, TranscoderPacket } from "../codec/contract.ts";
 import { HopFilter, HopWay } from "../codec/hop_filter.ts";
+import { LossReports } from "../codec/loss_reports.ts";
 import type { SocketAddress } from "../contract.ts";
 
 interface Hop {
   readonly id: number;
   readonly filter: HopFilter;
+  readonly losses: Readonly<Record<Side, LossReports>>;
   readonly to: Readonly<Record<Side, Deno.NetAddr>>;
 }
+
+type LossCommand = Extract<CodecCommand, { type: "loss" }>;
 
 const HOST = "127.0.0.1";
 
@@ -19,9 +23,14 @@ export class CodecHops {
   readonly #hops = new Map<number, Hop>();
   readonly #byPort = new Map<number, { readonly hop: Hop; readonly side: Side }>();
   readonly #onPackets: (packets: readonly TranscoderPacket[]) => void;
+  readonly #onLoss: (command: LossCommand) => void;
 
-  constructor(onPackets: (packets: readonly TranscoderPacket[]) => void) {
+  constructor(
+    onPackets: (packets: readonly TranscoderPacket[]) => void,
+    onLoss: (command: LossCommand) => void,
+  ) {
     this.#onPackets = onPackets;
+    this.#onLoss = onLoss;
     void this.#read();
   }
 
@@ -37,6 +46,7 @@ export class CodecHops {
     const hop = {
       id,
       filter: new HopFilter(options, passed),
+      losses: { a: new LossReports(options.a.ssrc), b: new LossReports(options.b.ssrc) },
       to: { a: placeOf(a), b: placeOf(b) },
     };
     this.#hops.set(id, hop);
@@ -89,6 +99,11 @@ export class CodecHops {
         return this.#onPackets([{ id: hop.id, side, bytes }]);
       case HopWay.pass:
         return this.#send(bytes, hop.to[side === "a" ? "b" : "a"]);
+      case HopWay.report: {
+        const percent = hop.losses[side].packet(bytes);
+        if (percent !== null) this.#onLoss({ type: "loss", id: hop.id, side, percent });
+        return;
+      }
       case HopWay.drop:
         return;
     }

@@ -1,5 +1,5 @@
 import type { CodecCommand, CodecEvent } from "../codec/contract.ts";
-import { CodecEngine } from "../codec/engine.ts";
+import { CodecEngine, type EngineCommand } from "../codec/engine.ts";
 import { openCatalogue } from "./codec/catalogue.ts";
 import { CodecHops } from "./codec_hops.ts";
 
@@ -32,9 +32,8 @@ async function start(): Promise<void> {
         return busy;
       },
     });
-    hops = new CodecHops((packets) => {
-      run((engine, now) => engine.handle({ type: "packets", packets }, now));
-    });
+    const handle = (command: EngineCommand) => run((engine, now) => engine.handle(command, now));
+    hops = new CodecHops((packets) => handle({ type: "packets", packets }), handle);
     scope.postMessage({ type: "ready", codecs: availability, local: hops.local });
   } catch (error) {
     scope.postMessage({ type: "start-failed", text: String(error) });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { LossReports } from "../../../src/rtp/codec/loss_reports.ts";
 import { HopFilter, HopWay } from "../../../src/rtp/codec/hop_filter.ts";
 import { writeRtp } from "../../../src/rtp/codec/rtp_packet.ts";
 import { side } from "../../support/transcoder_bench.ts";
@@ -38,12 +39,34 @@ Deno.test("audio of each side is transcoded, video passes, other numbers are dro
 
 Deno.test("feedback about video passes, once the video has; reports and audio's stay", () => {
   const hop = filter();
-  assert.equal(hop.way("b", feedback(206, VIDEO_SSRC)), HopWay.drop);
+  assert.equal(hop.way("b", feedback(206, VIDEO_SSRC)), HopWay.report);
   hop.way("a", rtp(VIDEO, VIDEO_SSRC));
   assert.equal(hop.way("b", feedback(206, VIDEO_SSRC)), HopWay.pass);
   assert.equal(hop.way("b", feedback(205, VIDEO_SSRC)), HopWay.pass);
   assert.equal(hop.way("b", feedback(206, 0, VIDEO_SSRC)), HopWay.pass);
-  assert.equal(hop.way("a", feedback(206, VIDEO_SSRC)), HopWay.drop);
-  assert.equal(hop.way("b", feedback(206, 99)), HopWay.drop);
-  assert.equal(hop.way("b", feedback(201, VIDEO_SSRC)), HopWay.drop);
+  assert.equal(hop.way("a", feedback(206, VIDEO_SSRC)), HopWay.report);
+  assert.equal(hop.way("b", feedback(206, 99)), HopWay.report);
+  assert.equal(hop.way("b", feedback(201, VIDEO_SSRC)), HopWay.report);
+});
+
+Deno.test("reports: a loss counts at once and fades; what is about others, or broken, counts not", () => {
+  const losses = new LossReports(7);
+  const report = (type: number, ssrc: number, fraction: number, blocks = 1) => {
+    const head = type === 200 ? 28 : 8;
+    const packet = new Uint8Array(head + 24 * blocks);
+    const view = new DataView(packet.buffer);
+    packet.set([0x80 | blocks, type, 0, packet.length / 4 - 1]);
+    view.setUint32(head + 24 * (blocks - 1), ssrc);
+    packet[head + 24 * (blocks - 1) + 4] = fraction;
+    return packet;
+  };
+  assert.equal(losses.packet(report(201, 8, 99)), null);
+  assert.equal(losses.packet(report(201, 7, 64)), 25);
+  assert.equal(losses.packet(report(200, 7, 0, 2)), 12.5);
+  assert.equal(losses.packet(report(201, 7, 128)), 50);
+  assert.equal(losses.packet(Uint8Array.of(...report(201, 9, 1), ...report(201, 7, 0))), 25);
+  for (let length = 0; length < 32; length++) {
+    losses.packet(report(201, 7, 255).subarray(0, length));
+  }
+  assert.equal(losses.packet(report(201, 7, 0)), 12.5, "nothing of the broken ones was taken");
 });

@@ -23,3 +23,8 @@ export const OPUS_FACTS: Omit<Codec, "encoder" | "decoder"> = {
 export function bitrateFor(sampleRate: PcmRate): number {
   return sampleRate === 8000 ? 16000 : sampleRate === 16000 ? 24000 : 32000;
 }
+
+/** What an encoder is told, percent: never less than what it has to expect of any network. */
+export function expectedLoss(percent: number): number {
+  return Math.max(OPUS_LOSS, Math.min(100, Math.round(percent)));
+}

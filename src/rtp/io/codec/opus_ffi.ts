@@ -9,7 +9,7 @@ import {
 import { hasOpusFec, isOpusSilence } from "../../codec/opus_packet.ts";
 import { SilenceGate } from "../../codec/silence_gate.ts";
 import { canCallVariadic, mustExist, openLibrary } from "./library.ts";
-import { bitrateFor, OPUS_COMPLEXITY, OPUS_FACTS, OPUS_LOSS } from "./opus_facts.ts";
+import { bitrateFor, expectedLoss, OPUS_COMPLEXITY, OPUS_FACTS, OPUS_LOSS } from "./opus_facts.ts";
 
 /** Opus by the system's libopus. */
 
@@ -72,7 +72,7 @@ class FfiOpusEncoder implements Encoder {
   }
 
   setLoss(percent: number): void {
-    this.#control(SET_LOSS, Math.max(0, Math.min(100, Math.round(percent))));
+    this.#control(SET_LOSS, expectedLoss(percent));
   }
 
   close(): void {

@@ -10,7 +10,7 @@ import {
 import type { Codec, Decoder, DecoderOptions, Encoder, EncoderOptions } from "../../codec/codec.ts";
 import { hasOpusFec, isOpusSilence } from "../../codec/opus_packet.ts";
 import { SilenceGate } from "../../codec/silence_gate.ts";
-import { bitrateFor, OPUS_COMPLEXITY, OPUS_FACTS, OPUS_LOSS } from "./opus_facts.ts";
+import { bitrateFor, expectedLoss, OPUS_COMPLEXITY, OPUS_FACTS, OPUS_LOSS } from "./opus_facts.ts";
 
 /**
  * Opus by a WebAssembly build of libopus. Its states are made by promises that are fulfilled at
@@ -50,7 +50,7 @@ class WasmOpusEncoder implements Encoder {
   }
 
   setLoss(percent: number): void {
-    this.#handle?.setPacketLossPercent(Math.max(0, Math.min(100, Math.round(percent))));
+    this.#handle?.setPacketLossPercent(expectedLoss(percent));
   }
 
   close(): void {
