@@ -175,6 +175,11 @@ Deno.test({
     await operator.getByText("SIP messages").press("Enter");
     await operator.getByRole("list", { name: "SIP messages in their order" }).waitFor();
     faults.push(...await faultsOf(operator, "a call's details"));
+    const focused = () => operator.evaluate(() => document.activeElement?.textContent);
+    await operator.keyboard.press("Escape");
+    assert.match(await focused() ?? "", /alice.*bob/);
+    await operator.keyboard.press("Enter");
+    await operator.getByRole("complementary", { name: "alice → bob" }).waitFor();
     await tabTo(operator, "Hang up the call from alice to bob");
     await operator.keyboard.press("Enter");
     await operator.getByRole("button", { name: "Keep" }).waitFor();
@@ -182,6 +187,9 @@ Deno.test({
     await operator.keyboard.press("Shift+Tab");
     await operator.keyboard.press("Enter");
     await page.getByText("The call with bob has ended").waitFor();
+    const details = operator.getByRole("complementary", { name: "alice → bob" });
+    await details.getByText("An operator ended the call").waitFor();
+    assert.equal(await focused(), "alice → bob");
     faults.push(...await faultsOf(page, "the end of a call"));
     assert.deepEqual([...new Set(faults)], []);
   },

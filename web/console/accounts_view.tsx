@@ -123,7 +123,7 @@ function NewAccount({ nameField, onMade }: {
         />
       </label>
       <label class="field">
-        <span class="label">Number on trunks</span>
+        <span class="label">Number on trunks (optional)</span>
         <input
           type="tel"
           autocomplete="off"
@@ -133,7 +133,7 @@ function NewAccount({ nameField, onMade }: {
         />
       </label>
       <label class="field">
-        <span class="label">Rights</span>
+        <span class="label">Rights (optional)</span>
         <input
           autocomplete="off"
           autocapitalize="none"

@@ -50,7 +50,12 @@ export function App({ feed }: { readonly feed: Feed }) {
             id={selected}
             otherIds={otherIdsOf(overview, selected)}
             looks={looks}
-            onClose={() => select(null)}
+            onClose={() => {
+              select(null);
+              // Back to where the details were opened, if that is still there.
+              const opener = `[data-call="${CSS.escape(selected)}"]`;
+              document.querySelector<HTMLElement>(opener)?.focus();
+            }}
             onChanged={() => feed.refresh()}
           />
         )}

@@ -69,6 +69,11 @@ export function CallDetail({ id, otherIds, looks, onClose, onChanged }: {
           peer={loaded.peer}
           looks={looks}
           onChanged={onChanged}
+          onEnded={() => {
+            // The button that was pressed goes with the call.
+            heading.current?.focus();
+            onChanged();
+          }}
         />
       )}
     </aside>
@@ -83,11 +88,12 @@ async function load(id: string, otherId: string | undefined): Promise<Loaded> {
   return { call, peer };
 }
 
-function Conversation({ call, peer, looks, onChanged }: {
+function Conversation({ call, peer, looks, onChanged, onEnded }: {
   readonly call: CallView;
   readonly peer: CallView | undefined;
   readonly looks: number;
   onChanged(): void;
+  onEnded(): void;
 }) {
   const now = useNow();
   const until = call.endedAt === null ? now : Date.parse(call.endedAt);
@@ -101,7 +107,7 @@ function Conversation({ call, peer, looks, onChanged }: {
         <span class="number">{clockOf(secondsSince(call.startedAt, until))}</span>
         <span class="sub">{call.hasVideo ? "audio and video" : "audio"}</span>
         <span class="grow" />
-        {call.state !== "ended" && <EndCallButton call={call} onEnded={onChanged} />}
+        {call.state !== "ended" && <EndCallButton call={call} onEnded={onEnded} />}
       </div>
       {call.termination !== null && (
         <p class="ending">

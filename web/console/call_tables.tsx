@@ -190,6 +190,7 @@ function OpenButton({ conversation, onSelect }: {
       type="button"
       class="open"
       title="Show details"
+      data-call={conversation.lead.id}
       onClick={() => onSelect(conversation.lead.id)}
     >
       <Parties conversation={conversation} />
