@@ -54,6 +54,11 @@ export interface PlaneOptions {
     readonly addContactId: boolean;
     /** Hosts of servers of others that clients may name; `*` for any. */
     readonly outsideAllow: readonly string[];
+    /**
+     * How often phones whose media passes by us are asked whether they are there, ms; absent:
+     * never.
+     */
+    readonly directPingMs?: number;
     /** Between two keep-alives towards servers of others on UDP, ms; absent: none. */
     readonly keepAliveMs?: number;
   };
@@ -136,7 +141,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     ...(ports.wire ? { wire: guarded(ports.wire, protection), shares: protection.shares } : {}),
     ...(ports.bindings ? { bindings: ports.bindings } : {}),
     ...(options.sip.keepAliveMs === undefined ? {} : { keepAliveMs: options.sip.keepAliveMs }),
-    ...edgeOf(ports, (effect) => onEffect(effect), (flow, invite) => ({
+    ...edgeOf(ports, options.sip.directPingMs, (effect) => onEffect(effect), (flow, invite) => ({
       ...policy.mediaOf(accountAt({ flow, invite, location: sip.location }) ?? ""),
       ...mediaOf(flow),
     })),
@@ -265,6 +270,7 @@ type TrunkMedia = (flow: Flow) => Partial<WireSettings> | undefined;
 
 function edgeOf(
   ports: PlanePorts,
+  pingMs: number | undefined,
   onEffect: (effect: EdgeEffect) => void,
   ofParty: PartyMedia,
 ) {
@@ -275,7 +281,10 @@ function edgeOf(
     ...ofParty(flow, invite),
   });
   const able = abilities(ports);
-  return { edge: { rtp, webrtc, settings, onEffect, ...able, ...(trace ? { trace } : {}) } };
+  const ping = pingMs === undefined ? {} : { pingMs };
+  return {
+    edge: { rtp, webrtc, settings, onEffect, ...ping, ...able, ...(trace ? { trace } : {}) },
+  };
 }
 
 function abilities({ codecs }: PlanePorts) {

@@ -64,7 +64,7 @@ export interface SipServiceOptions {
   /** Bindings that outlive the process; absent: none do. */
   readonly bindings?: BindingStore;
   /** Media of wire sides; absent: descriptions pass as they are. */
-  readonly edge?: Pick<EdgePorts, "rtp" | "webrtc" | "settings"> & {
+  readonly edge?: Pick<EdgePorts, "rtp" | "webrtc" | "settings" | "pingMs"> & {
     readonly onEffect: (effect: EdgeEffect) => void;
     readonly trace?: (machine: string, state: string) => void;
   };

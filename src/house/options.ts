@@ -57,6 +57,7 @@ export function planeOptions(
       userAgent: sip.userAgent,
       addContactId: sip.addContactId,
       outsideAllow: outsideAllow(config),
+      directPingMs: sip.directPingSeconds * 1000,
       keepAliveMs: sip.outside.keepAliveSeconds * 1000,
       isOwnPort: (port) => ownPorts().includes(port),
       accounts: [...sip.accounts, ...(config.lab.accounts ? labAccounts() : [])],

@@ -82,6 +82,8 @@ export class SimPhone {
   refusesOffers = 0;
   /** re-INVITEs that have come. */
   reoffers = 0;
+  /** OPTIONS that have come. */
+  pings = 0;
   /** Somebody has pulled the plug: nothing is heard or said any more. */
   isDead = false;
   readonly world: EdgeWorld;
@@ -420,6 +422,7 @@ export class SimPhone {
       this.#end(call, 200);
       return this.#respond(id, request, 200, call.tag);
     }
+    if (request.method === "OPTIONS") this.pings++;
     const status = request.method === "OPTIONS" ? 200 : this.onOther(request, call);
     this.#respond(id, request, status, tag ?? "x");
   }

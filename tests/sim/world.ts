@@ -54,6 +54,7 @@ export const OPTIONS: PlaneOptions = {
     addContactId: true,
     timerSeconds: 1_800,
     keepAliveMs: 25_000,
+    directPingMs: 60_000,
     outsideAllow: ["*"],
     accounts: [],
   },

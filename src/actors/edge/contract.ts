@@ -54,7 +54,7 @@ export type Transit = readonly [caller: AnchorView, callee: AnchorView];
 /** Why a call between two wire sides ended, as far as the edge knows. */
 export type TransitEnd = Extract<
   TerminationReason,
-  "hangup" | "operator" | "media_silent" | "worker_lost"
+  "hangup" | "operator" | "media_silent" | "session_expired" | "worker_lost"
 >;
 
 /** What the edge wants of its owner. */
@@ -93,6 +93,8 @@ export interface EdgePorts {
   readonly log: Log;
   /** `host:port` of our Vias; absent: every wire flow has an address of its own. */
   readonly sentBy?: string;
+  /** How often phones whose media passes by us are asked whether they are there, ms; 0: never. */
+  readonly pingMs?: number;
   readonly rtp: RtpMediaPort;
   readonly webrtc: MediaPort;
   /** Codecs between which calls can be transcoded; absent: none. */

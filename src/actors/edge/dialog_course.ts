@@ -100,6 +100,20 @@ export class DialogCourse {
     });
   }
 
+  /** OPTIONS to the party on the wire, outside the dialog, whose sequence numbers are not ours. */
+  ping(callId: string, from: string): SipRequest | undefined {
+    if (this.#target === "") return undefined;
+    return createRequest({
+      method: "OPTIONS",
+      requestUri: this.#target,
+      from,
+      to: `<${this.#target}>`,
+      callId,
+      sequence: 1,
+      routes: this.#routes,
+    });
+  }
+
   take(side: Side, message: SipMessage): CourseStep {
     const { method, sequence } = message.cseq;
     if (method === "INVITE") this.#learnWay(side, message);

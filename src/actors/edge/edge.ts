@@ -1,4 +1,4 @@
-import { uuid } from "../../core/entropy.ts";
+import { randomHex, uuid } from "../../core/entropy.ts";
 import type { EndpointToken, FlowId } from "../../core/ids.ts";
 import type { Flow } from "../../sip/flow.ts";
 import {
@@ -20,6 +20,7 @@ import {
   type Transit,
   type TransitEnd,
 } from "./contract.ts";
+import { DirectWatch } from "./direct_watch.ts";
 import { Farewells } from "./farewells.ts";
 import { PhoneMedia } from "./phone_media.ts";
 import { type Passing, WireDialog, type WireDialogPorts } from "./wire_dialog.ts";
@@ -29,6 +30,7 @@ import type { WireMedia } from "./wire_media.ts";
 const REASONS = {
   worker_lost: 'SIP;cause=500;text="Media worker lost"',
   media_silent: 'SIP;cause=408;text="No media"',
+  session_expired: 'SIP;cause=408;text="The other side does not answer"',
   operator: 'SIP;cause=200;text="Ended by an operator"',
 } as const;
 
@@ -55,6 +57,7 @@ export class Edge {
   readonly #entries = new Map<WireDialog, Entry>();
 
   readonly #farewells: Farewells;
+  readonly #watch: DirectWatch;
   #order = 0;
   /** Why calls between wire sides end at this moment. */
   #cause: TransitEnd = "hangup";
@@ -63,6 +66,13 @@ export class Edge {
     this.#ports = ports;
     this.#farewells = new Farewells(ports, (flow, bytes, message) => {
       ports.toWire(flow, bytes, message);
+    });
+    this.#watch = new DirectWatch({
+      clock: ports.clock,
+      intervalMs: ports.pingMs ?? 0,
+      dialogs: () => this.#dialogs.values(),
+      ask: (dialog, done) => this.#ask(dialog, done),
+      onGone: (dialog) => this.#endTransitOf(dialog, "session_expired"),
     });
     this.#dialogPorts = {
       ...bound(ports),
@@ -75,6 +85,7 @@ export class Edge {
         this.#answered(dialog);
         const transit = this.#transitOf(dialog);
         const { dialog: name } = dialog;
+        if (dialog.media?.kind === "direct") this.#watch.start();
         if (transit) ports.onEffect({ type: "transit-connected", dialog: name, transit });
       },
       onClosed: (dialog) => this.#forget(dialog),
@@ -180,6 +191,7 @@ export class Edge {
   stop(): void {
     for (const dialog of [...this.#dialogs.values()]) dialog.terminate();
     this.#farewells.stop();
+    this.#watch.stop();
   }
 
   // --- without an anchor ---
@@ -317,6 +329,14 @@ export class Edge {
 
   // --- between anchors ---
 
+  #ask(dialog: WireDialog, done: (isThere: boolean) => void): void {
+    const { entropy, sentBy = "localhost" } = this.#ports;
+    const tag = randomHex(entropy, 64);
+    const ping = dialog.ping(randomHex(entropy, 128), `<sip:${sentBy}>;tag=${tag}`);
+    // Whatever it says, it is there; only a proxy before it says 408 in its place.
+    if (ping) this.#farewells.say(dialog.flow, ping, (status) => done((status ?? 408) !== 408));
+  }
+
   #endTransitOf(dialog: WireDialog, cause: keyof typeof REASONS): boolean {
     const other = dialog.peer === null ? undefined : this.#byToken.get(dialog.peer);
     if (!other || other === dialog) return false;
@@ -452,6 +472,7 @@ function bound(ports: EdgePorts): EdgePorts {
     entropy,
     log,
     ...(sentBy === undefined ? {} : { sentBy }),
+    ...(ports.pingMs === undefined ? {} : { pingMs: ports.pingMs }),
     rtp,
     webrtc,
     settings: (flow, invite) => ports.settings(flow, invite),

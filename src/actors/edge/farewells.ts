@@ -10,8 +10,9 @@ import {
 import type { EdgePorts } from "./contract.ts";
 
 /**
- * BYEs of the edge's own, to both wire sides of a call that has lost its media or that an operator
- * ends: nobody else inside is a party to it. Their answers go no further.
+ * Requests of the edge's own: BYEs to both wire sides of a call that has lost its media or that an
+ * operator ends, since nobody else inside is a party to it; and OPTIONS to find out whether
+ * somebody is still there. Their answers go no further.
  */
 export class Farewells {
   readonly #stack: SipStack;
@@ -19,6 +20,8 @@ export class Farewells {
   /** Branches under way, by transaction. */
   readonly #branches = new Map<string, string>();
   readonly #own = new Set<string>();
+  /** Who wants to hear what a request has come to: its status, or undefined for no answer. */
+  readonly #listeners = new Map<string, (status: number | undefined) => void>();
   #serial = 0;
 
   constructor(
@@ -34,7 +37,10 @@ export class Farewells {
         const { branch } = output.message.topVia;
         if (output.message.kind === "request" && branch !== undefined) this.#keep(branch);
         toWire(output.flow, output.bytes, output.message);
-      } else if (output.type === "terminated") this.#forget(output.id);
+      } else if (output.type === "response") {
+        if (output.response.status >= 200) this.#tell(output.id, output.response.status);
+      } else if (output.type === "failed") this.#tell(output.id, undefined);
+      else if (output.type === "terminated") this.#forget(output.id);
     });
   }
 
@@ -43,9 +49,10 @@ export class Farewells {
     return this.#branches.size + this.#stack.transactionCount;
   }
 
-  say(flow: Flow, request: SipRequest): void {
+  say(flow: Flow, request: SipRequest, done?: (status: number | undefined) => void): void {
     const id = clientTransactionId(`farewell${++this.#serial}`);
     this.#branches.set(id, "");
+    if (done) this.#listeners.set(id, done);
     this.#driver.feed({ type: "request", id, request, flow });
   }
 
@@ -67,7 +74,14 @@ export class Farewells {
     for (const [id, known] of this.#branches) if (known === "") this.#branches.set(id, branch);
   }
 
+  #tell(id: string, status: number | undefined): void {
+    const listener = this.#listeners.get(id);
+    this.#listeners.delete(id);
+    listener?.(status);
+  }
+
   #forget(id: string): void {
+    this.#listeners.delete(id);
     this.#own.delete(this.#branches.get(id) ?? "");
     this.#branches.delete(id);
   }

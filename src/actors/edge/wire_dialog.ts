@@ -175,6 +175,11 @@ export class WireDialog implements AnchorHolder {
     this.terminate();
   }
 
+  /** Whether the far end is still there, by OPTIONS; undefined where it can't be asked. */
+  ping(callId: string, from: string): SipRequest | undefined {
+    return this.#course.ping(callId, from);
+  }
+
   view(): AnchorView {
     return {
       id: this.id,

@@ -176,6 +176,7 @@ export const configSchema = z.strictObject({
     rejectStatus: leaf(z.literal([486, 603]), "integer", "486 or 603"),
     busyStatus: choice("FINISH", "BUSY"),
     media: choice("relay", "direct"),
+    directPingSeconds: seconds(0, 86_400),
     accounts: leaf(
       z.array(account),
       "accounts",
