@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/dice.ts";
 import type { MediaCommand, MediaEvent } from "../../src/rtp/contract.ts";
 import { formatIpv6, parseIpv6 } from "../../src/rtp/engine/ipv6.ts";
 import { writeSockaddr } from "../../src/rtp/io/ffi/addresses.ts";

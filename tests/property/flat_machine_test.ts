@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/dice.ts";
 import { type AnyActorLogic, assign, createActor, setup } from "xstate";
 import { anchorLogic, anchorMachine } from "../../src/actors/edge/anchor.ts";
 import { flatLogic } from "../../src/actors/flat_machine.ts";

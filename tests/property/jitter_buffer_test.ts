@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/dice.ts";
 import { PCMA, PCMU } from "../../src/rtp/codec/g711.ts";
 import { G722 } from "../../src/rtp/codec/g722.ts";
 import { vowel } from "../../src/rtp/codec/self_test.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/dice.ts";
 import { ClientMessages } from "../../src/rtp/dtls/client_messages.ts";
 import { handshakeRecord, readRecords } from "../../src/rtp/dtls/records.ts";
 import { isStrayOnceUp } from "../../src/rtp/dtls/stray_filter.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/dice.ts";
 import { AddressTable } from "../../src/rtp/engine/address_table.ts";
 import { AesCmCipher } from "../../src/rtp/srtp/aes_cm.ts";
 import { SrtpReceiver, SrtpSender } from "../../src/rtp/srtp/context.ts";

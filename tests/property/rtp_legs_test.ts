@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/dice.ts";
 import { AddressNames } from "../../src/rtp/engine/address_names.ts";
 import { PacketCache } from "../../src/rtp/engine/packet_cache.ts";
 import { LATCH_WINDOW } from "../../src/rtp/engine/rtp_section.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/dice.ts";
 import type { EndpointToken } from "../../src/core/ids.ts";
 import {
   abstractAnswer,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/dice.ts";
 import { SeededEntropy } from "../../src/core/entropy.ts";
 import { ManualClock } from "../../src/core/manual_clock.ts";
 import { Driver } from "../../src/core/sans_io.ts";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { InviteUsage, type UsageEvent } from "../../src/sip/user_agent/invite_usage.ts";
 import type { IncomingRefer } from "../../src/sip/user_agent/refer.ts";
 import { Pair } from "../support/sip_pair.ts";
+import { seeds } from "../support/dice.ts";
 
 /**
  * Two user agents over a wire that loses and delays, doing what comes to their minds: whatever
@@ -96,7 +97,7 @@ class Talk {
 
 Deno.test(`${SEEDS} seeds of two user agents on a bad wire: one end each, nothing left`, () => {
   let answered = 0;
-  for (let seed = 1; seed <= SEEDS; seed++) {
+  for (const seed of seeds(SEEDS)) {
     const talk = new Talk(seed);
     for (let step = 0; step < STEPS; step++) talk.act();
     talk.end();

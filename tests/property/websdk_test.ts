@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../support/dice.ts";
 import type { ClientCall, ClientNotice } from "../../src/actors/client.ts";
 import type { CallId } from "../../src/core/ids.ts";
 import type { TerminationReason } from "../../src/core/termination.ts";

@@ -2,13 +2,9 @@ import assert from "node:assert/strict";
 import type { SimClient } from "./client.ts";
 import { EdgeWorld } from "./edge_world.ts";
 import type { SimPhone } from "./phone.ts";
+import { isReplay, seeds } from "../support/dice.ts";
 
-/** PORTZERO_SIM_SEED replays one failure; PORTZERO_SIM_SEEDS runs more of them. */
-const ONE_SEED = Deno.env.get("PORTZERO_SIM_SEED");
-const COUNT = Number(Deno.env.get("PORTZERO_SIM_SEEDS") ?? 500);
-const SEEDS = ONE_SEED === undefined
-  ? Array.from({ length: COUNT }, (_, i) => i + 1)
-  : [Number(ONE_SEED)];
+const SEEDS = seeds(500);
 
 const ACCOUNTS = ["1000", "1001", "1002", "1003"];
 const NAMES = [...ACCOUNTS, "alice", "bob"];
@@ -114,11 +110,11 @@ Deno.test("edge: lossy wires, forks, holds: everybody is told the end, nothing i
     endpoints += house.rtp.all.length;
     for (const [what, count] of house.seen) seen.set(what, (seen.get(what) ?? 0) + count);
   }
-  assert.deepEqual(failed.slice(0, 20), [], "replay with PORTZERO_SIM_SEED=<seed>");
-  if (ONE_SEED !== undefined || COUNT < 100) return;
+  assert.deepEqual(failed.slice(0, 20), [], "replay with TESTS_SEED=<seed>");
+  if (isReplay) return;
   // The dice have shown every side: endings of both kinds of party, and endpoints.
   for (const what of ["phone 200", "phone 486", "phone 487", "hangup", "remote_hangup"]) {
     assert((seen.get(what) ?? 0) > 0, `${what} never happened: ${[...seen]}`);
   }
-  assert(endpoints > COUNT);
+  assert(endpoints > SEEDS.length);
 });

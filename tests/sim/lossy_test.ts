@@ -2,12 +2,9 @@ import assert from "node:assert/strict";
 import type { ClientCallRecord, SimClient } from "./client.ts";
 import type { SimMediaFaults } from "./media.ts";
 import { type HopFaults, SimWorld } from "./world.ts";
+import { isReplay, seeds } from "../support/dice.ts";
 
-/** PORTZERO_SIM_SEED replays one failure; PORTZERO_SIM_SEEDS runs more of them. */
-const ONE_SEED = Deno.env.get("PORTZERO_SIM_SEED");
-const SEEDS = ONE_SEED === undefined
-  ? Array.from({ length: Number(Deno.env.get("PORTZERO_SIM_SEEDS") ?? 60) }, (_, i) => i + 1)
-  : [Number(ONE_SEED)];
+const SEEDS = seeds(60);
 
 const USERS = ["alice", "bob", "carol", "dave", "erin"];
 const ACTIONS = 40;
@@ -77,10 +74,10 @@ function run(
     const world = new SimWorld({ seed, ...(hop ? { hop } : {}), ...(media ? { media } : {}) });
     play(world);
     const violations = [...world.finish(), ...world.errors];
-    assert.deepEqual(violations, [], `replay with PORTZERO_SIM_SEED=${seed}`);
+    assert.deepEqual(violations, [], `replay with TESTS_SEED=${seed}`);
     for (const [what, times] of world.seen) seen.set(what, (seen.get(what) ?? 0) + times);
   }
-  if (ONE_SEED !== undefined) return;
+  if (isReplay) return;
   for (const what of mustSee) {
     assert(seen.has(what), `nothing was ever ${what}: ${JSON.stringify([...seen])}`);
   }

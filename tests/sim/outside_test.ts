@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createInvite } from "../../src/sip/dialog/requests.ts";
 import { serialize } from "../../src/sip/message/mod.ts";
 import { OutsideWorld, type OutsideWorldOptions, PBX } from "./outside_world.ts";
+import { seeds } from "../support/dice.ts";
 
 /** Sessions that are clients of a SIP server of others. */
 
@@ -182,7 +183,7 @@ Deno.test("outside: a stranger reaches no session by its Contact", () => {
 });
 
 Deno.test("outside: over a lossy wire each call ends and nothing is left, by 60 seeds", () => {
-  for (let seed = 1; seed <= 60; seed++) {
+  for (const seed of seeds(60)) {
     const wire = { loss: 0.1, duplication: 0.1, delayMs: 80 };
     const house = world({ seed, wire });
     const alice = house.guest("alice", {

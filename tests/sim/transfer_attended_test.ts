@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { EdgeWorld } from "./edge_world.ts";
 import type { PhoneCall, SimPhone } from "./phone.ts";
+import { seeds } from "../support/dice.ts";
 
 /** Attended transfer: somebody takes another's place in a browser's call (RFC 3891). */
 
@@ -223,7 +224,7 @@ Deno.test("a phone joins a browser with its second call by REFER with Replaces",
 
 Deno.test("in a lossy network a replacement ends in one call or in the old one", () => {
   let replaced = 0;
-  for (let seed = 1; seed <= 20; seed++) {
+  for (const seed of seeds(20)) {
     const wire = { loss: 0.15, duplication: 0.1, delayMs: 300 };
     const house = new EdgeWorld({ seed, accounts: ["1000", "1001"], wire });
     const desk = phone(house, "1000", 10);

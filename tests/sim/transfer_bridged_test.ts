@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { EdgeWorld } from "./edge_world.ts";
 import type { PhoneCall, SimPhone } from "./phone.ts";
+import { seeds } from "../support/dice.ts";
 
 /** A browser hands a phone on that knows no REFER: the server itself joins it with the target. */
 
@@ -221,7 +222,7 @@ Deno.test("REFER that is refused for another reason is a refusal", () => {
 
 Deno.test("in a lossy network a bridged transfer ends in one of the two calls", () => {
   let bridged = 0;
-  for (let seed = 1; seed <= 20; seed++) {
+  for (const seed of seeds(20)) {
     const all = stage({ seed, wire: { loss: 0.15, duplication: 0.1, delayMs: 300 } });
     const { house, next, alice, out, there } = all;
     if (out.status === "talking" && there?.state === "talking") {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { EdgeWorld } from "./edge_world.ts";
 import type { PhoneCall, SimPhone } from "./phone.ts";
+import { seeds } from "../support/dice.ts";
 
 /** Transfer and digits where a phone has a part in it. */
 
@@ -239,7 +240,7 @@ Deno.test("digits to a phone by each method, in order; and from it by event and 
 
 Deno.test("digits in a lossy network keep their order", () => {
   let talked = 0;
-  for (let seed = 1; seed <= 10; seed++) {
+  for (const seed of seeds(10)) {
     const wire = { loss: 0.2, duplication: 0.1, delayMs: 400 };
     const house = new EdgeWorld({ seed, accounts: ["1000"], wire });
     const desk = phone(house, "1000", 10);

@@ -4,6 +4,7 @@ import type { EndpointToken } from "../../src/core/ids.ts";
 import type { ClientCallRecord, SimClient } from "./client.ts";
 import type { SimEndpoint } from "./media.ts";
 import { type HopFaults, SimWorld } from "./world.ts";
+import { seeds } from "../support/dice.ts";
 
 /** A caller, who is talked with, and somebody else, with one call between the first two. */
 interface Stage {
@@ -246,7 +247,7 @@ Deno.test("whoever leaves while the target rings", async (t) => {
 });
 
 Deno.test("both ask at the same time, and hold meanwhile: nothing hangs", () => {
-  for (let seed = 10; seed < 30; seed++) {
+  for (const seed of seeds(20, 10)) {
     const { world, alice, bob, out, in_ } = stage(seed);
     alice.transfer(out, "carol");
     bob.transfer(in_, "carol");
@@ -260,7 +261,7 @@ Deno.test("both ask at the same time, and hold meanwhile: nothing hangs", () => 
 Deno.test("transfers over a lossy hop end as they should", () => {
   const hop: HopFaults = { loss: 0.1, duplication: 0.05, delayMs: 30 };
   let completed = 0;
-  for (let seed = 100; seed < 160; seed++) {
+  for (const seed of seeds(60, 100)) {
     const { world, alice, bob, out } = stage(seed, hop);
     const { chance, clock } = world;
     if (chance.fraction() < 0.5) alice.hold(out, true);

@@ -5,6 +5,7 @@ import { serialize } from "../../src/sip/message/mod.ts";
 import { authorize } from "../../src/sip/user_agent/credentials.ts";
 import type { SimClient } from "./client.ts";
 import { TRUNK, TrunkWorld, type TrunkWorldOptions } from "./trunk_world.ts";
+import { seeds } from "../support/dice.ts";
 
 /** Numbers outside: who reaches them, over which trunk, as whom; and who is reached from there. */
 
@@ -163,7 +164,7 @@ Deno.test("trunk: a carrier that refuses our credentials is no prompt for the ca
 
 Deno.test("trunk: over a lossy wire, challenged, each call ends and nothing is left, by 60 seeds", () => {
   let talked = 0;
-  for (let seed = 1; seed <= 60; seed++) {
+  for (const seed of seeds(60)) {
     const register = { user: "acme", password: "carrier-pass" };
     const house = world({
       seed,

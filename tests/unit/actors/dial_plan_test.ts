@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../../support/dice.ts";
 import { DialPlan, numberOf, type OutboundRule, toE164 } from "../../../src/actors/dial_plan.ts";
 import { compilePattern } from "../../../src/core/number_pattern.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../../support/dice.ts";
 import { Groups } from "../../../src/core/groups.ts";
 
 Deno.test("groups are a map to sets in order of arrival, whatever is done to them", () => {

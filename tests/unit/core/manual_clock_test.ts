@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../../support/dice.ts";
 import { ManualClock } from "../../../src/core/manual_clock.ts";
 
 Deno.test("manual clock: timers fire in order of time, then of creation, at their time", () => {

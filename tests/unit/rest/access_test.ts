@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../../support/dice.ts";
 import { createAccessRules, hostName, isLoopbackName } from "../../../src/rest/access.ts";
 import { plainPath } from "../../../src/rest/static_routes.ts";
 

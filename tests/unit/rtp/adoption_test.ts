@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../../support/dice.ts";
 import { AES_CM_128_HMAC_SHA1_80, type SrtpKeys } from "../../../src/rtp/contract.ts";
 import { REPORT_INTERVAL } from "../../../src/rtp/engine/own_reports.ts";
 import { Role, StateMemory } from "../../../src/rtp/engine/state_memory.ts";

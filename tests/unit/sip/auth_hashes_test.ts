@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import fc from "fast-check";
+import fc from "../../support/dice.ts";
 import { md5Hex } from "../../../src/sip/auth/md5.ts";
 import { BLOCK_BYTES, readPrefix, sha256Hex } from "../../../src/sip/auth/sha256.ts";
 

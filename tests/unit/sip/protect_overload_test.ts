@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../../support/dice.ts";
 import { Overload } from "../../../src/sip/protect/overload.ts";
 import { TokenBucket } from "../../../src/sip/protect/token_bucket.ts";
 

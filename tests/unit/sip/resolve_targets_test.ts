@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../../support/dice.ts";
 import { SeededEntropy } from "../../../src/core/entropy.ts";
 import { parseUri } from "../../../src/sip/message/mod.ts";
 import type { Answer, Query, SrvRecord } from "../../../src/sip/resolve/records.ts";

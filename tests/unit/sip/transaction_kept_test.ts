@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
+import fc from "../../support/dice.ts";
 import { KeptAnswers } from "../../../src/sip/transaction/kept_answers.ts";
 import { NOBODY, Shares } from "../../../src/sip/transaction/shares.ts";
 
