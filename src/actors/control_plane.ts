@@ -209,7 +209,12 @@ export interface HealthView {
   readonly uptimeSeconds: number;
   readonly sessions: number;
   readonly calls: number;
-  readonly workers: { readonly running: number; readonly total: number };
+  readonly workers: {
+    readonly running: number;
+    readonly total: number;
+    /** Those whose calls outlive them: all with the fast shell, none with the portable one. */
+    readonly adopting: number;
+  };
   /** What calls without a common codec are transcoded by; empty where that is off. */
   readonly codecs: readonly CodecView[];
 }

@@ -71,7 +71,11 @@ export class Queries {
       uptimeSeconds: Math.floor((clock.now() - this.#started) / 1000),
       sessions: sessions.size,
       calls: calls.size,
-      workers: { running, total: workers.length },
+      workers: {
+        running,
+        total: workers.length,
+        adopting: workers.filter(({ adopts }) => adopts).length,
+      },
       codecs: this.#ports.codecs?.() ?? [],
     };
   }

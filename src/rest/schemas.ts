@@ -36,7 +36,13 @@ export const health = z.object({
   uptimeSeconds: z.number().min(0),
   sessions: count(),
   calls: count(),
-  workers: z.object({ running: count(), total: count() }),
+  workers: z.object({
+    running: count(),
+    total: count(),
+    adopting: count().meta({
+      description: "Workers whose calls outlive them: with the fast shell all, else none.",
+    }),
+  }),
   codecs: z.array(codec).readonly().meta({
     description: "What calls without a common codec are transcoded by; empty where that is off.",
   }),
@@ -301,6 +307,7 @@ export const worker = z.object({
   endpoints: count(),
   bridges: count().meta({ description: "Pairs of endpoints that live in two workers." }),
   packets: count(),
+  adopts: z.boolean().meta({ description: "Its calls outlive it (fast shell)." }),
   adoptions: count().meta({
     description: "How often it went on with the calls of one that had died or been replaced.",
   }),

@@ -119,6 +119,8 @@ export interface WorkerView {
   /** Pairs of endpoints that meet by an RTP hop because they live in two workers. */
   readonly bridges: number;
   readonly packets: number;
+  /** Its calls outlive it. */
+  readonly adopts: boolean;
   /** How often it went on with the calls of one that had died or been replaced. */
   readonly adoptions: number;
   /** How long those calls stood still the last time, ms; null: never. */

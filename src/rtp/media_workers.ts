@@ -58,6 +58,7 @@ export class MediaWorkers {
       endpoints: worker.endpoints.size,
       bridges: bridgesOf(worker),
       packets: worker.packetsBefore + worker.packets,
+      adopts: worker.adopts,
       adoptions: worker.adoptions,
       lastGapMs: worker.lastGapMs,
       addresses: worker.addresses.map(({ address, port }) => `${address}:${port}`),

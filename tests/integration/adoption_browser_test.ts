@@ -29,6 +29,9 @@ for (const workers of [1, 2]) {
           await Promise.all([a.sees(20), b.sees(20)]);
         };
         await both();
+        // It has done its work for this call.
+        pool.crashHandshakeWorker();
+        await both();
         for (const [i, worker] of [0, workers - 1, 0].entries()) {
           pool.crashWorker(worker);
           const end = performance.now() + 15_000;

@@ -73,6 +73,17 @@ for (const workers of [1, 2]) {
       await Promise.all([near.peer.hears(1000, 30_000), far.hears(440)]);
       assert.deepEqual(near.of("lost"), []);
 
+      // The relay workers too: whoever comes in their place finds the hops as they were.
+      if (pool.workers().every(({ shell }) => shell.startsWith("ffi"))) {
+        for (let worker = 0; worker < workers; worker++) pool.crashWorker(worker);
+        const adopted = () => pool.workers().every(({ adoptions }) => adoptions === 1);
+        await far.until("others take their place", adopted);
+        const from = near.peer.packets.length;
+        await near.peer.until("new packets", () => near.peer.packets.length > from + 20, 30_000);
+        await Promise.all([near.peer.hears(1000, 30_000), far.hears(440)]);
+        assert.deepEqual([...near.of("lost"), ...events.filter(({ type }) => type === "lost")], []);
+      }
+
       near.handle.transcode(null);
       assert.equal(codecs.size, 0);
     } finally {

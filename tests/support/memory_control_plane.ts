@@ -86,7 +86,7 @@ export class MemoryControlPlane implements ControlPlane {
       uptimeSeconds: 1,
       sessions: this.#sessions.size,
       calls: this.#liveCalls().length,
-      workers: { running: 1, total: 1 },
+      workers: { running: 1, total: 1, adopting: 0 },
       codecs: [],
     };
   }
@@ -192,6 +192,7 @@ export class MemoryControlPlane implements ControlPlane {
       endpoints: 0,
       bridges: 0,
       packets: 0,
+      adopts: false,
       adoptions: 0,
       lastGapMs: null,
       addresses: ["127.0.0.1:30000"],
