@@ -324,7 +324,7 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
     if (!entry) return;
     const packet = createPacket(response);
     const { machine } = entry;
-    if (isStateless && machine instanceof NonInviteServerTransaction) {
+    if (isStateless) {
       return this.#step(entry, (out) => machine.respondStateless(packet, out));
     }
     this.#step(entry, (out) => machine.respond(packet, out));

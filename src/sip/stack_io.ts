@@ -52,8 +52,8 @@ export type StackInput =
     readonly id: ServerTransactionId;
     readonly response: SipResponse;
     /**
-     * Of a non-INVITE request, a challenge: nothing is kept for its repetitions, which are asked
-     * about anew (RFC 3261 8.2.7). So strangers cost no memory.
+     * A challenge: nothing is kept for its repetitions, which are asked about anew (RFC 3261 8.2.7,
+     * 26.3.2.4). So strangers cost no memory.
      */
     readonly isStateless?: boolean;
   }

@@ -453,8 +453,8 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
 
   #refuse(id: ServerTransactionId, request: SipRequest, refusal: Refusal): void {
     const { status, reason, headers = [] } = refusal;
-    // Whoever has proven nothing yet costs no memory (RFC 3261 8.2.7).
-    const isStateless = (status === 401 || status === 407) && request.method !== "INVITE";
+    // Whoever has proven nothing yet costs no memory, and no repetitions (RFC 3261 26.3.2.4).
+    const isStateless = status === 401 || status === 407;
     const toTag = isStateless ? statelessTag(request) : this.#newTag();
     this.#respond(id, createResponse(request, status, reason, { toTag, headers }), isStateless);
   }

@@ -91,6 +91,17 @@ export class InviteServerTransaction {
     }
   }
 
+  /**
+   * A challenge: said once, and the INVITE's repetition is asked about anew (RFC 3261 26.3.2.4). Its
+   * ACK finds nothing and goes nowhere.
+   */
+  respondStateless(response: Packet<SipResponse>, out: TransactionEffect[]): void {
+    if (this.#state !== "Proceeding") return;
+    this.#request = undefined;
+    out.push({ type: "send", packet: response });
+    this.#terminate(out);
+  }
+
   /** The ACK to a 2xx of ours came, with a branch of its own: the repeating ends. */
   acknowledge(out: TransactionEffect[]): void {
     if (this.#state !== "Accepted") return;

@@ -226,6 +226,25 @@ Deno.test("a refusal is repeated until its ACK: timers G, H, I (17.2.1)", () => 
   assert.equal(bench.stack.transactionCount, 0);
 });
 
+Deno.test("a challenge of an INVITE is said once and kept by nobody (26.3.2.4)", () => {
+  const bench = new Bench();
+  const challenge = () => {
+    const { id, request: invite } = bench.of("request").at(-1)!;
+    bench.feed({ type: "respond", id, response: response(invite, 407), isStateless: true });
+  };
+  bench.receive(requestText("INVITE"));
+  challenge();
+  assert.equal(bench.stack.transactionCount, 0);
+  bench.receive(requestText("ACK", { to: "<sip:bob@example.com>;tag=b" }));
+  bench.clock.advance(40_000);
+  assert.deepEqual(bench.ladder, ["+0 407"]);
+  // The answer was lost, or came late: the repetition is asked about anew.
+  bench.receive(requestText("INVITE"));
+  assert.equal(bench.of("request").length, 2);
+  challenge();
+  assert.deepEqual(bench.ladder, ["+0 407", "+40000 407"]);
+});
+
 Deno.test("a refusal without ACK: timer H says so", () => {
   const bench = new Bench("TCP");
   bench.receive(requestText("INVITE"));
