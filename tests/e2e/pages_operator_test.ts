@@ -40,13 +40,16 @@ Deno.test({
     const far = detail.getByRole("region", { name: "Side of 1000" });
     await far.getByText(/relayed by worker \d+, not encrypted/).waitFor();
 
+    await alice.press("Keypad");
+    await alice.page.keyboard.press("7");
+    await desk.media.until("the caller's digit", () => desk.media.digits === "7");
     desk.media.press("8");
     await side.getByText("8 from 1000").waitFor();
     await detail.getByRole("button", { name: "Send digits" }).click();
     await operator.keyboard.type("12#");
     await operator.keyboard.press("Enter");
     await detail.getByText("12# sent to 1000.").waitFor();
-    await desk.media.until("the operator's digits", () => desk.media.digits === "12#");
+    await desk.media.until("the operator's digits", () => desk.media.digits === "712#");
 
     await detail.getByRole("button", { name: "Hold", exact: true }).click();
     await side.getByText("alice holds 1000", { exact: true }).waitFor();
