@@ -16,6 +16,7 @@ import { readyLines } from "./src/core/io/ready.ts";
 import { printLines, refuseToStart, startUp, VERSION } from "./src/core/io/start_up.ts";
 import { systemClock } from "./src/core/io/system_clock.ts";
 import { systemEntropy } from "./src/core/io/system_entropy.ts";
+import { giveBackSpareMemory } from "./src/core/io/spare_memory.ts";
 import type { Result } from "./src/core/result.ts";
 import { startMedia } from "./src/house/media.ts";
 import { codecFacts, codecsStarted, startCodecs } from "./src/house/transcoders.ts";
@@ -137,6 +138,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
   const listeners = started.value;
   // SIP over WebSocket comes in on the ports of the web.
   ownPorts = [...ownPorts, ...listeners.listeners.map(({ port }) => port)];
+  if (config.media.ffi) giveBackSpareMemory();
   superviseLife({
     log,
     shutdown: supervise({ plane, listeners, sip, media, transcoders, store }, log),

@@ -20,6 +20,8 @@ export function userName(index: number): string {
 export interface Server extends AsyncDisposable {
   readonly name: string;
   readonly port: number;
+  /** Of its first process. */
+  readonly pid: number;
   readonly output: string;
   /** CPU time of all its processes so far, ms. */
   cpuMs(): number;
@@ -81,6 +83,7 @@ export async function startPortZero(users: number, flags: readonly string[] = []
   return {
     name: "Port Zero",
     port: Number(port),
+    pid: child.pid,
     get output() {
       return child.output;
     },
@@ -117,6 +120,7 @@ export async function startKamailio(path: string): Promise<Server> {
   return {
     name: "Kamailio",
     port,
+    pid: child.pid,
     get output() {
       return child.output;
     },
