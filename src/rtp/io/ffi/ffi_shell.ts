@@ -42,8 +42,13 @@ const MAX_EVENTS = 256;
 const MAX_WAIT = 200;
 /** With more packets than this (20 calls, packets a ms) waking up is shared by gathering. */
 const BUSY_RATE = 2;
-/** How long packets are gathered after the first one, us. */
-const GATHER = 450;
+/**
+ * How long packets are gathered after the first one, us. Above this rate (250 calls, packets a ms)
+ * it may be longer: the first one, which waits longest, is then one of many.
+ */
+const LONG_RATE = 25;
+const SHORT_GATHER = 350;
+const LONG_GATHER = 450;
 /** How late the system may wake us, ns; 50 us by default. */
 const TIMER_SLACK = 1000n;
 /** How often the packet rate is looked at, ms. */
@@ -100,6 +105,7 @@ export class FfiShell implements MediaShell {
   /** A batch came back full: more is waiting, and gathering would only lose it. */
   #isBehind = false;
   #isBusy = false;
+  #gather = SHORT_GATHER;
   #packets = 0;
   #rateAt = 0;
   #stopped = false;
@@ -173,7 +179,7 @@ export class FfiShell implements MediaShell {
       descriptors.beat();
       let count = libc.epoll_wait(this.#epoll, at, MAX_EVENTS, this.#timeout());
       if (count > 0 && this.#isBusy && !this.#isBehind) {
-        libc.usleep(GATHER);
+        libc.usleep(this.#gather);
         count = libc.epoll_wait(this.#epoll, at, MAX_EVENTS, 0);
       }
       for (let round = 0; count > 0 && round < MAX_ROUNDS; round++) {
@@ -271,7 +277,9 @@ export class FfiShell implements MediaShell {
       this.#flush();
     }
     if (now - this.#rateAt >= RATE_PERIOD) {
-      this.#isBusy = this.#packets > BUSY_RATE * (now - this.#rateAt);
+      const rate = this.#packets / (now - this.#rateAt);
+      this.#isBusy = rate > BUSY_RATE;
+      this.#gather = rate > LONG_RATE ? LONG_GATHER : SHORT_GATHER;
       this.#packets = 0;
       this.#rateAt = now;
     }
