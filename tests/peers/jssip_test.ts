@@ -16,6 +16,14 @@ async function pageOf(stage: Stage, site: JsSipSite, name: string): Promise<JsSi
   return user;
 }
 
+/** The same over a secure WebSocket; the lab's certificate is signed by itself. */
+async function securePageOf(stage: Stage, site: JsSipSite, name: string): Promise<JsSipUser> {
+  const page = await stage.page(name, LOW_HERTZ, { flags: ["--ignore-certificate-errors"] });
+  const user = await JsSipUser.open(name, page, site);
+  await user.register(stage.lab, { isSecure: true });
+  return user;
+}
+
 peerTest("a page with JsSIP", [BARESIP], async (t, stage) => {
   const { lab } = stage;
   const site = await serveJsSip();
@@ -60,6 +68,26 @@ peerTest("a page with JsSIP", [BARESIP], async (t, stage) => {
       await Promise.all([jane.hears(LOW_HERTZ), alice.hears(HIGH_HERTZ)]);
       await jane.hangup();
       await Promise.all([jane.tells("ended"), alice.callIs("FINISH")]);
+    });
+
+    await stage.step(t, "calls another one: WebSocket and secure WebSocket", async () => {
+      const jane = await pageOf(stage, site, "1003");
+      const jack = await securePageOf(stage, site, "1005");
+      const ways = [[jane, jack], [jack, jane]] as const;
+      for (const [index, [caller, callee]] of ways.entries()) {
+        await caller.call(callee.name);
+        assert.equal((await callee.tells("ringing")).by, caller.name);
+        await callee.answer();
+        await Promise.all([caller, callee].map((user) => user.tells("confirmed", index + 1)));
+        await Promise.all([jane.hears(LOW_HERTZ), jack.hears(HIGH_HERTZ)]);
+        assert.deepEqual((await lab.calls()).map(({ direction }) => direction), ["transit"]);
+        await callee.hold();
+        await Promise.all([callee.tells("hold"), jane.hears(0), jack.hears(0)]);
+        await callee.unhold();
+        await Promise.all([jane.hearsAnything(), jack.hearsAnything()]);
+        await callee.hangup();
+        await Promise.all([jane, jack].map((user) => user.tells("ended", index + 1)));
+      }
     });
 
     const phoneAt = (): Promise<Baresip> =>

@@ -99,9 +99,10 @@ export class JsSipUser {
   facts = () => this.#page.evaluate("user.facts()") as Promise<unknown[]>;
 
   /** Registers with an account of the lab. */
-  register(lab: Lab, password = "1234"): Promise<void> {
-    const options = { socket: lab.webSocket, name: this.name, password };
-    return this.#run(`user.register(${js(options)}, ${PATIENCE_MS})`);
+  register(lab: Lab, options: { readonly isSecure?: boolean } = {}): Promise<void> {
+    const socket = options.isSecure ? `wss://127.0.0.1:${lab.tlsPort}` : lab.webSocket;
+    const account = { socket, name: this.name, password: "1234" };
+    return this.#run(`user.register(${js(account)}, ${PATIENCE_MS})`);
   }
 
   unregister = () => this.#run<void>(`user.unregister(${PATIENCE_MS})`);
