@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { EndpointToken } from "../core/ids.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { intersect, reverse } from "./direction.ts";
@@ -265,8 +265,7 @@ function rewrite(
 
 /** A numeric session id (RFC 8866 5.2) that tells nothing of what it is made from. */
 export function sessionIdOf(secret: string): string {
-  const digest = createHash("sha256").update(secret).digest();
-  return String(digest.readUIntBE(0, 6));
+  return String(parseInt(hash("sha256", secret, "hex").slice(0, 12), 16));
 }
 
 /** Parses what we wrote ourselves; anything else is our bug. */

@@ -77,7 +77,7 @@ function readSdp(text: string): Result<Sdp, SdpFault> {
       `SDP has ${parsed.media.length} "m=" lines; at most ${MAX_MEDIA_SECTIONS} are taken`,
     );
   }
-  const fingerprints = scanFingerprints(lines);
+  const fingerprints = text.includes("a=fingerprint:") ? scanFingerprints(lines) : [];
   const direction = directionIn(parsed, "sendrecv");
   const media: MediaSection[] = [];
   for (const [index, section] of parsed.media.entries()) {
