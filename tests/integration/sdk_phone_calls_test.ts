@@ -126,6 +126,14 @@ Deno.test("a phone takes another's place in a page's call by INVITE with Replace
   const answer = await take(replaces);
   assert.equal(answer.status, 200);
   assert.match(new TextDecoder().decode(answer.body), /m=audio \d+ RTP\/AVP 107 101/);
+  // Outside a dialog nobody is sent anywhere (RFC 3515 2.4.2, RFC 3261 8.2.1).
+  const refer = next.request("REFER", "sip:alice@localhost", [[
+    "Refer-To",
+    "<sip:1000@localhost>",
+  ]]);
+  const refused = await next.ask(refer);
+  assert.equal(refused.status, 405);
+  assert(refused.headers.getAll("Allow").includes("INVITE"));
   const asked = next.heard.length;
   await next.ack(next.request("INVITE", "sip:alice@localhost"), answer);
   await desk.hearRequest("BYE");
