@@ -102,6 +102,8 @@ export interface Plane {
   /** What came in from the network. */
   receiveWire(input: WireInput): void;
   isFlowUsed(flow: FlowId): boolean;
+  /** Whether the far end has promised to be heard on it. */
+  promisesLife(flow: FlowId): boolean;
   /** Whether a connection of this address is to be taken. */
   isWelcome(address: string): boolean;
   /** Ends calls and sessions; `done` follows when the last one is gone. New ones are refused. */
@@ -338,6 +340,7 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
     bus,
     receiveWire: (input) => protection.receive(input),
     isFlowUsed: (flow) => sip.isFlowUsed(flow),
+    promisesLife: (flow) => sip.promisesLife(flow),
     isWelcome: (address) => protection.isWelcome(address),
     control: {
       health: () => queries.health(),

@@ -14,6 +14,7 @@ import {
   toRecord,
 } from "../sip/registrar/binding_record.ts";
 import type { Binding, Location } from "../sip/registrar/location.ts";
+import { promisesLife } from "../sip/registrar/outbound.ts";
 import type { RegistrarEvent } from "../sip/registrar/registrar.ts";
 import type { Flow } from "../sip/stack.ts";
 import type { WireInput } from "../sip/stack_io.ts";
@@ -233,6 +234,11 @@ export class SipService {
   isFlowUsed(flow: FlowId): boolean {
     return this.#proxy.isFlowUsed(flow) || this.#outside.isFlowUsed(flow) ||
       this.#edge?.isFlowUsed(flow) === true;
+  }
+
+  /** Whether a device that keeps this flow alive has registered on it (RFC 5626). */
+  promisesLife(flow: FlowId): boolean {
+    return this.location.onFlow(flow).some(promisesLife);
   }
 
   /** Live transactions of the proxy, lingering ones included. */

@@ -51,6 +51,7 @@ export async function openSip(
     },
     onInput: (input) => plane?.receiveWire(input),
     isFlowUsed: (flow) => plane?.isFlowUsed(flow) ?? false,
+    promisesLife: (flow) => plane?.promisesLife(flow) ?? false,
     isWelcome: (address) => plane?.isWelcome(address) ?? true,
   });
   const exposed = isExposed(config);

@@ -14,6 +14,7 @@ class Bench implements AsyncDisposable {
   readonly inputs: WireInput[] = [];
   readonly requests: { readonly flow: Flow; readonly request: SipRequest }[] = [];
   readonly used = new Set<FlowId>();
+  readonly promised = new Set<FlowId>();
   readonly transports: SipTransports;
   /** Answers every request with 200. */
   answers = true;
@@ -25,6 +26,7 @@ class Bench implements AsyncDisposable {
       limits,
       onInput: (input) => this.#take(input),
       isFlowUsed: (flow) => this.used.has(flow),
+      promisesLife: (flow) => this.promised.has(flow),
     });
   }
 
@@ -143,6 +145,31 @@ Deno.test("wire: a quiet connection is let go, with or without pings, unless it 
     clearInterval(pings);
   }
   assert.equal((await used.ask(used.request("OPTIONS", "sip:localhost"))).status, 200);
+});
+
+Deno.test("wire: who has promised keep-alives and sends none is gone, others stay (RFC 5626)", async () => {
+  await using bench = new Bench({ usedIdleMs: 60_000, promisedIdleMs: 300 });
+  const port = bench.listen("TCP");
+  const open = async (name: string) => {
+    const peer = await SipPeer.open(name, loopback("TCP", port));
+    assert.equal((await peer.ask(peer.request("OPTIONS", "sip:localhost"))).status, 200);
+    bench.used.add(bench.requests.at(-1)!.flow.id);
+    return peer;
+  };
+  await using pinging = await open("pinging");
+  await using silent = await open("silent");
+  for (const flow of bench.used) bench.promised.add(flow);
+  await using other = await open("other");
+  const pings = setInterval(() => void pinging.raw("\r\n\r\n").catch(() => {}), 30);
+  try {
+    // The promise counts from what is heard next.
+    await silent.ask(silent.request("OPTIONS", "sip:localhost"));
+    await silent.until("it is let go", () => silent.isClosed);
+  } finally {
+    clearInterval(pings);
+  }
+  assert.equal((await pinging.ask(pinging.request("OPTIONS", "sip:localhost"))).status, 200);
+  assert.equal((await other.ask(other.request("OPTIONS", "sip:localhost"))).status, 200);
 });
 
 Deno.test("wire: too large a message gets 513 where it can be answered, then the end", async () => {

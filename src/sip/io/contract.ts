@@ -18,6 +18,8 @@ export interface SipTransportsOptions {
   readonly onInput: (input: WireInput) => void;
   /** Whether a binding or a contact needs this flow: such ones may be quiet for long. */
   readonly isFlowUsed?: (flow: FlowId) => boolean;
+  /** Whether a used flow's far end has promised keep-alives: silence is its end then. */
+  readonly promisesLife?: (flow: FlowId) => boolean;
   /** Whether connections of this IP address are taken; absent: all are. */
   readonly isWelcome?: (address: string) => boolean;
   /** PEM certificates that outbound TLS trusts besides the system's. */

@@ -14,6 +14,11 @@ export interface TransportLimits {
   readonly idleMs: number;
   /** The same for one that is behind a binding or a contact, ms; longer than any registration. */
   readonly usedIdleMs: number;
+  /**
+   * The same for a connection whose far end has promised to be heard (RFC 5626 4.4.1), ms; longer
+   * than Flow-Timer.
+   */
+  readonly promisedIdleMs: number;
   /** A message must be whole this long after its first byte, ms. */
   readonly messageMs: number;
   /**
@@ -33,6 +38,7 @@ export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
   messageBytes: 256 * 1024,
   idleMs: 120_000,
   usedIdleMs: 3 * 3_600_000,
+  promisedIdleMs: 130_000,
   messageMs: 10_000,
   keepAliveMs: 100_000,
   connectMs: 5_000,

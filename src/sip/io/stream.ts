@@ -10,6 +10,7 @@ export interface StreamHost {
   readonly limits: TransportLimits;
   onInput(input: WireInput): void;
   isUsed(flow: Flow): boolean;
+  promisesLife(flow: Flow): boolean;
   /** Once, and last. */
   onClosed(stream: SipStream, why: string): void;
 }
@@ -48,6 +49,8 @@ export class SipStream {
   #messageAt: Instant;
   /** Last sign of life, keep-alives and what we could write too. */
   #lifeAt: Instant;
+  /** Last byte of the far end. */
+  #heardAt: Instant;
   #timer: Timer | undefined;
 
   constructor(conn: Deno.Conn, flow: Flow, host: StreamHost, isOutbound: boolean) {
@@ -56,7 +59,7 @@ export class SipStream {
     this.#conn = conn;
     this.#host = host;
     this.#framer = new StreamFramer(host.limits.messageBytes);
-    this.#messageAt = this.#lifeAt = host.clock.now();
+    this.#messageAt = this.#lifeAt = this.#heardAt = host.clock.now();
   }
 
   get isOpen(): boolean {
@@ -113,7 +116,7 @@ export class SipStream {
 
   #take(bytes: Uint8Array): void {
     const now = this.#host.clock.now();
-    this.#lifeAt = now;
+    this.#lifeAt = this.#heardAt = now;
     for (const event of this.#framer.push(bytes)) {
       if (event.type === "ping" || event.type === "pong") {
         // Two answers to pings of ours look like one ping.
@@ -156,13 +159,20 @@ export class SipStream {
     if (this.#isEnding) {
       return { at: this.#endingSince + limits.messageMs, why: "the far end reads nothing" };
     }
-    const idle = this.#host.isUsed(this.flow)
-      ? this.#lifeAt + limits.usedIdleMs
-      : this.#messageAt + limits.idleMs;
     const slow = (this.#messageSince ?? Infinity) + limits.messageMs;
-    return slow < idle
+    const idle = this.#idleness();
+    return slow < idle.at
       ? { at: slow, why: `a message was not whole after ${limits.messageMs} ms` }
-      : { at: idle, why: "idle" };
+      : idle;
+  }
+
+  #idleness(): { at: Instant; why: string } {
+    const { limits } = this.#host;
+    if (!this.#host.isUsed(this.flow)) return { at: this.#messageAt + limits.idleMs, why: "idle" };
+    // What we send says nothing of the far end.
+    return this.#host.promisesLife(this.flow)
+      ? { at: this.#heardAt + limits.promisedIdleMs, why: "the promised keep-alives did not come" }
+      : { at: this.#lifeAt + limits.usedIdleMs, why: "idle" };
   }
 
   /** One timer, that looks again where patience has grown in the meantime. */

@@ -56,6 +56,7 @@ export class SipTransports implements Transports {
       limits: this.#limits,
       onInput: (input) => this.#input(input),
       isUsed: (flow) => this.#isUsed(flow),
+      promisesLife: ({ id }) => options.promisesLife?.(id) ?? false,
       onClosed: (stream, why) => this.#streamClosed(stream, why),
     };
   }

@@ -1,4 +1,5 @@
 import { NameAddr, type SipRequest, type SipUri, unquote } from "../message/mod.ts";
+import type { Flow } from "../flow.ts";
 import type { Binding } from "./location.ts";
 
 /** Several flows of one device (RFC 5626), paths (RFC 3327) and GRUUs (RFC 5627). */
@@ -24,12 +25,31 @@ export function needsFirstHop(request: SipRequest): boolean {
   return !(path?.ok && path.value.uri.params.has("ob"));
 }
 
+/**
+ * A device that keeps flows is heard on each connection at least this often, s (RFC 5626 4.4.1);
+ * one that is not is gone.
+ */
+export const FLOW_TIMER_S = 120;
+
+/** Whether somebody has promised to be heard on the flow of a binding: the device itself. */
+export function promisesLife({ regId, path, flow }: Binding): boolean {
+  return regId !== null && path.length === 0 && TIMED.has(flow.transport);
+}
+
+/** Not UDP, where keep-alives are of STUN, nor WebSockets, which have pings of their own. */
+const TIMED: ReadonlySet<string> = new Set(["TCP", "TLS"]);
+
 /** What the 200 says beside the bindings. */
-export function registerExtensions(request: SipRequest): [string, string][] {
+export function registerExtensions(request: SipRequest, flow: Flow): [string, string][] {
   const headers: [string, string][] = [];
   const contacts = request.contacts;
   const hasFlows = contacts !== "*" && contacts.some((contact) => flowNumber(contact) !== null);
-  if (hasFlows && supports(request, "outbound")) headers.push(["Require", "outbound"]);
+  if (hasFlows && supports(request, "outbound")) {
+    headers.push(["Require", "outbound"]);
+    if (TIMED.has(flow.transport) && !request.headers.has("Path")) {
+      headers.push(["Flow-Timer", String(FLOW_TIMER_S)]);
+    }
+  }
   if (supports(request, "path")) {
     for (const path of request.headers.getAll("Path")) headers.push(["Path", path]);
   }

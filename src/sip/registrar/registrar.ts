@@ -80,7 +80,7 @@ export class Registrar {
       }
       return { response, events: [] };
     }
-    const headers = registerExtensions(request);
+    const headers = registerExtensions(request, flow);
     const response = createResponse(request, 200, "OK", { toTag, headers });
     for (const binding of this.location.lookup(aor, now)) {
       const left = Math.ceil((binding.expiresAt - now) / 1000);

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import type { SipTransport } from "../../../src/sip/flow.ts";
+import { promisesLife } from "../../../src/sip/registrar/outbound.ts";
 import { Registrar } from "../../../src/sip/registrar/registrar.ts";
 import { flow, request } from "../../support/sip_fixtures.ts";
 
@@ -48,6 +50,26 @@ Deno.test("Require: outbound tells a device that its flows are kept (RFC 5626 6)
     register(new Registrar(), contact, extra).headers.get("Require");
   assert.equal(answer("Supported: outbound, path"), "outbound");
   assert.equal(answer(), undefined);
+});
+
+Deno.test("Flow-Timer where the device itself keeps a connection alive, and only there (RFC 5626)", () => {
+  const contact = `<sip:bob@a.test;ob>;${INSTANCE};reg-id=1`;
+  const told = (transport: SipTransport, contact: string, ...extra: string[]) => {
+    const registrar = new Registrar();
+    const made = request("REGISTER", { extra: [`Contact: ${contact}`, ...extra] });
+    const { response } = registrar.register(made, AOR, flow("f", transport), 0, "t");
+    const [binding] = registrar.location.lookup(AOR, 0);
+    assert.ok(binding);
+    return [response.headers.get("Flow-Timer"), promisesLife(binding)];
+  };
+  const outbound = "Supported: outbound, path";
+  assert.deepEqual(told("TCP", contact, outbound), ["120", true]);
+  assert.deepEqual(told("TLS", contact, outbound), ["120", true]);
+  assert.deepEqual(told("UDP", contact, outbound), [undefined, false], "keep-alives by STUN");
+  assert.deepEqual(told("WSS", contact, outbound), [undefined, false]);
+  assert.deepEqual(told("TCP", `<sip:bob@a.test>;${INSTANCE}`, outbound), [undefined, false]);
+  const behind = told("TCP", contact, outbound, "Path: <sip:edge.test;lr;ob>");
+  assert.deepEqual(behind, [undefined, false], "the connection is that of a proxy");
 });
 
 Deno.test("439 where the first hop knows nothing of flows", () => {
