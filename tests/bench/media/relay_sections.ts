@@ -125,7 +125,9 @@ export const latency: Section = {
     for (const calls of [100, 500, 1000]) {
       const entries = contenders(bench)
         .map((who): Entry => ({ name: who, contender: who, spec: { ...SECRET, calls } }));
-      const rounds = await byTurns({ ...bench, rounds: Math.min(bench.rounds, 3) }, entries, AUDIO);
+      const some = { ...bench, rounds: Math.min(bench.rounds, 3) };
+      // rtpengine is beyond its limit in the last of them.
+      const rounds = await byTurns(some, entries, AUDIO, ["ours", "c"]);
       for (const who of contenders(bench)) {
         const runs = rounds.flatMap((found) => found.get(who) ?? []);
         const limits = who === "ours" ? [{ must: 0.3 }, { must: 1.5 }] : [{}, {}];
