@@ -1,10 +1,10 @@
 import type { Instant } from "../../core/clock.ts";
-import type { PayloadKind } from "../contract.ts";
 import type { EndpointStatistics, IceState } from "../media_port.ts";
 import type { HmacSha1 } from "../srtp/hmac_sha1.ts";
 import type { SrtpReceiver, SrtpSender } from "../srtp/context.ts";
 import { EndpointRecord } from "./endpoint_record.ts";
 import type { OutStreams } from "./out_streams.ts";
+import { type PayloadTable, tableOf } from "./payload_tables.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { ReceiveStatistics } from "./receive_statistics.ts";
 import type { RtpLeg } from "./rtp_leg.ts";
@@ -76,7 +76,7 @@ export class Endpoint {
   readonly limit = new RateLimit(MAX_PACKETS, MAX_BYTES);
 
   /** By payload type; what is not negotiated is passed on but not understood. */
-  readonly payloads: (PayloadKind | null)[] = new Array(128).fill(null);
+  payloads: PayloadTable = tableOf([]);
   readonly receive = new ReceiveStatistics();
   readonly roundTrip = new RoundTrip();
   receivePackets = 0;

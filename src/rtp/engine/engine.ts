@@ -11,6 +11,7 @@ import { Endpoint } from "./endpoint.ts";
 import { Forwarder } from "./forwarder.ts";
 import { IceLite } from "./ice_lite.ts";
 import { OutStreams } from "./out_streams.ts";
+import { tableOf } from "./payload_tables.ts";
 import { RtpLegs } from "./rtp_legs.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "./shell.ts";
 import { Role, StateMemory } from "./state_memory.ts";
@@ -245,13 +246,8 @@ export class MediaEngine {
   }
 
   #setRemote(endpoint: Endpoint, command: Extract<MediaCommand, { type: "set-remote" }>): void {
-    endpoint.payloads.fill(null);
+    endpoint.payloads = tableOf(command.payloads);
     endpoint.transportWideId = command.transportWideId ?? 0;
-    for (const payload of command.payloads) {
-      if (payload.payloadType >= 0 && payload.payloadType < 128) {
-        endpoint.payloads[payload.payloadType] = payload;
-      }
-    }
     if (endpoint.kind !== "plain" || command.remote === undefined) return;
     const address = parseIpv4(command.remote.address);
     if (address < 0) return;

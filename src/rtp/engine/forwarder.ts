@@ -149,7 +149,7 @@ export class Forwarder implements ReportListener {
     let wire = -1;
     if (leg !== null) {
       if (section === null || section.port === 0) return;
-      wire = section.payloadOut[arena[offset + 1]! & 0x7f]!;
+      wire = section.agreed.payloadOut[arena[offset + 1]! & 0x7f]!;
       if (wire < 0 || (kind === "audio" && leg.dtmf.isActive)) return;
     }
     if (leg !== null || from.isSingle) {

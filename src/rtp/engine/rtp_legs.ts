@@ -188,7 +188,7 @@ export class RtpLegs {
     const sequence = int16(arena, offset + 2);
     const verdict = section.judge(address, port, ssrc, sequence, now);
     const wire = arena[offset + 1]! & 0x7f;
-    const inner = section.payloadIn[wire]!;
+    const inner = section.agreed.payloadIn[wire]!;
     // A payload type that nobody agreed on proves nothing about where the far end is.
     const isRefused = verdict === Verdict.refuse || (verdict === Verdict.latch && inner < 0) ||
       !section.isAccepted || !section.limit.take(length, now);
@@ -212,8 +212,8 @@ export class RtpLegs {
     // Comfort noise, say, that the joined side has not agreed to.
     if (inner < 0) return;
     arena[offset + 1] = (arena[offset + 1]! & 0x80) | inner;
-    const payload = section.payloads[inner]!;
-    if (section.isEvent[inner] === 1) {
+    const payload = section.agreed.payloads[inner]!;
+    if (section.agreed.isEvent[inner] === 1) {
       const header = rtpHeaderLength(arena, offset, size);
       const timestamp = int32(arena, offset + 4);
       const at = offset + header;
@@ -296,7 +296,7 @@ export class RtpLegs {
     for (const section of leg.sections) section.save();
     leg.detector.wake(now);
     const section = leg.section("audio");
-    const silence = section === null ? null : silenceOf(section.main);
+    const silence = section === null ? null : silenceOf(section.agreed.main);
     if (section === null || silence === null || section.port === 0 || leg.dtmf.isActive) return;
     const stream = this.#audioStream(leg, section, now);
     if (now - stream.at < KEEP_ALIVE) return;
@@ -305,7 +305,7 @@ export class RtpLegs {
     stream.timestamp = timestamp;
     stream.rebase = true;
     this.#arena.set(silence, this.#scratch + 12);
-    this.#sendOwn(leg, section, stream, section.mainPayloadType, timestamp, silence.length);
+    this.#sendOwn(leg, section, stream, section.agreed.mainPayloadType, timestamp, silence.length);
   }
 
   #play(leg: RtpLeg, now: Instant): void {
@@ -327,7 +327,13 @@ export class RtpLegs {
   #audioStream(leg: RtpLeg, section: RtpSection, now: Instant): OutStream {
     const out = leg.endpoint.out!;
     return out.main("audio") ??
-      out.begin(leg.ownSsrc("audio"), "audio", section.main?.clockRate ?? 8000, leg.seed, now);
+      out.begin(
+        leg.ownSsrc("audio"),
+        "audio",
+        section.agreed.main?.clockRate ?? 8000,
+        leg.seed,
+        now,
+      );
   }
 
   /** Sends a packet whose payload lies behind the header's room in scratch. */
@@ -363,10 +369,10 @@ function eventOf(
   stream: OutStream | null,
 ): { readonly payloadType: number; readonly clockRate: number } | null {
   if (section === null) return null;
-  const rate = stream?.clockRate ?? section.main?.clockRate ?? 0;
-  const fitting = section.events.get(rate);
+  const rate = stream?.clockRate ?? section.agreed.main?.clockRate ?? 0;
+  const fitting = section.agreed.events.get(rate);
   if (fitting !== undefined) return { payloadType: fitting, clockRate: rate };
-  for (const [clockRate, payloadType] of section.events) return { payloadType, clockRate };
+  for (const [clockRate, payloadType] of section.agreed.events) return { payloadType, clockRate };
   return null;
 }
 

@@ -1,9 +1,10 @@
 import type { Instant } from "../../core/clock.ts";
-import type { PayloadKind, RtpSectionRemote, SrtpKeys } from "../contract.ts";
+import type { RtpSectionRemote, SrtpKeys } from "../contract.ts";
 import type { SrtpEngine } from "../srtp/cipher.ts";
 import { type ContextPlace, contextPlace, SrtpReceiver, SrtpSender } from "../srtp/context.ts";
 import type { Kind } from "./out_streams.ts";
 import { LossWatch } from "./loss_watch.ts";
+import { type SectionPayloads, sectionPayloadsOf } from "./payload_tables.ts";
 import { RateLimit } from "./rate_limit.ts";
 import { BUSY, FIRST_WORD, Role, type StatePlace } from "./state_memory.ts";
 
@@ -62,18 +63,8 @@ export class RtpSection {
   /** Whether the description accepts this section at all. */
   isAccepted = false;
 
-  /** Wire payload type to the joined endpoint's, and back; -1: not negotiated. */
-  readonly payloadIn = new Int16Array(128).fill(-1);
-  readonly payloadOut = new Int16Array(128).fill(-1);
-  /** By the joined endpoint's payload type. */
-  readonly payloads: (PayloadKind | null)[] = new Array(128).fill(null);
-  /** The first real codec, and its wire payload type; what silence is sent as. */
-  main: PayloadKind | null = null;
-  mainPayloadType = -1;
-  /** By the joined endpoint's payload type: 1 for telephone-event. */
-  readonly isEvent = new Uint8Array(128);
-  /** Wire payload type of telephone-event by clock rate. */
-  readonly events = new Map<number, number>();
+  /** What has been agreed on; nothing yet. */
+  agreed: SectionPayloads = sectionPayloadsOf("audio", []);
 
   readonly limit: RateLimit;
   readonly #strangers = new RateLimit(...STRANGERS);
@@ -180,7 +171,7 @@ export class RtpSection {
       this.#signalledPort = 0;
       return;
     }
-    this.#setPayloads(remote);
+    this.agreed = sectionPayloadsOf(this.kind, remote.payloads);
     this.#setKeys(remote.keys, srtp);
     this.hasFeedback = remote.hasFeedback;
     this.isMuxed = remote.rtcpPort === null;
@@ -200,36 +191,6 @@ export class RtpSection {
     this.#signalledPort = this.port = port;
     this.rtcpPort = rtcpPort;
     this.isLatched = this.#rtcpLatched = false;
-  }
-
-  #setPayloads(remote: RtpSectionRemote): void {
-    this.payloadIn.fill(-1);
-    this.payloadOut.fill(-1);
-    this.payloads.fill(null);
-    this.events.clear();
-    this.isEvent.fill(0);
-    this.main = null;
-    this.mainPayloadType = -1;
-    for (const { payloadType, peerPayloadType, codec, clockRate } of remote.payloads) {
-      if (!isPayloadType(payloadType) || !isPayloadType(peerPayloadType)) continue;
-      const payload: PayloadKind = {
-        payloadType: peerPayloadType,
-        kind: this.kind,
-        codec,
-        clockRate,
-      };
-      this.payloadIn[payloadType] = peerPayloadType;
-      if (this.payloadOut[peerPayloadType]! < 0) this.payloadOut[peerPayloadType] = payloadType;
-      this.payloads[peerPayloadType] = payload;
-      const name = codec.toLowerCase();
-      if (name === "telephone-event") {
-        this.events.set(clockRate, payloadType);
-        this.isEvent[peerPayloadType] = 1;
-      } else if (this.main === null && name !== "cn") {
-        this.main = payload;
-        this.mainPayloadType = payloadType;
-      }
-    }
   }
 
   /** The same keys again keep rollover counters and replay windows. */
@@ -345,10 +306,6 @@ export class RtpSection {
     this.rtcpPort = port;
     if (isNew) this.save();
   }
-}
-
-function isPayloadType(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value < 128;
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {
