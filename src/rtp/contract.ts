@@ -132,6 +132,13 @@ export type MediaCommand =
     /** Of a plain endpoint: the only place that packets are taken from and sent to. */
     readonly remote?: SocketAddress;
   }
+  /** New credentials of ours; the old ones serve until the browser has nominated by these. */
+  | {
+    readonly type: "ice-restart";
+    readonly endpoint: number;
+    readonly iceUfrag: string;
+    readonly icePwd: string;
+  }
   /** Opens the endpoint for media: sent only after the fingerprint was checked. */
   | { readonly type: "keys"; readonly endpoint: number; readonly keys: SrtpKeys }
   /** Packets of `endpoint` go to `peer`, an endpoint of the same worker. */

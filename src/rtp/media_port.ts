@@ -28,6 +28,11 @@ export interface EndpointHandle {
   /** Tells who the browser is; media stays closed until its certificate fits the fingerprint. */
   setRemote(remote: RemoteTransport): void;
   /**
+   * The browser restarts ICE: gives what our side announces from now on. The media goes on; the old
+   * credentials serve until the browser has nominated by the new ones.
+   */
+  restartIce(): Pick<LocalTransport, "iceUfrag" | "icePwd">;
+  /**
    * From now on packets of this endpoint go to the one named. Both ends call it, each for its own
    * direction. When the peer lives in another worker the pool bridges the two.
    */

@@ -62,6 +62,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     this.#joints = new Joints(this.#byToken, this.#bridges);
     this.#handles = new Handles(this.#bridges, this.#joints, {
       update: (endpoint) => this.#sendRemote(endpoint),
+      iceCredentials: () => this.#iceCredentials(),
       send: (endpoint, command) => this.#send(endpoint, command),
       transcode: (endpoint, sides) => this.#transcodings.set(endpoint, sides),
       close: (endpoint) => this.#forget(endpoint),
@@ -129,6 +130,11 @@ export class MediaPool implements MediaPort, RtpMediaPort {
     return this.#handles.rtp(this.#add(options, { rtp }, tell), rtp);
   }
 
+  #iceCredentials(): { readonly iceUfrag: string; readonly icePwd: string } {
+    const { entropy } = this.#options;
+    return { iceUfrag: randomHex(entropy, 64), icePwd: randomHex(entropy, 128) };
+  }
+
   #addPlain(label: string, near: EndpointToken, plain: PoolPlain): PoolEndpoint {
     return this.#add({ label, near }, { plain }, (event) => {
       if (event.type === "failed" || event.type === "lost") plain.onGone(event.text);
@@ -154,8 +160,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
       listener,
       rtp,
       plain,
-      iceUfrag: hasIce ? randomHex(entropy, 64) : "",
-      icePwd: hasIce ? randomHex(entropy, 128) : "",
+      ...(hasIce ? this.#iceCredentials() : { iceUfrag: "", icePwd: "" }),
       near: options.near,
       state: "waiting",
       worker: null,

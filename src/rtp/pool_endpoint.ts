@@ -72,8 +72,8 @@ export interface PoolEndpoint {
   readonly rtp: PoolRtp | null;
   /** Of a hop. With neither it is a WebRTC leg. */
   readonly plain: PoolPlain | null;
-  readonly iceUfrag: string;
-  readonly icePwd: string;
+  iceUfrag: string;
+  icePwd: string;
   readonly near: EndpointToken | undefined;
   /** `waiting`: for a worker; `opening`: for its answer. */
   state: "waiting" | "opening" | "open" | "closed";

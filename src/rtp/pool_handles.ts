@@ -11,6 +11,8 @@ export interface HandlePorts {
   /** Tells the workers what has become known of the far end. */
   update(endpoint: PoolEndpoint): void;
   send(endpoint: PoolEndpoint, command: MediaCommand): void;
+  /** Drawn anew each time. */
+  iceCredentials(): { readonly iceUfrag: string; readonly icePwd: string };
   transcode(endpoint: PoolEndpoint, sides: TranscodedSides | null): void;
   close(endpoint: PoolEndpoint): void;
 }
@@ -30,6 +32,12 @@ export class Handles {
   webrtc(endpoint: PoolEndpoint): EndpointHandle {
     return {
       ...this.#common(endpoint),
+      restartIce: () => {
+        Object.assign(endpoint, this.#ports.iceCredentials());
+        const { id, iceUfrag, icePwd } = endpoint;
+        this.#ports.send(endpoint, { type: "ice-restart", endpoint: id, iceUfrag, icePwd });
+        return { iceUfrag, icePwd };
+      },
       setRemote: (remote) => {
         if (endpoint.state === "closed") return;
         endpoint.remote = remote;
@@ -54,7 +62,7 @@ export class Handles {
     };
   }
 
-  #common(endpoint: PoolEndpoint): Omit<EndpointHandle, "setRemote"> {
+  #common(endpoint: PoolEndpoint): Omit<EndpointHandle, "setRemote" | "restartIce"> {
     const { id, token } = endpoint;
     const ports = this.#ports;
     const live = (act: () => void) => {

@@ -49,6 +49,32 @@ peerTest("a page with JsSIP", [BARESIP], async (t, stage) => {
       await Promise.all([jane.tells("ended"), alice.callIs("FINISH")]);
     });
 
+    await stage.step(
+      t,
+      "restarts ICE: new credentials on both sides, and the talk goes on",
+      async () => {
+        const jane = await pageOf(stage, site, "1003");
+        const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
+        await alice.login();
+        await jane.call(alice.name);
+        await alice.rings();
+        await alice.answer();
+        await Promise.all([jane.tells("confirmed"), alice.callIs("ESTABLISHED")]);
+        await Promise.all([jane.hears(LOW_HERTZ), alice.hears(HIGH_HERTZ)]);
+        const before = await jane.icePair();
+        await jane.restartIce();
+        await lab.until(
+          "the pair is another",
+          () => jane.icePair(),
+          ({ local, remote }) => local !== before.local && remote !== before.remote,
+        );
+        await Promise.all([jane.hearsAnything(), alice.hearsAnything()]);
+        await Promise.all([jane.hears(LOW_HERTZ), alice.hears(HIGH_HERTZ)]);
+        await alice.hangup();
+        await Promise.all([jane.tells("ended"), alice.callIs("FINISH")]);
+      },
+    );
+
     await stage.step(t, "is called by a browser", async () => {
       const jane = await pageOf(stage, site, "1003");
       const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);

@@ -56,6 +56,10 @@ class SimEndpoint implements EndpointHandle {
     this.keyFrames++;
   }
 
+  restartIce() {
+    return { iceUfrag: "restarted", icePwd: "restartedrestartedrestarted" };
+  }
+
   transcode(sides: TranscodedSides | null): void {
     this.transcoded = sides;
   }

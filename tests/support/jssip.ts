@@ -110,6 +110,9 @@ export class JsSipUser {
   answer = () => this.#run<void>("user.answer()");
   hangup = () => this.#run<void>("user.hangup()");
   hold = () => this.#run<void>("user.hold()");
+  /** A re-offer with new ICE credentials, until it is answered. */
+  restartIce = () => this.#run<void>("user.restartIce()");
+  icePair = () => this.#run<{ local: string; remote: string }>("user.icePair()");
   unhold = () => this.#run<void>("user.unhold()");
   /** RFC 4733 events. */
   digits = (digits: string) => this.#run<void>(`user.digits(${js(digits)})`);

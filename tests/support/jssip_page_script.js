@@ -117,6 +117,16 @@
     hangup: () => session.terminate(),
     hold: () => void session.hold(),
     unhold: () => void session.unhold(),
+    restartIce: () =>
+      new Promise((resolve) =>
+        session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, resolve)
+      ),
+    /** User fragments of the checks that carry the media, as both descriptions have them. */
+    icePair() {
+      const of = ({ sdp }) => /^a=ice-ufrag:(\S+)/m.exec(sdp)[1];
+      const { currentLocalDescription, currentRemoteDescription } = connection;
+      return { local: of(currentLocalDescription), remote: of(currentRemoteDescription) };
+    },
     digits: (digits) => session.sendDTMF(digits, { transportType: "RFC2833" }),
 
     /**

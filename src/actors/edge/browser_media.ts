@@ -30,6 +30,8 @@ export class BrowserMedia implements WireMedia {
   #offeredIn: sdp.Sdp | null = null;
   #offeredRemote: sdp.RemoteTransport | null = null;
   #remote: sdp.RemoteTransport | null = null;
+  /** ICE credentials that the browser named last. */
+  #theirs = "";
   /** The names of the m-lines, which a browser never lets change. */
   #mids: readonly (string | undefined)[] = [];
   #codecs: readonly string[] = [];
@@ -88,6 +90,7 @@ export class BrowserMedia implements WireMedia {
     if (!remote.ok) return remote;
     this.#offeredIn = offer.value;
     this.#offeredRemote = remote.value;
+    this.#followRestart(remote.value);
     return ok(sdp.abstractOffer(offer.value, this.token));
   }
 
@@ -128,6 +131,15 @@ export class BrowserMedia implements WireMedia {
     };
   }
 
+  /** New credentials in an offer restart ICE, which ours have to follow (RFC 8839 4.4.1.1.1). */
+  #followRestart({ iceUfrag, icePwd }: sdp.RemoteTransport): void {
+    const credentials = `${iceUfrag} ${icePwd}`;
+    if (this.#local && this.#theirs !== "" && this.#theirs !== credentials) {
+      this.#local = { ...this.#local, ...this.#endpoint.restartIce() };
+    }
+    this.#theirs = credentials;
+  }
+
   #commit(said: sdp.Sdp, remote: sdp.RemoteTransport, agreed: string): void {
     this.#mids = said.media.map((section) => section.mid);
     const parsed = sdp.parseSdp(agreed);
@@ -138,6 +150,7 @@ export class BrowserMedia implements WireMedia {
     }
     if (this.#remote === remote) return;
     this.#remote = remote;
+    this.#theirs = `${remote.iceUfrag} ${remote.icePwd}`;
     this.#endpoint.setRemote(remote);
   }
 

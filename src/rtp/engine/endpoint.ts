@@ -28,6 +28,8 @@ export class Endpoint {
   /** Local user fragment and the HMAC under the local password; a plain endpoint has neither. */
   iceUfrag = "";
   iceKey: HmacSha1 | null = null;
+  /** Local user fragment before a restart that is not done yet; empty: there is none. */
+  formerUfrag = "";
   iceState: IceState = "new";
   lastCheck: Instant = 0;
   /** Places that an authenticated check came from, oldest first. */

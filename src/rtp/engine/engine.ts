@@ -180,6 +180,9 @@ export class MediaEngine {
       case "dtls-send":
         this.#sendDtls(endpoint, command.data);
         return;
+      case "ice-restart":
+        this.#ice.restart(endpoint, command.iceUfrag, iceKeyOf(command.icePwd));
+        return;
       case "key-frame":
         this.#forwarder.askKeyFrames(endpoint, now);
         break;
@@ -223,7 +226,7 @@ export class MediaEngine {
     if (command.kind === "webrtc") {
       if (record.isAdopted) this.#ice.resume(endpoint, now);
       endpoint.iceUfrag = command.iceUfrag;
-      endpoint.iceKey = new HmacSha1(new TextEncoder().encode(command.icePwd));
+      endpoint.iceKey = iceKeyOf(command.icePwd);
       this.#ice.add(endpoint);
       this.#shell.emit({ type: "opened", endpoint: id });
       return endpoint;
@@ -412,6 +415,10 @@ export class MediaEngine {
     endpoint.silencesTold++;
     this.#shell.emit({ type: "silent", endpoint: endpoint.id, ms });
   }
+}
+
+function iceKeyOf(password: string): HmacSha1 {
+  return new HmacSha1(new TextEncoder().encode(password));
 }
 
 /** Room that a receive slot needs behind the longest datagram. */

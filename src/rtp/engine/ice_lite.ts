@@ -8,6 +8,7 @@ import {
   readStun,
   StunWriter,
 } from "../ice/stun.ts";
+import type { HmacSha1 } from "../srtp/hmac_sha1.ts";
 import type { AddressTable } from "./address_table.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { parseIpv6 } from "./ipv6.ts";
@@ -23,6 +24,11 @@ const PLACE_KEPT = 10_000;
 /** Places remembered for one endpoint: each pair of our sockets and its interfaces, and some. */
 const MAX_PLACES = 16;
 
+interface Credential {
+  readonly endpoint: Endpoint;
+  readonly key: HmacSha1;
+}
+
 /**
  * The lite side of ICE (RFC 8445 2.5): answers checks, learns where the browser is from those that
  * are authentic, and takes its nomination. It never sends a check of its own.
@@ -32,7 +38,7 @@ export class IceLite {
   readonly #scratch: number;
   readonly #shell: MediaShell;
   readonly #table: AddressTable;
-  readonly #byUfrag = new Map<string, Endpoint>();
+  readonly #byUfrag = new Map<string, Credential>();
   readonly #byId: ReadonlyMap<number, Endpoint>;
 
   constructor(
@@ -50,10 +56,30 @@ export class IceLite {
   }
 
   add(endpoint: Endpoint): void {
-    this.#byUfrag.set(endpoint.iceUfrag, endpoint);
+    const { iceUfrag, iceKey } = endpoint;
+    if (iceKey !== null) this.#byUfrag.set(iceUfrag, { endpoint, key: iceKey });
+  }
+
+  /**
+   * The browser begins anew (RFC 8445 2.4, 9): media and consent go on as they are until it has
+   * nominated by the new credentials.
+   */
+  restart(endpoint: Endpoint, ufrag: string, key: HmacSha1): void {
+    if (endpoint.iceUfrag === ufrag) return;
+    this.#forgetFormer(endpoint);
+    endpoint.formerUfrag = endpoint.iceUfrag;
+    endpoint.iceUfrag = ufrag;
+    endpoint.iceKey = key;
+    this.add(endpoint);
+  }
+
+  #forgetFormer(endpoint: Endpoint): void {
+    if (endpoint.formerUfrag !== "") this.#byUfrag.delete(endpoint.formerUfrag);
+    endpoint.formerUfrag = "";
   }
 
   remove(endpoint: Endpoint): void {
+    this.#forgetFormer(endpoint);
     this.#byUfrag.delete(endpoint.iceUfrag);
     for (const { socket, address, port } of endpoint.places) {
       if (this.#table.get(socket, address, port) === endpoint.id) {
@@ -79,19 +105,22 @@ export class IceLite {
     const message = readStun(arena, offset, length);
     if (message === undefined || message.type !== BINDING_REQUEST) return undefined;
     const username = message.username ?? "";
-    const endpoint = this.#byUfrag.get(username.slice(0, Math.max(0, username.indexOf(":"))));
-    if (endpoint === undefined || endpoint.iceKey === null) return undefined;
+    const ufrag = username.slice(0, Math.max(0, username.indexOf(":")));
+    const credential = this.#byUfrag.get(ufrag);
+    if (credential === undefined) return undefined;
+    const { endpoint, key } = credential;
     // A check that is not authentic gets no answer: whoever guesses learns nothing.
-    if (!integrityFits(arena, message, endpoint.iceKey)) return undefined;
+    if (!integrityFits(arena, message, key)) return undefined;
     if (this.#isTaken(endpoint, socket, address, port, now)) return undefined;
     const refused = message.unknown.length > 0;
     const type = refused ? BINDING_ERROR : BINDING_SUCCESS;
     const writer = new StunWriter(arena, this.#scratch, type, arena, offset + 8);
     if (refused) writer.unknownAttributes(message.unknown);
     else this.#writeMapped(writer, address, port);
-    this.#shell.send(socket, address, port, this.#scratch, writer.seal(endpoint.iceKey));
+    this.#shell.send(socket, address, port, this.#scratch, writer.seal(key));
     if (refused) return null;
     endpoint.lastCheck = now;
+    if (message.useCandidate && ufrag === endpoint.iceUfrag) this.#forgetFormer(endpoint);
     const isNew = this.#learn(endpoint, socket, address, port);
     const isChanged = this.#advance(endpoint, socket, address, port, message.useCandidate);
     if (isNew || isChanged) endpoint.record.save(endpoint);

@@ -63,6 +63,7 @@ function quickMedia(clock: ManualClock, entropy: SeededEntropy): MediaPort {
         setFlowing: () => {},
         requestKeyFrame: () => {},
         transcode: () => {},
+        restartIce: () => ({ iceUfrag: "abcdefgh", icePwd: "abcdefghijklmnopqrstuvwx" }),
         close: () => open = false,
       };
     },
