@@ -51,6 +51,10 @@ export {
 /** Transactions one stack holds before it answers 503 to new requests. */
 export const DEFAULT_MAX_TRANSACTIONS = 200_000;
 const OVERLOAD_RETRY_AFTER_S = 5;
+/** Challenges that are kept for the first repetitions, all together; further ones are not. */
+const MAX_KEPT_CHALLENGES = 16_384;
+/** How long they are, in T1: three repetitions (RFC 3261 17.1.2.2). */
+const CHALLENGE_T1 = 8;
 /** A stream's messages come without their bytes. */
 const NO_BYTES = new Uint8Array(0);
 
@@ -82,6 +86,7 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
   readonly #maxTransactions: number;
   readonly #table: TransactionTable;
   readonly #kept: KeptAnswers;
+  readonly #challenges: KeptAnswers;
   readonly #shares: Shares;
   readonly #sourceOf: TransactionShares["sourceOf"];
   readonly #outputs = new OutputQueue<StackOutput>();
@@ -95,7 +100,9 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
     this.#timers = { ...DEFAULT_TIMERS, ...options.timers };
     this.#maxTransactions = options.maxTransactions ?? DEFAULT_MAX_TRANSACTIONS;
     this.#table = new TransactionTable();
-    this.#kept = new KeptAnswers(parseInt(randomHex(options.entropy, 32), 16));
+    const seed = () => parseInt(randomHex(options.entropy, 32), 16);
+    this.#kept = new KeptAnswers(seed());
+    this.#challenges = new KeptAnswers(seed());
     this.#shares = new Shares(options.shares?.most ?? Infinity);
     this.#sourceOf = options.shares?.sourceOf ?? (() => undefined);
   }
@@ -140,6 +147,7 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
   wake(now: Instant): void {
     this.#now = now;
     this.#kept.expire(now, (owner) => this.#shares.release(owner));
+    this.#challenges.expire(now, () => {});
     for (let due = this.#table.takeDue(now); due; due = this.#table.takeDue(now)) {
       const { entry, timer } = due;
       this.#step(entry, (out) => entry.machine.timer(timer, out));
@@ -152,8 +160,11 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
 
   deadline(): Deadline | undefined {
     const first = this.#table.deadline();
-    const over = this.#kept.nextExpiry;
-    if (over === undefined) return first;
+    const over = Math.min(
+      this.#kept.nextExpiry ?? Infinity,
+      this.#challenges.nextExpiry ?? Infinity,
+    );
+    if (over === Infinity) return first;
     const at = coarse(over);
     return first && first.at <= at ? first : { at, reason: "kept answers are over" };
   }
@@ -224,7 +235,7 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
       this.#step(existing, (out) => existing.machine.receive(request, out));
       return;
     }
-    const answer = this.#kept.find(key);
+    const answer = this.#kept.find(key) ?? this.#challenges.find(key);
     if (answer) {
       this.#outputs.push({ type: "send", flow, ...readPacket(answer) });
       return;
@@ -325,6 +336,10 @@ export class SipStack implements SansIo<StackInput, StackOutput> {
     const packet = createPacket(response);
     const { machine } = entry;
     if (isStateless) {
+      if (!isReliable(entry.flow) && this.#challenges.size < MAX_KEPT_CHALLENGES) {
+        const until = this.#now + CHALLENGE_T1 * this.#timers.t1;
+        this.#challenges.put(entry.key, packet.bytes, NOBODY, until);
+      }
       return this.#step(entry, (out) => machine.respondStateless(packet, out));
     }
     this.#step(entry, (out) => machine.respond(packet, out));

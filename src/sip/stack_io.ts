@@ -52,8 +52,9 @@ export type StackInput =
     readonly id: ServerTransactionId;
     readonly response: SipResponse;
     /**
-     * A challenge: nothing is kept for its repetitions, which are asked about anew (RFC 3261 8.2.7,
-     * 26.3.2.4). So strangers cost no memory.
+     * A challenge: no transaction stays behind (RFC 3261 8.2.7, 26.3.2.4), so that strangers cost
+     * little memory however many they are. The first repetitions get the same answer as long as
+     * there is room, later ones are asked about anew.
      */
     readonly isStateless?: boolean;
   }

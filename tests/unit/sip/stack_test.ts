@@ -432,17 +432,41 @@ Deno.test("a request that was answered: the same bytes for each repetition, for 
   assert.equal(bench.of("request").length, 2, "after that it is another request");
 });
 
-Deno.test("a challenge without state: nothing is kept, a repetition is a request anew (8.2.7)", () => {
+/** Answers the last request by a challenge that differs each time. */
+function challenge(bench: Bench): void {
+  const { id, request } = bench.of("request").at(-1)!;
+  const response = createResponse(request, 401, undefined, { toTag: `t${bench.sent.length}` });
+  bench.feed({ type: "respond", id, response, isStateless: true });
+}
+
+Deno.test("a challenge leaves no transaction; the first repetitions get the same (8.2.7)", () => {
   const bench = new Bench();
   const options = requestText("OPTIONS");
-  for (let times = 1; times <= 2; times++) {
-    bench.receive(options);
-    const { id, request } = bench.of("request")[times - 1]!;
-    const response = createResponse(request, 401, undefined, { toTag: "t" });
-    bench.feed({ type: "respond", id, response, isStateless: true });
-    assert.equal(bench.sent.length, times);
-    assert.equal(bench.stack.transactionCount, 0);
+  bench.receive(options);
+  challenge(bench);
+  assert.equal(bench.stack.transactionCount, 0);
+  bench.clock.advance(3_500);
+  bench.receive(options);
+  assert.equal(bench.of("request").length, 1);
+  assert.deepEqual(serialize(bench.sent[1]!), serialize(bench.sent[0]!));
+  bench.clock.advance(1_000);
+  bench.receive(options);
+  assert.equal(bench.of("request").length, 2, "after that it is asked about anew");
+});
+
+Deno.test("challenges of very many strangers are kept so far, and no further", () => {
+  const bench = new Bench();
+  const options = (n: number) => requestText("OPTIONS", { branch: `z9hG4bK${n}` });
+  for (let n = 0; n < 20_000; n++) {
+    bench.receive(options(n));
+    challenge(bench);
   }
+  assert.equal(bench.of("request").length, 20_000, "none is refused");
+  bench.receive(options(0));
+  assert.equal(bench.of("request").length, 20_000);
+  bench.receive(options(19_999));
+  assert.equal(bench.of("request").length, 20_001, "this one is asked about anew");
+  assert.equal(bench.stack.transactionCount, 1);
 });
 
 Deno.test("one source has its share of the table; others, INVITEs and its answers go on", () => {
