@@ -434,7 +434,9 @@ Deno.test("a request that was answered: the same bytes for each repetition, for 
 
 /** Answers the last request by a challenge that differs each time. */
 function challenge(bench: Bench): void {
-  const { id, request } = bench.of("request").at(-1)!;
+  const last = bench.heard.findLast((heard) => heard.type === "request");
+  assert(last?.type === "request");
+  const { id, request } = last;
   const response = createResponse(request, 401, undefined, { toTag: `t${bench.sent.length}` });
   bench.feed({ type: "respond", id, response, isStateless: true });
 }
