@@ -196,6 +196,11 @@ export class Baresip implements AsyncDisposable {
     return data;
   }
 
+  /** Is gone from one moment to the next, without a word. */
+  vanish(): void {
+    this.#child.signal("SIGKILL");
+  }
+
   /** Unregisters and ends. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
