@@ -71,6 +71,8 @@ export interface MediaWorkerStart {
   /** Where in the range this worker starts looking for the port pairs of SIP legs. */
   readonly firstPair: number;
   readonly silentAfterMs: number;
+  /** SRTP without libcrypto even where it would serve; for tests and comparisons. */
+  readonly typescriptSrtp?: boolean;
   /** In the order of `addresses`; absent: the worker opens its own. */
   readonly sockets?: readonly HandedSocket[];
   /** Honour `crash`; tests only. */

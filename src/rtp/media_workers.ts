@@ -77,6 +77,7 @@ export class MediaWorkers {
   #add(id: WorkerId): void {
     const { keepWorker: keep, mediaFactory, addresses, portRange, silentAfterMs, allowCrash } =
       this.#options;
+    const { typescriptSrtp = false } = this.#options;
     const worker: MediaWorker = {
       id,
       process: new SupervisedWorker<MediaCommand, MediaEvent, MediaReady>({
@@ -89,6 +90,7 @@ export class MediaWorkers {
           portRange,
           firstPair: this.#firstPair(id),
           silentAfterMs,
+          typescriptSrtp,
           allowCrash,
         }),
         startAnswer: (event) =>

@@ -40,6 +40,8 @@ export interface PoolOptions {
   readonly publicAddress?: string;
   readonly portRange: readonly [number, number];
   readonly silentAfterMs: number;
+  /** SRTP without libcrypto even where it would serve; for tests and comparisons. */
+  readonly typescriptSrtp?: boolean;
   readonly allowCrash: boolean;
   readonly log: MediaLog;
   readonly onWorkerEvent: (event: PoolWorkerEvent) => void;

@@ -26,7 +26,7 @@ let allowCrash = false;
 function start(command: MediaWorkerStart): void {
   allowCrash = command.allowCrash;
   try {
-    const choice = choose(attachment === null ? without : null);
+    const choice = choose(attachment === null ? without : null, command.typescriptSrtp);
     if (choice.shell === "ffi" && attachment !== null) {
       const serve = prepare(command, choice, attachment);
       // Blocks this thread until the worker ends; everything comes through the ring from now on.

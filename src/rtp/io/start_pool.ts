@@ -50,6 +50,8 @@ export interface MediaPoolOptions {
   readonly silentAfterMs?: number;
   /** False: the portable shell even where the fast one would work; default true. */
   readonly ffi?: boolean;
+  /** SRTP without libcrypto even where it would serve; for tests and comparisons. */
+  readonly typescriptSrtp?: boolean;
   /** Where transcoders run; absent: there are none. */
   readonly codecs?: Pick<CodecPool, "open">;
   /** Lets the `crash` functions work; tests only. */
@@ -123,6 +125,7 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<Runnin
     ...(options.publicAddress === undefined ? {} : { publicAddress: options.publicAddress }),
     portRange: options.portRange,
     silentAfterMs: options.silentAfterMs ?? SILENT_AFTER_MS,
+    typescriptSrtp: options.typescriptSrtp ?? false,
     allowCrash: options.allowCrash ?? false,
     ...(options.codecs ? { codecs: options.codecs } : {}),
     log: options.log,

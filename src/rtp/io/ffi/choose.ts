@@ -24,8 +24,9 @@ export type Choice =
  * Tries the fast shell and libcrypto, then the fast shell and SRTP in TypeScript, then the portable
  * one.
  * @param without why there can be no FFI; null: it may be tried
+ * @param typescript SRTP is to be in TypeScript in any case
  */
-export function choose(without: string | null): Choice {
+export function choose(without: string | null, typescript = false): Choice {
   if (without !== null) return portable(without);
   let libc: Libc;
   const arena = new Arena(SHELL_ARENA + EXTRA);
@@ -37,6 +38,7 @@ export function choose(without: string | null): Choice {
     return portable(`no fast shell: ${textOf(error)}`);
   }
   try {
+    if (typescript) throw new Error("it was asked for");
     const srtp = new LibcryptoSrtp(arena);
     checkSrtp(srtp, arena.bytes, arena.allocate(128));
     if (!srtp.guardHolds()) throw new Error("SHA_CTX is larger than expected");
