@@ -31,6 +31,9 @@ const SHARED_PORTS = 8;
 /** Not measured, in front of each run, s. */
 const WARM_UP = 1;
 const PACKETS_PER_SECOND = 50;
+/** For a port of the generator's that somebody else has, ms. */
+const PORT_WAIT = 2000;
+const MAX_TRIES = 5;
 
 /** UDP ports of a relay and of its side of the generator. */
 interface Block {
@@ -40,7 +43,7 @@ interface Block {
 
 /** Ports that nobody uses at the moment, so that several relays can stay up. */
 function freeBlock({ calls, shared }: LoadSpec, taken: ReadonlySet<Block>): Block {
-  const legs = shared.every(Boolean) ? 0 : 2 * MAX_CALLS;
+  const legs = shared.every(Boolean) ? 0 : 2 * calls;
   const size = SHARED_PORTS + legs + 2 * calls;
   const used = usedPorts();
   for (let first: number = PORTS.first; first + size <= PORTS.last; first += PORTS.step) {
@@ -170,12 +173,24 @@ export class Relay {
       ...(this.#greetings === null ? [] : [this.#greetings]),
     ].map(String);
     this.#sequence += Math.ceil((seconds + WARM_UP + 1) * PACKETS_PER_SECOND);
-    const { stdout, stderr } = await this.#arena.spawn(1, `${this.#arena.folder}/generate`, args)
-      .output();
-    const text = new TextDecoder().decode(stdout);
-    if (text === "") throw new Error(`the generator failed: ${new TextDecoder().decode(stderr)}`);
+    const text = await this.#generate(args);
     if (this.#background.isEnded) throw new Error(`a relay ended: ${this.output.slice(-500)}`);
     return JSON.parse(text) as Run;
+  }
+
+  async #generate(args: readonly string[]): Promise<string> {
+    for (let tries = 0;; tries++) {
+      const generator = this.#arena.spawn(1, `${this.#arena.folder}/generate`, args);
+      const { stdout, stderr } = await generator.output();
+      const text = new TextDecoder().decode(stdout);
+      if (text !== "") return text;
+      const error = new TextDecoder().decode(stderr);
+      // Between two runs a port is free, and may be somebody else's for a moment.
+      if (tries === MAX_TRIES || !error.includes("in use")) {
+        throw new Error(`the generator failed: ${error}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, PORT_WAIT));
+    }
   }
 
   async end(): Promise<void> {

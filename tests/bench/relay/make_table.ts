@@ -37,7 +37,7 @@ export function makeTable(spec: TableSpec): string {
     const side = (index: 0 | 1) => {
       const port = firstPort + 2 * call + index;
       const worker = call % workers;
-      const relay = shared[index] ? firstPort - 2 - 2 * worker + index : port + 2 * MAX_CALLS;
+      const relay = shared[index] ? firstPort - 2 - 2 * worker + index : port + 2 * calls;
       return `${port} ${relay}`;
     };
     const keys = (index: 0 | 1) => {

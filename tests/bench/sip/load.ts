@@ -27,6 +27,8 @@ interface Load {
 }
 
 const LIMIT_SECONDS = 300;
+/** Longer than SIPp runs. */
+const FOR_EVER_MS = 1_000 * LIMIT_SECONDS;
 
 export class LoadGenerator implements AsyncDisposable {
   /** Whether the messages of calls bring SDP. */
@@ -71,17 +73,20 @@ export class LoadGenerator implements AsyncDisposable {
     };
   }
 
+  /** Calls that stand until the end, which they come to without a word. */
+  async stand(server: Server, load: Load): Promise<AsyncDisposable> {
+    const { args } = await this.#command(server, { ...load, holdMs: FOR_EVER_MS }, []);
+    const child = this.#spawn(args);
+    return {
+      async [Symbol.asyncDispose]() {
+        child.signal("SIGKILL");
+        await child[Symbol.asyncDispose]();
+      },
+    };
+  }
+
   async run(server: Server, load: Load, more: readonly string[] = []): Promise<Measured> {
-    const { rate, count, users, first = 1, holdMs = 0 } = load;
-    const statistics = await Deno.makeTempFile({ dir: this.#directory, suffix: ".csv" });
-    // deno-fmt-ignore
-    const args = [
-      `127.0.0.1:${server.port}`, "-sf", await this.#scenario(load.scenario), "-inf", await this.#users(first, users),
-      "-t", "u1", "-i", "127.0.0.1", "-r", `${rate}`, "-m", `${count}`, "-s", userName(0),
-      "-d", `${holdMs}`, "-l", `${Math.max(2_000, 2 * rate, 12_000)}`, "-nostdin",
-      "-buff_size", "4194304", "-timeout", `${LIMIT_SECONDS}s`,
-      "-trace_stat", "-stf", statistics, "-fd", "1", ...more,
-    ];
+    const { args, statistics } = await this.#command(server, load, more);
     const before = server.cpuMs();
     const start = performance.now();
     const child = this.#spawn(args);
@@ -96,6 +101,20 @@ export class LoadGenerator implements AsyncDisposable {
       load: cpu * 100 / ms,
       perSecond: counts.done * 1000 / ms,
     };
+  }
+
+  async #command(server: Server, load: Load, more: readonly string[]) {
+    const { rate, count, users, first = 1, holdMs = 0 } = load;
+    const statistics = await Deno.makeTempFile({ dir: this.#directory, suffix: ".csv" });
+    // deno-fmt-ignore
+    const args = [
+      `127.0.0.1:${server.port}`, "-sf", await this.#scenario(load.scenario), "-inf", await this.#users(first, users),
+      "-t", "u1", "-i", "127.0.0.1", "-r", `${rate}`, "-m", `${count}`, "-s", userName(0),
+      "-d", `${holdMs}`, "-l", `${Math.max(2_000, 2 * rate, 12_000)}`, "-nostdin",
+      "-buff_size", "4194304", "-timeout", `${LIMIT_SECONDS}s`,
+      "-trace_stat", "-stf", statistics, "-fd", "1", ...more,
+    ];
+    return { args, statistics };
   }
 
   #spawn(args: readonly string[]): Child {

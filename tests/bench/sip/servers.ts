@@ -60,8 +60,17 @@ function residentMb(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
 }
 
+export type MediaWay = "direct" | "relay";
+
 /** The product as it is started, with `users` accounts of its own in a fresh data folder. */
-export async function startPortZero(users: number, flags: readonly string[] = []): Promise<Server> {
+export async function startPortZero(
+  users: number,
+  { media = "direct", flags = [] }: {
+    /** Of calls between phones. */
+    readonly media?: MediaWay;
+    readonly flags?: readonly string[];
+  } = {},
+): Promise<Server> {
   const directory = await Deno.makeTempDir({ prefix: "portzero-bench-" });
   seedAccounts(`${directory}/sip.sqlite`, users);
   const deno = [Deno.execPath(), "run", ...flags, "-A", "--no-check", "main.ts"];
@@ -72,7 +81,7 @@ export async function startPortZero(users: number, flags: readonly string[] = []
     ),
     PORTZERO_DATA_DIRECTORY: directory,
     PORTZERO_SIP_DOMAINS: DOMAIN,
-    PORTZERO_SIP_MEDIA: "direct",
+    PORTZERO_SIP_MEDIA: media,
     PORTZERO_MEDIA_WORKERS: "1",
     PORTZERO_MEDIA_PORTFROM: "30000",
     PORTZERO_MEDIA_PORTTO: "49999",
@@ -107,18 +116,25 @@ function seedAccounts(file: string, users: number): void {
   store.value.close();
 }
 
-/** Kamailio doing the same: digest, bindings in memory, stateful relay with Record-Route. */
-export async function startKamailio(path: string): Promise<Server> {
+/**
+ * Kamailio doing the same: digest, bindings in memory, stateful relay with Record-Route.
+ * @param path of the program
+ */
+export async function startKamailio(
+  path: string,
+  /** `hasDialogs`: its dialog module follows all calls. */
+  { hasDialogs = false }: { readonly hasDialogs?: boolean } = {},
+): Promise<Server> {
   const directory = await Deno.makeTempDir({ prefix: "portzero-kamailio-" });
   const port = freePort();
   const file = `${directory}/kamailio.cfg`;
-  await Deno.writeTextFile(file, configuration(port, directory));
+  await Deno.writeTextFile(file, configuration(port, directory, hasDialogs));
   const command = [path, "-DD", "-E", "-m", "512", "-M", "16", "-Y", directory, "-f", file];
   const child = new Child(...onCore(SERVER_CORE, command), { cwd: directory });
   // It says nothing when it is ready, but it opens this file at the end of its start.
   await until(() => isThere(`${directory}/kamailio_ctl`));
   return {
-    name: "Kamailio",
+    name: hasDialogs ? "with dialogs" : "Kamailio",
     port,
     pid: child.pid,
     get output() {
@@ -168,12 +184,13 @@ function freePort(): number {
   return port;
 }
 
-function configuration(port: number, directory: string): string {
+function configuration(port: number, directory: string, hasDialogs: boolean): string {
   const folder = MODULES.find(isThere);
   if (folder === undefined) throw new Error(`Kamailio's modules are in none of ${MODULES.join()}`);
   // deno-fmt-ignore
   const modules = [
     "tm", "sl", "rr", "pv", "maxfwd", "siputils", "textops", "usrloc", "registrar", "auth", "ctl",
+    ...(hasDialogs ? ["dialog"] : []),
   ];
   return `#!KAMAILIO
 debug=0
@@ -214,6 +231,7 @@ request_route {
     exit;
   }
   consume_credentials();
+  ${hasDialogs ? "dlg_manage();" : ""}
   record_route();
   if (!lookup("location")) { sl_send_reply("404", "Not Found"); exit; }
   t_relay();
