@@ -157,6 +157,7 @@ export const callSetup = setup({
       const result = plan.answerToBrowser(context, event.body);
       if (!result.ok) return { fault: result.error };
       const { browser, peer, change } = result.value;
+      context.resources.dialog.usage?.describe(change.localSdp ?? "");
       if (peer) context.media?.send({ type: "connect", peer });
       if (browser !== null) {
         const { ports, callId } = context;
@@ -382,6 +383,7 @@ export const callSetup = setup({
       if (under?.role !== "dialling" || event.type !== "next.answered") return {};
       const joined = plan.joinTarget(under.localSdp, event.body);
       if (!joined.ok) return {};
+      under.resources.usage?.describe(joined.value.change.localSdp ?? "");
       if (joined.value.peer) context.media?.send({ type: "connect", peer: joined.value.peer });
       return { ...joined.value.change, ...transfer.switched(context, under) };
     }),

@@ -84,3 +84,25 @@ Deno.test("a re-offer of which nothing fits is refused, and the call goes on", (
   assert.deepEqual([out.status, desk.live[0]?.state], ["talking", "talking"]);
   assert.deepEqual(house.finish(), []);
 });
+
+Deno.test("a refresh does not offer again what the phone has refused", () => {
+  const house = new EdgeWorld({ seed: 1, accounts: ["1000"] });
+  const desk = house.phone({
+    user: "1000",
+    transport: "UDP",
+    address: "192.0.2.10",
+    codecs: CODECS,
+    allow: "INVITE, BYE",
+  });
+  desk.onIncoming = (call) => desk.answer(call);
+  const alice = house.client("alice").connect();
+  house.clock.advance(1_000);
+  alice.call("1000", { video: true });
+  house.clock.advance(1_000);
+  const [call] = desk.live;
+  assert.match(call!.remoteText, /^m=video [1-9]/m);
+  house.clock.advance(900_000);
+  assert.equal(desk.reoffers, 1);
+  assert.match(call!.remoteText, /^m=video 0 /m);
+  assert.deepEqual(house.finish(), []);
+});

@@ -270,6 +270,11 @@ export class InviteUsage {
     return this.#modification.offer(body);
   }
 
+  /** What refreshes say of us from now on. */
+  describe(body: string): void {
+    this.#modification.describe(body);
+  }
+
   /** Answers `usage.reoffered`. */
   reanswer(body: string): void {
     this.#modification.answer(body);

@@ -54,6 +54,11 @@ export class Modification {
     this.#remote = remote;
   }
 
+  /** What is said of us where nothing changes: less than was offered, where less was taken. */
+  describe(local: string): void {
+    this.#local = local;
+  }
+
   /** What a message of the far side says about itself. */
   learn(message: SipRequest | SipResponse): void {
     const methods = message.headers.getAll("Allow");
