@@ -21,7 +21,7 @@ interface Bridge {
  */
 export class Bridges {
   readonly #nextId: () => number;
-  readonly #onFailed: (endpoint: PoolEndpoint, text: string) => void;
+  readonly #onFailed: (endpoint: PoolEndpoint, text: string, wasOpen: boolean) => void;
   readonly #targetOf: (endpoint: PoolEndpoint) => PoolEndpoint | undefined;
   readonly #byPlain = new Map<number, Bridge>();
   readonly #byEndpoint = new Map<PoolEndpoint, Set<Bridge>>();
@@ -29,7 +29,7 @@ export class Bridges {
   /** @param targetOf whose packets an endpoint's go to at present */
   constructor(
     nextId: () => number,
-    onFailed: (endpoint: PoolEndpoint, text: string) => void,
+    onFailed: (endpoint: PoolEndpoint, text: string, wasOpen: boolean) => void,
     targetOf: (endpoint: PoolEndpoint) => PoolEndpoint | undefined,
   ) {
     this.#targetOf = targetOf;
@@ -118,8 +118,9 @@ export class Bridges {
     if (bridge === undefined) return false;
     if (event.type === "open-failed" || event.type === "torn") {
       this.#close(bridge);
-      const text = event.type === "torn" ? "a media worker died in the middle of it" : event.text;
-      for (const end of bridge.ends) this.#onFailed(end.endpoint, text);
+      const wasOpen = event.type === "torn";
+      const text = wasOpen ? "a media worker died while it changed its bridge" : event.text;
+      for (const end of bridge.ends) this.#onFailed(end.endpoint, text, wasOpen);
     } else if (event.type === "opened") {
       for (const end of bridge.ends) {
         if (end.plain === event.endpoint) end.local = event.local ?? null;

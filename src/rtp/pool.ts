@@ -56,8 +56,9 @@ export class MediaPool implements MediaPort, RtpMediaPort {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#bridges = new Bridges(() => this.#nextId++, (endpoint, text) => {
-      this.#tell(endpoint, { type: "failed", reason: "no_port", text });
+    this.#bridges = new Bridges(() => this.#nextId++, (endpoint, text, wasOpen) => {
+      if (wasOpen) this.#lose(endpoint, text);
+      else this.#tell(endpoint, { type: "failed", reason: "no_port", text });
     }, (endpoint) => this.#joints.targetOf(endpoint));
     this.#joints = new Joints(this.#byToken, this.#bridges);
     this.#handles = new Handles(this.#bridges, this.#joints, {

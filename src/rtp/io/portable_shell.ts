@@ -4,6 +4,7 @@ import { MediaEngine, SLOT_MARGIN } from "../engine/engine.ts";
 import { PortPairs } from "../engine/port_pairs.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "../engine/shell.ts";
 import type { SrtpEngine } from "../srtp/cipher.ts";
+import { FaultLimit } from "./fault_limit.ts";
 
 const SLOT = 2048;
 /** A SIP leg with sound and picture has four. */
@@ -12,8 +13,6 @@ const MAX_SOCKETS = 4096;
 const MAX_SENDS = 1024;
 /** Addresses kept as objects for the runtime's send call. */
 const MAX_KNOWN_ADDRESSES = 8192;
-/** Faults of ours told in a second; a hostile packet must not become a flood of messages. */
-const MAX_FAULTS_PER_SECOND = 5;
 
 interface Socket {
   readonly connection: Deno.DatagramConn;
@@ -52,8 +51,7 @@ export class PortableShell implements MediaShell {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #closed = false;
-  #faultsUntil = 0;
-  #faults = 0;
+  readonly #faults = new FaultLimit((text) => this.emit({ type: "fault", text }));
 
   /**
    * Binds one port on all addresses.
@@ -173,7 +171,7 @@ export class PortableShell implements MediaShell {
         this.#datagram(index, from as Deno.NetAddr, socket.slot, data.length);
       } catch (error) {
         if (this.#closed || this.#sockets[index] !== socket) return;
-        this.#fault(error);
+        this.#faults.take(error, performance.now());
         // A socket that only fails must not keep the thread busy.
         if (++errors > 10) await new Promise((resolve) => setTimeout(resolve, 20));
       }
@@ -216,19 +214,8 @@ export class PortableShell implements MediaShell {
     try {
       run();
     } catch (error) {
-      this.#fault(error);
+      this.#faults.take(error, performance.now());
     }
-  }
-
-  #fault(error: unknown): void {
-    const now = performance.now();
-    if (now > this.#faultsUntil) {
-      this.#faultsUntil = now + 1000;
-      this.#faults = 0;
-    }
-    if (++this.#faults > MAX_FAULTS_PER_SECOND) return;
-    const text = error instanceof Error ? error.stack ?? error.message : String(error);
-    this.#emit({ type: "fault", text });
   }
 }
 

@@ -9,6 +9,8 @@ const HEARTBEAT = 2;
 const THREAD = 3;
 const HEADER = 4;
 
+const STOPPING = 1;
+const FENCED = 2;
 const RUNNING = 1;
 const ENDED = 2;
 
@@ -50,6 +52,11 @@ export class Descriptors {
     return this.#words[STOP] !== 0;
   }
 
+  /** Another worker is at work in its place: nothing may be touched or sent any more. */
+  get isFenced(): boolean {
+    return this.#words[STOP] === FENCED;
+  }
+
   /** By the worker, before its loop. @param thread its number for the system */
   begin(thread = 0): void {
     this.#words[THREAD] = thread;
@@ -82,9 +89,14 @@ export class Descriptors {
     Atomics.notify(this.#words, STATE);
   }
 
-  /** Asks the loop to end; it looks when it wakes. */
+  /** Asks the loop to end when it has done what it is at; it looks when it wakes. */
   stop(): void {
-    Atomics.store(this.#words, STOP, 1);
+    Atomics.compareExchange(this.#words, STOP, 0, STOPPING);
+  }
+
+  /** To end at once, wherever it is. */
+  fence(): void {
+    Atomics.store(this.#words, STOP, FENCED);
   }
 
   /** Blocks until the loop has ended, if it ever began. */

@@ -10,24 +10,23 @@ import { PortPairs } from "../../engine/port_pairs.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "../../engine/shell.ts";
 import type { StateMemory } from "../../engine/state_memory.ts";
 import type { SrtpEngine } from "../../srtp/cipher.ts";
+import { FaultLimit } from "../fault_limit.ts";
 import type { Arena } from "./arena.ts";
 import { sizeOf } from "./arena.ts";
 import { ReceiveVector, SendQueue } from "./datagrams.ts";
 import type { Descriptors } from "./descriptors.ts";
 import { Ipv6Names } from "./ipv6_names.ts";
 import {
-  AF_INET,
-  AF_INET6,
-  CLOCK_MONOTONIC,
   EPOLL_CLOEXEC,
   epollLayout,
   type Libc,
   MSG_DONTWAIT,
   PR_SET_TIMERSLACK,
   SOCKADDR,
-  SOCKADDR_IN,
 } from "./libc.ts";
+import { monotonicOffset } from "./monotonic.ts";
 import type { Ring } from "./ring.ts";
+import { SocketNames } from "./socket_names.ts";
 import { SocketTable } from "./socket_table.ts";
 import { bindShared, type BoundSocket, Sockets } from "./sockets.ts";
 import type { Wire } from "./wire.ts";
@@ -55,7 +54,6 @@ const TIMER_SLACK = 1000n;
 const RATE_PERIOD = 50;
 /** Rounds of draining before orders and deadlines get their turn. */
 const MAX_ROUNDS = 64;
-const MAX_FAULTS_PER_SECOND = 5;
 /** What `epoll_wait` tells of the eventfd. */
 const ORDERS = 0x7fffffff;
 
@@ -97,6 +95,7 @@ export class FfiShell implements MediaShell {
   readonly #sockaddr: number;
   readonly #slots: number;
   readonly #names: Ipv6Names;
+  readonly #socketNames: SocketNames;
   /** The system's monotonic clock less this worker's, ms: the same for all workers. */
   readonly #clockOffset: number;
   /** Monotonic time of the present round, ms. */
@@ -111,8 +110,7 @@ export class FfiShell implements MediaShell {
   #stopped = false;
   readonly #allowCrash: boolean;
   readonly #backlog: Uint8Array[] = [];
-  #faultsUntil = 0;
-  #faults = 0;
+  readonly #faults = new FaultLimit((text) => this.emit({ type: "fault", text }));
 
   /**
    * Binds one port on all addresses.
@@ -127,7 +125,8 @@ export class FfiShell implements MediaShell {
     this.#slots = arena.allocate(SLOTS * SLOT, 64);
     this.#events = arena.allocate(MAX_EVENTS * this.#eventLayout.size);
     this.#names = parts.names ?? new Ipv6Names();
-    this.#clockOffset = monotonic(libc, arena, this.#sockaddr) - performance.now();
+    this.#socketNames = new SocketNames(arena, this.#names);
+    this.#clockOffset = monotonicOffset(libc, arena, this.#sockaddr);
     this.#receive = new ReceiveVector(libc, arena, this.#slots, SLOTS, SLOT, SLOT - SLOT_MARGIN);
     this.#queue = new SendQueue(libc, arena, SLOTS);
     this.#engine = new MediaEngine({
@@ -183,12 +182,13 @@ export class FfiShell implements MediaShell {
         count = libc.epoll_wait(this.#epoll, at, MAX_EVENTS, 0);
       }
       for (let round = 0; count > 0 && round < MAX_ROUNDS; round++) {
-        if (descriptors.isStopping) return;
+        if (descriptors.isFenced) return;
+        descriptors.beat();
         this.#drain(count, this.now());
         if (!this.#isBusy && !this.#isBehind) break;
         count = libc.epoll_wait(this.#epoll, at, MAX_EVENTS, 0);
       }
-      if (!descriptors.isStopping) this.#housekeep(this.now());
+      if (!descriptors.isFenced) this.#housekeep(this.now());
     }
   }
 
@@ -208,7 +208,7 @@ export class FfiShell implements MediaShell {
     const { int32 } = this.#parts.arena;
     const { size, data } = this.#eventLayout;
     this.#isBehind = false;
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < count && !this.#parts.descriptors.isFenced; i++) {
       const socket = int32[(this.#events + i * size + data) >> 2]!;
       if (socket === ORDERS) this.#takeOrders();
       else this.#receiveFrom(socket, now);
@@ -219,7 +219,7 @@ export class FfiShell implements MediaShell {
 
   /** A worker that was given up while it hung, and comes to again, sends nothing more. */
   #flush(): void {
-    if (this.#parts.descriptors.isStopping) this.#queue.clear();
+    if (this.#parts.descriptors.isFenced) this.#queue.clear();
     else this.#queue.flush();
   }
 
@@ -237,18 +237,22 @@ export class FfiShell implements MediaShell {
     if (count === most && socket < this.#sharedCount) this.#isBehind = true;
     this.#nextSlot = first + count;
     this.#packets += count;
-    const { arena: { int32, uint16 }, descriptors } = this.#parts;
+    const { descriptors } = this.#parts;
     // Looked at for each packet: its successor may be at work on the same state.
-    for (let slot = first; slot < first + count && !descriptors.isStopping; slot++) {
+    for (let slot = first; slot < first + count && !descriptors.isFenced; slot++) {
       const length = this.#receive.take(slot);
       const name = this.#receive.name(slot);
       if (length < 0) continue;
-      const address = uint16[name >> 1] === AF_INET
-        ? swap32(int32[(name + 4) >> 2]!)
-        : this.#names.nameOf(int32, (name + 8) >> 2, now);
-      const port = swap16(uint16[(name + 2) >> 1]!);
+      const address = this.#socketNames.addressAt(name, now);
       if (address === 0) continue;
-      this.#datagram(socket, address, port, this.#slots + slot * SLOT, length, now);
+      this.#datagram(
+        socket,
+        address,
+        this.#socketNames.portAt(name),
+        this.#slots + slot * SLOT,
+        length,
+        now,
+      );
     }
   }
 
@@ -263,7 +267,7 @@ export class FfiShell implements MediaShell {
     try {
       this.#engine.datagram(socket, address, port, offset, length, now);
     } catch (error) {
-      this.#fault(error);
+      this.#faults.take(error, this.now());
     }
   }
 
@@ -272,7 +276,7 @@ export class FfiShell implements MediaShell {
       try {
         this.#engine.wake(now);
       } catch (error) {
-        this.#fault(error);
+        this.#faults.take(error, this.now());
       }
       this.#flush();
     }
@@ -310,7 +314,7 @@ export class FfiShell implements MediaShell {
     try {
       this.#engine.command(command, this.now());
     } catch (error) {
-      this.#fault(error);
+      this.#faults.take(error, this.now());
     }
   }
 
@@ -325,32 +329,17 @@ export class FfiShell implements MediaShell {
     const descriptor = socket < 0 ? -1 : this.#table.descriptorOf(socket);
     if (descriptor < 0) return;
     if (offset >= this.#slots && offset < this.#slots + SLOTS * SLOT) {
-      const nameLength = this.#writeName(this.#queue.nextName, address, port);
+      const nameLength = this.#socketNames.write(this.#queue.nextName, address, port, this.#now);
       this.#queue.push(descriptor, nameLength, offset, length);
       return;
     }
     // What the engine wrote itself is gone when this returns.
     const { libc, arena, descriptors } = this.#parts;
-    if (descriptors.isStopping) return;
-    const nameLength = this.#writeName(this.#sockaddr, address, port);
+    if (descriptors.isFenced) return;
+    const nameLength = this.#socketNames.write(this.#sockaddr, address, port, this.#now);
     const to = arena.address(this.#sockaddr);
     const from = arena.address(offset);
     libc.sendto(descriptor, from, sizeOf(length), MSG_DONTWAIT, to, nameLength);
-  }
-
-  #writeName(at: number, address: number, port: number): number {
-    const { int32, uint16 } = this.#parts.arena;
-    uint16[(at + 2) >> 1] = swap16(port);
-    if (Ipv6Names.isName(address)) {
-      uint16[at >> 1] = AF_INET6;
-      int32[(at + 4) >> 2] = 0;
-      this.#names.write(address, int32, (at + 8) >> 2, this.#now);
-      int32[(at + 24) >> 2] = 0;
-      return SOCKADDR;
-    }
-    uint16[at >> 1] = AF_INET;
-    int32[(at + 4) >> 2] = swap32(address);
-    return SOCKADDR_IN;
   }
 
   numberOf(address: string): number {
@@ -393,31 +382,4 @@ export class FfiShell implements MediaShell {
     }
     for (const until = this.now() + hangMs; this.now() < until;);
   }
-
-  /** A fault of ours costs the packet or command, not the calls of this worker. */
-  #fault(error: unknown): void {
-    const now = this.now();
-    if (now > this.#faultsUntil) {
-      this.#faultsUntil = now + 1000;
-      this.#faults = 0;
-    }
-    if (++this.#faults > MAX_FAULTS_PER_SECOND) return;
-    const text = error instanceof Error ? error.stack ?? error.message : String(error);
-    this.emit({ type: "fault", text });
-  }
-}
-
-function swap16(value: number): number {
-  return ((value & 0xff) << 8) | (value >>> 8);
-}
-
-function swap32(value: number): number {
-  return (value << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24);
-}
-
-/** The clock that all threads of the machine share, ms. @param at 16 bytes of room */
-function monotonic(libc: Libc, arena: Arena, at: number): number {
-  libc.clock_gettime(CLOCK_MONOTONIC, arena.address(at));
-  const { view } = arena;
-  return Number(view.getBigInt64(at, true)) * 1000 + Number(view.getBigInt64(at + 8, true)) / 1e6;
 }

@@ -220,10 +220,12 @@ class Link {
     this.#alive = false;
     clearTimeout(this.#retry);
     clearInterval(this.#watch);
+    if (this.#isHung) this.#descriptors.fence();
     this.#descriptors.stop();
     this.#ring();
     this.#events.wake();
     if (!this.#isHung) this.#descriptors.waitForEnd(END_GRACE);
+    this.#descriptors.fence();
   }
 
   /** Closes what the thread has left open; it has ended or is about to. */
