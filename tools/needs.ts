@@ -84,6 +84,16 @@ export const NEEDS = {
     debian: "espeak-ng",
     how: "install eSpeak NG",
   },
+  ffmpeg: {
+    commands: ["ffmpeg"],
+    debian: "ffmpeg",
+    how: "install FFmpeg",
+  },
+  speexenc: {
+    commands: ["speexenc"],
+    debian: "speex",
+    how: "install Speex's command line programs",
+  },
   libcrypto: {
     commands: [],
     libraries: ["libcrypto.so.3", "libcrypto.so.1.1"],
