@@ -176,12 +176,13 @@ export class Params {
 
 /** Names of parameters that nearly all messages have, as texts that all share. */
 const KNOWN = ["tag", "lr", "q", "branch", "rport", "received", "expires", "transport"];
+/** By length, in which none of them agree. */
+const known: (string | undefined)[] = [];
+for (const name of KNOWN) known[name.length] = name;
 
 function knownName(text: string, at: number, end: number): string | undefined {
-  for (const name of KNOWN) {
-    if (name.length === end - at && text.startsWith(name, at)) return name;
-  }
-  return undefined;
+  const name = known[end - at];
+  return name !== undefined && text.startsWith(name, at) ? name : undefined;
 }
 
 function checkedName(name: string): string {
