@@ -98,37 +98,76 @@ export function parseHead(head: string): Result<SipMessage, ParseFault> {
 /** Reads the lines from `at` on into `out`; the first fault in words, all good fields anyhow. */
 function readFields(head: string, at: number, out: HeaderField[]): string | undefined {
   let fault: string | undefined;
-  // A lone CR or LF would be a line end to somebody else; hardly ever is there one to look for.
-  const isClean = !LONE_LINE_END.test(head);
   while (at < head.length) {
     const end = endOfField(head, at);
-    let nameEnd = at;
-    while (nameEnd < end && inClass(head.charCodeAt(nameEnd), TOKEN)) nameEnd++;
-    const colon = skipBlanks(head, nameEnd);
-    if (nameEnd === at || head.charCodeAt(colon) !== COLON || colon >= end) {
-      fault ??= `Header line without name and colon: "${
-        head.slice(at, Math.min(end, at + QUOTED_CHARACTERS))
-      }"`;
-    } else if (out.length >= MAX_HEADER_FIELDS) {
-      return `More than ${MAX_HEADER_FIELDS} header lines`;
-    } else {
-      const line = head.slice(at, end);
-      if (!isClean && LONE_LINE_END.test(line)) {
-        fault ??= "Line end that is not CR LF in the header fields";
-      } else {
-        const name = usualName(head, at, nameEnd) ?? head.slice(at, nameEnd);
-        out.push(new HeaderField(name, line, colon - at + 1));
-      }
-    }
+    if (end === MESSY) return readMessy(head, at, out, fault);
+    if (out.length >= MAX_HEADER_FIELDS) return TOO_MANY;
+    const found = readField(head, at, end, out);
+    fault ??= found;
     at = end + 2;
   }
   return fault;
 }
 
+/** The same where some line ends are no CR LF: none of them may end a line to somebody else. */
+function readMessy(
+  head: string,
+  at: number,
+  out: HeaderField[],
+  before: string | undefined,
+): string | undefined {
+  let fault = before;
+  while (at < head.length) {
+    const end = endOfMessyField(head, at);
+    if (out.length >= MAX_HEADER_FIELDS) return TOO_MANY;
+    const found = LONE_LINE_END.test(head.slice(at, end))
+      ? "Line end that is not CR LF in the header fields"
+      : readField(head, at, end, out);
+    fault ??= found;
+    at = end + 2;
+  }
+  return fault;
+}
+
+const TOO_MANY = `More than ${MAX_HEADER_FIELDS} header lines`;
 const LONE_LINE_END = /\r(?!\n)|(?<!\r)\n/;
+
+/** Appends the field from `at` to `end`, or says what is wrong. */
+function readField(
+  head: string,
+  at: number,
+  end: number,
+  out: HeaderField[],
+): string | undefined {
+  let nameEnd = at;
+  while (nameEnd < end && inClass(head.charCodeAt(nameEnd), TOKEN)) nameEnd++;
+  const colon = skipBlanks(head, nameEnd);
+  if (nameEnd === at || head.charCodeAt(colon) !== COLON || colon >= end) {
+    const line = head.slice(at, Math.min(end, at + QUOTED_CHARACTERS));
+    return `Header line without name and colon: "${line}"`;
+  }
+  const name = usualName(head, at, nameEnd) ?? head.slice(at, nameEnd);
+  out.push(new HeaderField(name, head.slice(at, end), colon - at + 1));
+  return undefined;
+}
+
+/** A lone CR or LF is near. */
+const MESSY = -1;
 
 /** End of the field that begins at `at`, before its CRLF, with folded lines (RFC 3261 7.3.1). */
 function endOfField(head: string, at: number): number {
+  for (let from = at;;) {
+    const lineFeed = head.indexOf("\n", from);
+    const end = head.indexOf("\r", from);
+    if (lineFeed < 0 && end < 0) return head.length;
+    if (end !== lineFeed - 1 || end < 0) return MESSY;
+    const next = head.charCodeAt(lineFeed + 1);
+    if (next !== 0x20 && next !== 0x09) return end;
+    from = lineFeed + 1;
+  }
+}
+
+function endOfMessyField(head: string, at: number): number {
   for (let from = at;;) {
     const end = head.indexOf("\r\n", from);
     if (end < 0) return head.length;
