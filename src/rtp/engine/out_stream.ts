@@ -28,6 +28,10 @@ const REPORT_IS_OURS = 17;
 /** A double: half its word number. */
 const AT = 18 / 2;
 
+/** A jump beyond these is a new start of the sequence (RFC 3550 A.1). */
+const MAX_DROPOUT = 3000;
+const MAX_MISORDER = 1024;
+
 /** No endpoint's number. */
 export const NOBODY = 0;
 
@@ -174,9 +178,55 @@ export class OutStream {
     this.#words[this.block + REPORT_IS_OURS] = value ? 1 : 0;
   }
 
-  /** While it is being changed it is of no use to another worker. */
-  set isBusy(value: boolean) {
-    this.#words[this.block + BUSY] = value ? 1 : 0;
+  /** Whether it is made of this stream of that source. */
+  isFrom(source: number, ssrc: number): boolean {
+    const words = this.#words;
+    return words[this.block + SOURCE] === source && words[this.block + SOURCE_SSRC] === ssrc;
+  }
+
+  /**
+   * A packet of the source goes out; gives its sequence number, and `timestampOffset` holds for it.
+   * @param clockRate 0: not known @param octets of payload
+   */
+  pass(
+    sequence: number,
+    timestamp: number,
+    clockRate: number,
+    octets: number,
+    now: Instant,
+  ): number {
+    // Each packet of a call with a phone comes here: words, and no accessors.
+    const [words, at] = [this.#words, this.block];
+    words[at + BUSY] = 1;
+    const highest = words[at + HIGHEST]!;
+    if (words[at + REBASE] !== 0) {
+      words[at + REBASE] = 0;
+      words[at + SEQUENCE_OFFSET] = (highest + 1 - sequence) & 0xffff;
+    }
+    if (clockRate > 0) words[at + CLOCK_RATE] = clockRate;
+    const jump = (sequence + words[at + SEQUENCE_OFFSET]! - highest) & 0xffff;
+    if (highest >= 0 && jump > MAX_DROPOUT && jump <= 0x10000 - MAX_MISORDER) {
+      // The source has begun anew under the same SSRC.
+      this.goOn(sequence, timestamp, clockRate, now);
+    }
+    const out = (sequence + words[at + SEQUENCE_OFFSET]!) & 0xffff;
+    if (highest < 0 || ((out - highest) & 0xffff) < 0x8000) {
+      words[at + HIGHEST] = out;
+      words[at + TIMESTAMP] = timestamp + words[at + TIMESTAMP_OFFSET]!;
+      this.#floats[(at >> 1) + AT] = now;
+    }
+    words[at + PACKETS]!++;
+    words[at + OCTETS]! += octets;
+    words[at + BUSY] = 0;
+    return out;
+  }
+
+  /** Whatever the source's numbers are now, ours go on where they have stopped. */
+  goOn(sequence: number, timestamp: number, clockRate: number, now: Instant): void {
+    if (clockRate > 0) this.clockRate = clockRate;
+    this.sequenceOffset = (this.highest + 1 - sequence) & 0xffff;
+    this.timestampOffset = (this.timestampAt(now) - timestamp) | 0;
+    this.rebase = false;
   }
 
   /** Takes the place right behind what was sent last: gives its sequence number. */

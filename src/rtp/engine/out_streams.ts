@@ -11,9 +11,6 @@ export { type Kind, OutStream } from "./out_stream.ts";
 
 /** Streams towards one far end; more are a peer's mischief, and the oldest is given up. */
 const MAX_STREAMS = 32;
-/** A jump beyond these is a new start of the sequence (RFC 3550 A.1). */
-const MAX_DROPOUT = 3000;
-const MAX_MISORDER = 1024;
 
 function roleOf(payload: PayloadKind | null): StreamRole {
   const codec = payload?.codec.toLowerCase() ?? "";
@@ -75,48 +72,31 @@ export class OutStreams {
     const ssrc = int32(buffer, offset + 8);
     const sequence = int16(buffer, offset + 2);
     const timestamp = int32(buffer, offset + 4);
+    const clockRate = payload?.clockRate ?? 0;
     let stream = this.#last;
-    if (stream === null || stream.source !== source.id || stream.sourceSsrc !== ssrc) {
+    if (stream === null || !stream.isFrom(source.id, ssrc)) {
       stream = this.find(source, ssrc);
       if (stream === null) {
         stream = this.#take(source, ssrc, kind, roleOf(payload));
-        if (stream.highest >= 0) this.#continue(stream, sequence, timestamp, payload, now);
-        if (stream.highest >= 0 && kind === "audio") buffer[offset + 1]! |= 0x80;
+        if (stream.highest >= 0) {
+          stream.goOn(sequence, timestamp, clockRate, now);
+          if (kind === "audio") buffer[offset + 1]! |= 0x80;
+        }
       }
       this.#last = stream;
     }
-    stream.isBusy = true;
-    if (stream.rebase) {
-      stream.rebase = false;
-      stream.sequenceOffset = (stream.highest + 1 - sequence) & 0xffff;
-    }
-    if (payload !== null && payload.clockRate > 0) stream.clockRate = payload.clockRate;
-    const jump = (sequence + stream.sequenceOffset - stream.highest) & 0xffff;
-    if (stream.highest >= 0 && jump > MAX_DROPOUT && jump <= 0x10000 - MAX_MISORDER) {
-      // The source has begun anew under the same SSRC.
-      this.#continue(stream, sequence, timestamp, payload, now);
-    }
-    const out = (sequence + stream.sequenceOffset) & 0xffff;
-    const time = (timestamp + stream.timestampOffset) | 0;
+    const out = stream.pass(sequence, timestamp, clockRate, length - 12, now);
     putInt16(buffer, offset + 2, out);
-    putInt32(buffer, offset + 4, time);
+    putInt32(buffer, offset + 4, timestamp + stream.timestampOffset);
     putInt32(buffer, offset + 8, stream.ssrc);
     if (stream.role === "rtx") this.#originalSequence(buffer, offset, length, source, kind);
-    if (stream.highest < 0 || ((out - stream.highest) & 0xffff) < 0x8000) {
-      stream.highest = out;
-      stream.timestamp = time;
-      stream.at = now;
-    }
-    stream.packets++;
-    stream.octets += length - 12;
-    stream.isBusy = false;
     return stream;
   }
 
   /** The stream that this source's SSRC has become, or null. */
   find(source: StreamSource, ssrc: number): OutStream | null {
     for (const stream of this.streams) {
-      if (stream.source === source.id && stream.sourceSsrc === ssrc) return stream;
+      if (stream.isFrom(source.id, ssrc)) return stream;
     }
     return null;
   }
@@ -179,19 +159,6 @@ export class OutStreams {
     stream.source = source.id;
     stream.sourceSsrc = ssrc;
     return stream;
-  }
-
-  #continue(
-    stream: OutStream,
-    sequence: number,
-    timestamp: number,
-    payload: PayloadKind | null,
-    now: Instant,
-  ): void {
-    if (payload !== null && payload.clockRate > 0) stream.clockRate = payload.clockRate;
-    stream.sequenceOffset = (stream.highest + 1 - sequence) & 0xffff;
-    stream.timestampOffset = (stream.timestampAt(now) - timestamp) | 0;
-    stream.rebase = false;
   }
 
   #add(ssrc: number, kind: Kind, role: StreamRole): OutStream {
