@@ -214,6 +214,8 @@ export interface HealthView {
     readonly total: number;
     /** Those whose calls outlive them: all with the fast shell, none with the portable one. */
     readonly adopting: number;
+    /** How often one went on with the calls of another, since the start. */
+    readonly adoptions: number;
   };
   /** What calls without a common codec are transcoded by; empty where that is off. */
   readonly codecs: readonly CodecView[];

@@ -75,6 +75,7 @@ export class Queries {
         running,
         total: workers.length,
         adopting: workers.filter(({ adopts }) => adopts).length,
+        adoptions: workers.reduce((sum, { adoptions }) => sum + adoptions, 0),
       },
       codecs: this.#ports.codecs?.() ?? [],
     };

@@ -42,6 +42,9 @@ export const health = z.object({
     adopting: count().meta({
       description: "Workers whose calls outlive them: with the fast shell all, else none.",
     }),
+    adoptions: count().meta({
+      description: "How often one went on with the calls of another, since the start.",
+    }),
   }),
   codecs: z.array(codec).readonly().meta({
     description: "What calls without a common codec are transcoded by; empty where that is off.",

@@ -86,7 +86,7 @@ export class MemoryControlPlane implements ControlPlane {
       uptimeSeconds: 1,
       sessions: this.#sessions.size,
       calls: this.#liveCalls().length,
-      workers: { running: 1, total: 1, adopting: 0 },
+      workers: { running: 1, total: 1, adopting: 0, adoptions: 0 },
       codecs: [],
     };
   }

@@ -119,11 +119,17 @@ function Summary({ overview }: { readonly overview: Overview }) {
       <Figure
         name="Media workers"
         value={`${health.workers.running} of ${health.workers.total}`}
-        note={down > 0 ? `${down} down` : undefined}
+        note={down > 0 ? `${down} down` : adoptionsOf(health.workers.adoptions)}
       />
       <Figure name="Running for" value={spanOf(health.uptimeSeconds)} note={`v${health.version}`} />
     </dl>
   );
+}
+
+/** Calls have gone on in another worker: worth a look into the log, no more. */
+function adoptionsOf(count: number): string | undefined {
+  if (count === 0) return undefined;
+  return count === 1 ? "replaced once" : `replaced ${count} times`;
 }
 
 function Figure({ name, value, note }: {
