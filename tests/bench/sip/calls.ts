@@ -84,7 +84,8 @@ export async function callCosts(options: RegistrationOptions): Promise<void> {
     load.hasDescriptions = hasDescriptions;
     await using ours = await startPortZero(USERS, { media });
     const servers = [ours, plain, following];
-    const callees = await Promise.all(servers.map((server) => load.answer(server)));
+    await using callees = new AsyncDisposableStack();
+    for (const server of servers) callees.use(await load.answer(server));
     const [us, them, withDialogs] = await compare(options, servers, what);
     verdicts.push(
       { what: `${what}: CPU of one`, value: us!, unit: "us", digits: 0 },
@@ -105,7 +106,6 @@ export async function callCosts(options: RegistrationOptions): Promise<void> {
         { what: `${name}: core used`, value: held.load, unit: "%", digits: 0 },
       );
     }
-    for (const callee of callees) await callee[Symbol.asyncDispose]();
   }
   printVerdicts("Calls", verdicts);
 }
