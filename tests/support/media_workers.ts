@@ -49,6 +49,8 @@ export class Cast {
   readonly media: PlayedWorker<MediaCommand, MediaEvent>[] = [];
   readonly handshakes: PlayedWorker<HandshakeCommand, HandshakeEvent>[] = [];
   mute = false;
+  /** Whether new media workers can go on where others have ended. */
+  adopts = false;
 
   constructor(readonly clock: Clock) {}
 
@@ -57,7 +59,7 @@ export class Cast {
       name,
       listener,
       this.clock,
-      (command) => this.mute ? null : mediaAnswer(name, command),
+      (command) => this.mute ? null : mediaAnswer(name, command, this.adopts),
     );
     this.media.push(worker);
     return worker;
@@ -84,12 +86,13 @@ export class Cast {
   }
 }
 
-function mediaAnswer(name: string, command: MediaCommand): MediaEvent | null {
+function mediaAnswer(name: string, command: MediaCommand, adopts: boolean): MediaEvent | null {
   const id = Number(name.split(" ").at(-1));
   if (command.type === "start") {
     const addresses = command.addresses.map((address) => ({ address, port: 40_000 + id }));
-    return { type: "ready", addresses, shell: "played", profiles: [1] };
+    return { type: "ready", addresses, shell: "played", profiles: [1], adopts };
   }
+  if (command.type === "adopt") return { type: "adopted" };
   if (command.type !== "open") return null;
   const { endpoint } = command;
   if (command.kind === "rtp") {
