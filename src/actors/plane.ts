@@ -23,7 +23,12 @@ import { type DialPlanOptions, type TrunkOptions, Trunks } from "./trunks.ts";
 import { Ladder } from "./ladder.ts";
 import { Protection, type ProtectionOptions } from "./protection.ts";
 import { Queries } from "./queries.ts";
-import { defaultSettings, type EdgeEffect, type WireSettings } from "./edge/contract.ts";
+import {
+  defaultSettings,
+  type EdgeEffect,
+  type EdgePorts,
+  type WireSettings,
+} from "./edge/contract.ts";
 import { toEndedTransit, toTransitView } from "./edge/transit_views.ts";
 import type { SessionOptions } from "./session.ts";
 import { SessionDirectory } from "./sessions.ts";
@@ -143,10 +148,16 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     ...(ports.wire ? { wire: guarded(ports.wire, protection), shares: protection.shares } : {}),
     ...(ports.bindings ? { bindings: ports.bindings } : {}),
     ...(options.sip.keepAliveMs === undefined ? {} : { keepAliveMs: options.sip.keepAliveMs }),
-    ...edgeOf(ports, options.sip.directPingMs, (effect) => onEffect(effect), (flow, invite) => ({
-      ...policy.mediaOf(accountAt({ flow, invite, location: sip.location }) ?? ""),
-      ...mediaOf(flow),
-    })),
+    ...edgeOf(
+      ports,
+      options.sip.directPingMs,
+      (effect) => onEffect(effect),
+      (flow, invite, role) => {
+        const { location } = sip;
+        const party = { flow, invite, role, location, domain: canonicalDomain, now: clock.now() };
+        return { ...policy.mediaOf(accountAt(party) ?? ""), ...mediaOf(flow) };
+      },
+    ),
     ladder,
     ...(ports.observe ? { observe: ports.observe } : {}),
   });
@@ -267,7 +278,11 @@ function guarded(wire: WirePort, protection: Protection): WirePort {
   };
 }
 
-type PartyMedia = (flow: Flow, invite: SipRequest) => Partial<WireSettings>;
+type PartyMedia = (
+  flow: Flow,
+  invite: SipRequest,
+  role: "caller" | "callee",
+) => Partial<WireSettings>;
 type TrunkMedia = (flow: Flow) => Partial<WireSettings> | undefined;
 
 function edgeOf(
@@ -278,9 +293,9 @@ function edgeOf(
 ) {
   const { rtp, media: webrtc, wireSettings = defaultSettings, trace } = ports;
   if (!rtp) return {};
-  const settings = (flow: Flow, invite: SipRequest): WireSettings => ({
+  const settings: EdgePorts["settings"] = (flow, invite, role) => ({
     ...wireSettings(flow, invite),
-    ...ofParty(flow, invite),
+    ...ofParty(flow, invite, role),
   });
   const able = abilities(ports);
   const ping = pingMs === undefined ? {} : { pingMs };

@@ -1,6 +1,7 @@
+import type { Instant } from "../core/clock.ts";
 import type { SipRequest } from "../sip/message/mod.ts";
 import type { Flow } from "../sip/flow.ts";
-import type { Location } from "../sip/registrar/location.ts";
+import type { Binding, Location } from "../sip/registrar/location.ts";
 import type { WireSettings } from "./edge/contract.ts";
 
 /** How media goes to the phones of an account, where that differs from the house's way. */
@@ -33,16 +34,28 @@ export function toAccountMedia({ srtp, avpf, media, codecs }: AccountMediaChoice
 export interface WireParty {
   readonly flow: Flow;
   readonly invite: SipRequest;
-  readonly location: Pick<Location, "onFlow">;
+  /** Whether the party on the wire called, or is called. */
+  readonly role: "caller" | "callee";
+  readonly location: Pick<Location, "lookup" | "onFlow">;
+  /** The one domain of all AoRs. */
+  readonly domain: string;
+  readonly now: Instant;
 }
 
 /**
  * User part of the account whose phone is at the far end of a dialog: the one whose binding a call
  * goes out to, else the one that the caller claims to be, who is challenged before it matters.
  */
-export function accountAt({ flow, invite, location }: WireParty): string | undefined {
-  const binding = location.onFlow(flow.id).find(({ contact }) => contact === invite.uri);
+export function accountAt(party: WireParty): string | undefined {
+  const binding = party.role === "callee" ? bindingOf(party) : undefined;
   if (binding) return binding.aor.slice(0, binding.aor.lastIndexOf("@"));
-  const { uri } = invite.from;
+  const { uri } = party.invite.from;
   return uri.isSip ? uri.user ?? undefined : undefined;
+}
+
+/** Nearly always one of the AoR that To names; a flow may have thousands. */
+function bindingOf({ flow, invite, location, domain, now }: WireParty): Binding | undefined {
+  const isIt = (binding: Binding) => binding.contact === invite.uri && binding.flow.id === flow.id;
+  return location.lookup(invite.to.uri.aorKey(domain), now).find(isIt) ??
+    location.onFlow(flow.id).find(isIt);
 }

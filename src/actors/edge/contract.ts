@@ -100,7 +100,7 @@ export interface EdgePorts {
   /** Codecs between which calls can be transcoded; absent: none. */
   transcodable?(): ReadonlySet<string>;
   /** Asked once a dialog, with the INVITE that makes it. */
-  settings(flow: Flow, invite: SipRequest): WireSettings;
+  settings(flow: Flow, invite: SipRequest, role: AnchorView["role"]): WireSettings;
   /** Into the SIP element, also from within `outgoing`: inputs must be able to wait their turn. */
   toElement(input: ElementInput): void;
   toWire(flow: Flow, bytes: Uint8Array, message: SipMessage): void;

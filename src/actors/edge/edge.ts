@@ -475,7 +475,7 @@ function bound(ports: EdgePorts): EdgePorts {
     ...(ports.pingMs === undefined ? {} : { pingMs: ports.pingMs }),
     rtp,
     webrtc,
-    settings: (flow, invite) => ports.settings(flow, invite),
+    settings: (flow, invite, role) => ports.settings(flow, invite, role),
     toElement: (input) => ports.toElement(input),
     toWire: (flow, bytes, message) => ports.toWire(flow, bytes, message),
     onEffect: (effect) => ports.onEffect(effect),

@@ -92,7 +92,7 @@ export class WireDialog implements AnchorHolder {
     this.id = id;
     this.callId = invite.callId;
     this.flow = first.flow;
-    this.settings = ports.settings(first.flow, invite);
+    this.settings = ports.settings(first.flow, invite, this.#course.role);
     this.startedAt = ports.clock.epoch();
     this.#media = new AnchorMedia({
       ports,
