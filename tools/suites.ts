@@ -27,7 +27,7 @@ export const SUITES: readonly Suite[] = [
     parallel: false,
     limitMinutes: 8,
   },
-  { name: "peers", folders: ["peers"], fast: false, parallel: false, limitMinutes: 8 },
+  { name: "peers", folders: ["peers"], fast: false, parallel: false, limitMinutes: 12 },
   { name: "e2e", folders: ["e2e"], fast: false, parallel: false, limitMinutes: 15 },
 ];
 

@@ -29,6 +29,8 @@ export interface BaresipOptions {
   readonly encryption?: "srtp" | "srtp-mand";
   /** Answers by itself. */
   readonly isAuto?: boolean;
+  /** Registers nowhere and takes calls to `user` here, UDP: it plays a carrier's gateway. */
+  readonly gatewayPort?: number;
 }
 
 /** Something that happened, as baresip tells it. */
@@ -97,7 +99,7 @@ export class Baresip implements AsyncDisposable {
       await child.expect(/baresip is ready/);
       const control = await Deno.connect({ hostname: "127.0.0.1", port });
       phone = new Baresip(options, directory, child, control);
-      await phone.#registered();
+      if (options.gatewayPort === undefined) await phone.#registered();
       return phone;
     } catch (fault) {
       await phone?.[Symbol.asyncDispose]();
@@ -302,7 +304,7 @@ function configText(directory: string, controlPort: number, options: BaresipOpti
   const { transport, codec = "PCMU" } = options;
   const { rate } = CODECS[codec];
   return `poll_method epoll
-sip_listen 127.0.0.1:0
+sip_listen 127.0.0.1:${options.gatewayPort ?? 0}
 ${transport === "tls" ? `sip_cafile ${directory}/ca.pem` : ""}
 net_interface 127.0.0.1
 call_local_timeout 60
@@ -342,7 +344,7 @@ function accountText(options: BaresipOptions): string {
     `<sip:${user}@${domainOf(options)};transport=${transport}>`,
     `auth_user=${user}`,
     `auth_pass=${password}`,
-    "regint=300",
+    `regint=${options.gatewayPort === undefined ? 300 : 0}`,
     `answermode=${options.isAuto ? "auto" : "manual"}`,
     `audio_codecs=${CODECS[codec].name}`,
     `outbound="sip:127.0.0.1:${port};transport=${transport}"`,
