@@ -20,7 +20,7 @@ export const DRAIN = 2000;
 /** A leg that gets no audio is sent some silence this often, so that NATs keep its way open, ms. */
 export const KEEP_ALIVE = 5000;
 /** Expedited forwarding and AF41 (RFC 8837 5). */
-const DSCP: Readonly<Record<Kind, number>> = { audio: 46, video: 34 };
+export const DSCP: Readonly<Record<Kind, number>> = { audio: 46, video: 34 };
 
 interface Place {
   readonly endpoint: Endpoint;

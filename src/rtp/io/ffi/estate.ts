@@ -1,5 +1,6 @@
 import type { HandedSocket, MediaCommand, MediaWorkerStart } from "../../contract.ts";
 import { PortPairs } from "../../engine/port_pairs.ts";
+import { DSCP } from "../../engine/rtp_legs.ts";
 import { StateMemory } from "../../engine/state_memory.ts";
 import { Arena } from "./arena.ts";
 import { Descriptors } from "./descriptors.ts";
@@ -12,8 +13,6 @@ import { bindShared, LEG_BUFFER, openPair, Sockets } from "./sockets.ts";
  * about ten, with video twenty.
  */
 export const STATE_BLOCKS = 131_071;
-/** As in the engine: expedited forwarding and AF41 (RFC 8837 5). */
-const DSCP = { audio: 46, video: 34 } as const;
 
 type Open = Extract<MediaCommand, { type: "open" }>;
 
