@@ -11,8 +11,12 @@ const MAX_BACKOFF_MS = 5_000;
 /** More deaths than this within the period, and the worker is given up. */
 const INTENSITY = 5;
 const PERIOD_MS = 60_000;
-/** A worker that has not said that it is ready by then is taken for dead. */
-const START_TIMEOUT_MS = 10_000;
+/**
+ * A worker that has not said that it is ready by then is taken for dead, ms. It compiles and checks
+ * itself first, which takes a second, and many times that where others have the cores: to be late is
+ * no death, and whoever starts again then begins at the end of the queue.
+ */
+const START_TIMEOUT_MS = 60_000;
 
 interface MediaWorkerInput {
   readonly clock: Clock;
@@ -45,8 +49,8 @@ type MediaWorkerEvent =
  *   [*] --> idle
  *   idle --> starting : start
  *   starting --> running : up
- *   starting --> stopped : died [isTooOften], after startTimeout 10 s [isTooOften]
- *   starting --> restarting : died, after startTimeout 10 s
+ *   starting --> stopped : died [isTooOften], after startTimeout 60 s [isTooOften]
+ *   starting --> restarting : died, after startTimeout 60 s
  *   running --> restarting : replaced, died
  *   running --> stopped : died [isTooOften]
  *   restarting --> starting : after backoff

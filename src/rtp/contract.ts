@@ -45,6 +45,8 @@ export interface RtpSectionRemote {
   readonly payloads: readonly RtpPayload[];
   /** RTCP feedback is understood there (RFC 4585). */
   readonly hasFeedback: boolean;
+  /** Key frames are asked for by FIR in place of PLI (RFC 5104 4.3.1). */
+  readonly wantsFir?: boolean;
 }
 
 export interface SocketAddress {

@@ -36,7 +36,7 @@ export function remoteCommandOf(endpoint: number, rtp: PoolRtp): MediaCommand | 
 
 function sectionOf(remote: RemoteRtp | null, kind: "audio" | "video"): RtpSectionRemote | null {
   if (remote === null) return null;
-  const { address, port, rtcpPort, keys, payloads, hasFeedback } = remote;
+  const { address, port, rtcpPort, keys, payloads, hasFeedback, wantsFir = false } = remote;
   return {
     rtp: port > 0 && port < 65_536 && isHost(address) ? { address, port } : null,
     rtcpPort,
@@ -49,6 +49,7 @@ function sectionOf(remote: RemoteRtp | null, kind: "audio" | "video"): RtpSectio
       peerPayloadType: peerPayloadType ?? payloadType,
     })),
     hasFeedback,
+    wantsFir,
   };
 }
 

@@ -111,6 +111,8 @@ export interface RemoteRtp {
   }[];
   /** RTCP feedback (PLI, FIR, NACK) is understood there (AVPF). */
   readonly hasFeedback: boolean;
+  /** Key frames are to be asked for by FIR (RFC 5104 4.3.1): PLI was not agreed on. */
+  readonly wantsFir?: boolean;
 }
 
 export type RtpEndpointEvent =

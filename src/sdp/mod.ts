@@ -38,6 +38,7 @@ export {
   type PhoneMeans,
   type PhoneProfile,
   type PhoneSection,
+  wantsFir,
 } from "./phone.ts";
 export type { CodecPair } from "./phone_codecs.ts";
 export { settledByBrowser, widenedForBrowser, type WidenedPairs } from "./browser_transcoding.ts";

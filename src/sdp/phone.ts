@@ -2,7 +2,7 @@ import type { EndpointToken } from "../core/ids.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { sessionIdOf } from "./abstract.ts";
 import { intersect, reverse } from "./direction.ts";
-import type { Direction, MediaSection, Sdp, SdpFault } from "./model.ts";
+import type { Codec, Direction, MediaSection, Sdp, SdpFault } from "./model.ts";
 import { isMediaCodec, NO_TRANSPORT, SECURE_PROFILE, TRANSPORT_WIDE } from "./model.ts";
 import { parseSdp } from "./parse.ts";
 import {
@@ -68,6 +68,8 @@ export interface PhoneSection {
   readonly bandwidth: MediaSection["bandwidth"];
   /** Id of the inner side's header extension with transport-wide numbers; video only. */
   readonly wideId: number | undefined;
+  /** Codecs that whoever refused the m-line has named; undefined: it named what it was offered. */
+  readonly refusedWith?: readonly Codec[];
 }
 
 export interface PhoneRemote {
@@ -148,11 +150,15 @@ export function answerOfPhone(
   return ok(offer.map((mine, index) => {
     const section = media[index]!;
     const transport = transports[index];
-    if (mine.rejected || section.rejected || section.kind !== mine.kind || !transport) {
+    if (mine.rejected || section.kind !== mine.kind || mine.kind === "other" || !transport) {
       return rejected(mine);
     }
-    if (mine.kind === "other") return rejected(mine);
     const pairs = matchWire(mine.kind, mine.pairs, section.codecs);
+    const codecs = section.codecs.filter(isMediaCodec);
+    if (!carriesMedia(pairs) && codecs.length > 0) {
+      return { ...rejected(mine), refusedWith: codecs };
+    }
+    if (section.rejected) return rejected(mine);
     const chosen = transport.cryptos.find((crypto) =>
       mine.ours.some((own) => own.tag === crypto.tag && own.suite === crypto.suite)
     );
@@ -265,6 +271,13 @@ export function hasFeedback(section: PhoneSection): boolean {
     section.pairs.some(({ wire }) => wire.feedback.some((one) => /pli|fir/.test(one)));
 }
 
+/** Key frames are asked for by FIR: it was agreed on, and PLI was not (RFC 5104 7.1). */
+export function wantsFir(section: PhoneSection): boolean {
+  const has = (what: string) =>
+    section.pairs.some(({ wire }) => wire.feedback.some((one) => one === what));
+  return has("ccm fir") && !has("nack pli");
+}
+
 /** Whether media flows at all by this answer. */
 export function isFlowing(sections: readonly PhoneSection[]): boolean {
   return sections.some((section) => !section.rejected && section.direction !== "inactive");
@@ -368,7 +381,7 @@ function toInner(section: PhoneSection): MediaSection {
     mid: undefined,
     direction: section.direction,
     ownDirection: undefined,
-    codecs: section.pairs.map((pair) => pair.inner),
+    codecs: section.refusedWith ?? section.pairs.map((pair) => pair.inner),
     extensions: section.rejected || section.wideId === undefined
       ? []
       : [{ id: section.wideId, direction: undefined, uri: TRANSPORT_WIDE, config: undefined }],

@@ -29,6 +29,7 @@ export interface PhoneOptions {
   readonly keys?: SrtpKeys;
   readonly video?: boolean;
   readonly hasFeedback?: boolean;
+  readonly wantsFir?: boolean;
   readonly isMuxed?: boolean;
   readonly audio?: readonly RtpPayload[];
 }
@@ -88,6 +89,7 @@ export class FakePhone {
       keys: options.keys ?? null,
       payloads: kind === "audio" ? options.audio ?? PHONE_AUDIO : PHONE_VIDEO,
       hasFeedback: options.hasFeedback ?? false,
+      wantsFir: options.wantsFir ?? false,
     };
   }
 

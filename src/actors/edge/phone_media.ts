@@ -237,6 +237,7 @@ export class PhoneMedia implements WireMedia {
           : { peerPayloadType: inner.payloadType }),
       })),
       hasFeedback: sdp.hasFeedback(section),
+      wantsFir: sdp.wantsFir(section),
     };
   }
 

@@ -313,7 +313,7 @@ export class Forwarder implements ReportListener {
       }
       stream.keyFrameAskedAt = now;
       if (endpoint.leg !== null) {
-        if (!this.own.pictureLoss(endpoint, stream.ssrc)) this.#wantKeyFrame(endpoint, now);
+        if (!this.own.keyFrame(endpoint, stream.ssrc)) this.#wantKeyFrame(endpoint, now);
         continue;
       }
       writePli(this.#arena, this.#scratch, endpoint.ssrc, stream.ssrc);

@@ -85,11 +85,13 @@ export class OwnReports {
   }
 
   /** Asks a SIP leg for a key frame of its video; gives whether it understands that. */
-  pictureLoss(leg: Endpoint, media: number): boolean {
+  keyFrame(leg: Endpoint, media: number): boolean {
     const section = leg.leg?.section("video") ?? null;
     if (section === null || !section.hasFeedback) return false;
     const ssrc = leg.out?.main("video")?.ssrc ?? leg.leg!.ownSsrc("video");
-    this.#outlet.begin().receiverReport(ssrc).sdes(ssrc, cnameOf(leg)).pictureLoss(ssrc, media);
+    const writer = this.#outlet.begin().receiverReport(ssrc).sdes(ssrc, cnameOf(leg));
+    if (section.wantsFir) writer.fullIntra(ssrc, media, section.nextFir());
+    else writer.pictureLoss(ssrc, media);
     this.#outlet.send(leg, section);
     return true;
   }

@@ -28,6 +28,7 @@ const ADDRESS = FIRST_WORD;
 const PORT = 4;
 const RTCP_ADDRESS = 5;
 const RTCP_PORT = 6;
+/** Bits 0 and 1; the number of the last full intra request above them, from bit 8 on. */
 const LATCHES = 7;
 const SSRC = 8;
 const SEQUENCE = 9;
@@ -58,6 +59,9 @@ export class RtpSection {
   receiver: SrtpReceiver | null = null;
   sender: SrtpSender | null = null;
   hasFeedback = false;
+  wantsFir = false;
+  /** Of the last full intra request, 8 bits. */
+  #firNumber = 0;
   /** Of a video section: what of it is missing. */
   readonly losses = new LossWatch();
   /** Whether the description accepts this section at all. */
@@ -113,6 +117,7 @@ export class RtpSection {
     this.rtcpPort = words[at + RTCP_PORT]!;
     this.isLatched = (words[at + LATCHES]! & 1) !== 0;
     this.#rtcpLatched = (words[at + LATCHES]! & 2) !== 0;
+    this.#firNumber = words[at + LATCHES]! >>> 8 & 0xff;
     this.#ssrc = words[at + SSRC]!;
     this.#sequence = words[at + SEQUENCE]!;
     this.#signalledAddress = words[at + SIGNALLED_ADDRESS]!;
@@ -134,7 +139,8 @@ export class RtpSection {
     words[at + PORT] = this.port;
     words[at + RTCP_ADDRESS] = this.rtcpAddress;
     words[at + RTCP_PORT] = this.rtcpPort;
-    words[at + LATCHES] = (this.isLatched ? 1 : 0) | (this.#rtcpLatched ? 2 : 0);
+    words[at + LATCHES] = (this.isLatched ? 1 : 0) | (this.#rtcpLatched ? 2 : 0) |
+      this.#firNumber << 8;
     words[at + SSRC] = this.#ssrc;
     words[at + SEQUENCE] = this.#sequence;
     words[at + SIGNALLED_ADDRESS] = this.#signalledAddress;
@@ -174,6 +180,7 @@ export class RtpSection {
     this.agreed = sectionPayloadsOf(this.kind, remote.payloads);
     this.#setKeys(remote.keys, srtp);
     this.hasFeedback = remote.hasFeedback;
+    this.wantsFir = remote.wantsFir ?? false;
     this.isMuxed = remote.rtcpPort === null;
     // To another worker it is said again: nobody has described anything anew.
     if (!this.#isAdopted) this.#latchUntil = now + LATCH_WINDOW;
@@ -213,6 +220,13 @@ export class RtpSection {
       const place = this.#contextPlace(Role.receive, remoteKey, remoteSalt);
       this.receiver = new SrtpReceiver(srtp.cipher(profile, remoteKey, remoteSalt), place);
     }
+  }
+
+  /** Number of a new full intra request: the one before again would be a repetition of it. */
+  nextFir(): number {
+    this.#firNumber = (this.#firNumber + 1) & 0xff;
+    this.save();
+    return this.#firNumber;
   }
 
   #contextPlace(role: number, key: Uint8Array, salt: Uint8Array): ContextPlace {

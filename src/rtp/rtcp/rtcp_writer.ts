@@ -111,6 +111,12 @@ export class RtcpWriter {
     return this.#open(RTCP_PAYLOAD_FEEDBACK, 1).#word(ssrc).#word(media).#close();
   }
 
+  /** Full intra request (RFC 5104 4.3.1). @param number one more with each request, 8 bits */
+  fullIntra(ssrc: number, media: number, number: number): this {
+    this.#open(RTCP_PAYLOAD_FEEDBACK, 4).#word(ssrc).#word(0);
+    return this.#word(media).#word(number << 24).#close();
+  }
+
   /** Generic NACK of one packet and those after it that the bits name (RFC 4585 6.2.1). */
   nack(ssrc: number, media: number, items: readonly (readonly [number, number])[]): this {
     this.#open(RTCP_TRANSPORT_FEEDBACK, 1).#word(ssrc).#word(media);

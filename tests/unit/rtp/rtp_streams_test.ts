@@ -241,6 +241,32 @@ Deno.test("key frames: by INFO where the phone has no feedback, by PLI where it 
   }
 });
 
+Deno.test("key frames: by FIR, numbered, where that is what the phone agreed to", () => {
+  const harness = new EngineHarness();
+  const browser = new FakeBrowser(harness, 1);
+  const phone = new FakePhone(harness, 2, { video: true, hasFeedback: true, wantsFir: true });
+  browser.up();
+  phone.up();
+  join(harness, 1, 2);
+  phone.send(phone.packet({ ssrc: 8, sequence: 50, payloadType: 99 }), "video");
+  const asked: number[][] = [];
+  for (let i = 0; i < 3; i++) {
+    harness.now += 5000;
+    const sent = browser.send(browser.rtcp(words(206, 1, 7, 8)));
+    for (const { data } of sent.filter(({ port }) => port === phone.port + 11)) {
+      for (const part of partsOf(data).filter(({ type }) => type === 206)) {
+        assert.equal(part.count, 4, "the format is FIR");
+        asked.push(part.words.slice(1));
+      }
+    }
+  }
+  // Media source zero, then whom it is about and a number that goes up (RFC 5104 4.3.1.1).
+  assert.deepEqual(asked.map(([media, about]) => [media, about]), Array(3).fill([0, 8]));
+  const numbers = asked.map((entry) => entry[2]! >>> 24);
+  assert.deepEqual(numbers.map((number) => number - numbers[0]!), [0, 1, 2]);
+  assert.equal(harness.of("key-frame-wanted").length, 0);
+});
+
 Deno.test("a phone's PLI and FIR become a PLI about the browser's stream", () => {
   const harness = new EngineHarness();
   const browser = new FakeBrowser(harness, 1);

@@ -100,6 +100,43 @@ Deno.test("phone SDP: what a browser offers a phone, and its answer", () => {
   assert.equal(said.media[1]!.rejected, true);
 });
 
+Deno.test("phone SDP: a phone that refuses video by codecs of its own has them named", () => {
+  const abstract = parsed(sdp.abstractOffer(parsed(browserSdp({ video: true })), TOKEN));
+  const vp8 = {
+    ...abstract,
+    media: abstract.media.map((section) => ({
+      ...section,
+      codecs: section.codecs.filter(({ name }) => section.kind === "audio" || name === "VP8"),
+    })),
+  };
+  const offer = must(sdp.offerToPhone(vp8, [], { srtp: false, avpf: false }, MEANS));
+  const [type] = vp8.media[1]!.codecs.map(({ payloadType }) => payloadType);
+  const said = (video: string) => {
+    const head = "v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n";
+    const text = `${head}m=audio 4000 RTP/AVP 0\r\n${video}\r\n`;
+    return sdp.audioOnly(vp8, inner(must(sdp.answerOfPhone(offer, text))));
+  };
+  const h264 = "RTP/AVP 99\r\na=rtpmap:99 H264/90000";
+  assert.equal(said(`m=video 0 ${h264}`), "audio only: no common video codec (VP8 | H264)");
+  // One that answers with what it was not offered has refused as well.
+  assert.equal(said(`m=video 5000 ${h264}`), "audio only: no common video codec (VP8 | H264)");
+  const echo = `m=video 0 RTP/AVP ${type}\r\na=rtpmap:${type} VP8/90000`;
+  assert.equal(said(echo), "audio only: video was offered (VP8) and not taken");
+});
+
+Deno.test("phone SDP: which feedback a phone has agreed on tells how key frames are asked for", () => {
+  const head = "v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n";
+  const byFir = (...feedback: string[]) => {
+    const lines = feedback.map((one) => `a=rtcp-fb:96 ${one}\r\n`).join("");
+    const video = `m=video 5000 RTP/AVPF 96\r\na=rtpmap:96 VP8/90000\r\n${lines}`;
+    return sdp.wantsFir(must(sdp.offerOfPhone(head + video, [], ["audio", "video"]))[0]!);
+  };
+  assert.deepEqual(
+    [byFir("ccm fir"), byFir("nack pli"), byFir("ccm fir", "nack pli"), byFir()],
+    [true, false, false, false],
+  );
+});
+
 Deno.test("phone SDP: SRTP is offered with both suites, and an answer in the clear is refused", () => {
   const abstract = parsed(sdp.abstractOffer(parsed(browserSdp()), TOKEN));
   const offer = must(sdp.offerToPhone(abstract, [], { srtp: true, avpf: true }, MEANS));
