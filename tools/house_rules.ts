@@ -43,7 +43,7 @@ const PURE_NODE: Readonly<Record<string, true | readonly string[]>> = {
   "node:assert": true,
   "node:assert/strict": true,
   "node:buffer": true,
-  "node:crypto": ["createHash", "createHmac", "timingSafeEqual"],
+  "node:crypto": ["createHash", "createHmac", "hash", "timingSafeEqual"],
 };
 
 export function placeOf(path: string): Place {

@@ -53,7 +53,7 @@ const IMPORTS_ACCEPTED: readonly [path: string, source: string][] = [
   ["src/actors/a.ts", 'import { x } from "../rtp/b.ts"; import { setup } from "xstate";'],
   ["src/websdk/a.ts", 'import { x } from "../actors/b.ts"; import { z } from "zod";'],
   ["src/rest/a.ts", 'import { Hono } from "hono"; import { x } from "../actors/b.ts";'],
-  ["src/core/a.ts", 'import { createHash, createHmac, timingSafeEqual } from "node:crypto";'],
+  ["src/core/a.ts", 'import { createHash, createHmac, hash, timingSafeEqual } from "node:crypto";'],
   ["src/core/io/a.ts", 'import deno from "../../../deno.json" with { type: "json" };'],
   ["main.ts", 'import { x } from "./src/rest/a.ts"; import { y } from "./src/sip/io/b.ts";'],
   ["tests/unit/a.ts", 'import { x } from "../../src/sip/io/b.ts"; import fc from "fast-check";'],
