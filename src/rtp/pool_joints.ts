@@ -2,7 +2,9 @@ import type { EndpointToken } from "../core/ids.ts";
 import type { Bridges } from "./bridges.ts";
 import { faceOf, type PoolEndpoint } from "./pool_endpoint.ts";
 
-/** Who is joined with whom, in one worker or by way of a bridge, past transcoders or through them. */
+/**
+ * Who is joined with whom, in one worker or by way of a bridge, past transcoders or through them.
+ */
 export class Joints {
   readonly #byToken: ReadonlyMap<EndpointToken, PoolEndpoint>;
   readonly #bridges: Bridges;

@@ -3,7 +3,9 @@ import { call, Leg, startPool } from "../support/media_legs.ts";
 import { BrowserSide, launchChromium } from "../support/media_page.ts";
 import { needs } from "../support/needs.ts";
 
-/** Browsers cannot be told new addresses or keys in a call: a dead worker must cost them nothing. */
+/**
+ * Browsers cannot be told new addresses or keys in a call: a dead worker must cost them nothing.
+ */
 
 const A_HERTZ = 440;
 const B_HERTZ = 1000;

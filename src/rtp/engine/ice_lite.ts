@@ -157,7 +157,9 @@ export class IceLite {
     return true;
   }
 
-  /** Goes on where another worker has ended: the places are known, and consent is as if just given. */
+  /**
+   * Goes on where another worker has ended: the places are known, and consent is as if just given.
+   */
   resume(endpoint: Endpoint, now: Instant): void {
     endpoint.lastCheck = now;
     for (const { socket, address, port } of endpoint.places) {

@@ -1,7 +1,9 @@
 /** Faults of ours told in a second; a hostile packet must not become a flood of messages. */
 const MAX_FAULTS_PER_SECOND = 5;
 
-/** A fault of ours costs the packet or command, not the calls of its worker: it is told, not thrown. */
+/**
+ * A fault of ours costs the packet or command, not the calls of its worker: it is told, not thrown.
+ */
 export class FaultLimit {
   readonly #tell: (text: string) => void;
   #until = 0;
