@@ -205,6 +205,28 @@ Deno.test({
 });
 
 Deno.test({
+  name: "an operator need not wait until a hung worker is noticed",
+  ignore,
+  async fn() {
+    await Stage.run(1, async (stage) => {
+      const a = stage.leg({ hertz: 440 });
+      const b = stage.leg({ hertz: 1000 }, a.handle.token);
+      await Promise.all([a.up(), b.up()]);
+      await stage.talk(a, b);
+      stage.pool.crashWorker(0, { hangMs: 3000 });
+      // Once the loop is in it, its orders are not taken any more.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      assert.ok(stage.pool.restartWorker(0));
+      await stage.adopted(0, 1);
+      const until = performance.now() + 3500;
+      await b.peer.until("the hung one has come to", () => performance.now() > until);
+      await Promise.all([goesOn(a, 1000), goesOn(b, 440)]);
+      for (const leg of [a, b]) assertForwards(leg.peer.packets);
+    });
+  },
+});
+
+Deno.test({
   name:
     "no descriptor stays behind: of calls that end before, while and after a worker is replaced",
   ignore,

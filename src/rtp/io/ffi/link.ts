@@ -84,7 +84,7 @@ export function linkedFactory(plain: PlainFactory): WorkerFactory<MediaCommand, 
     return {
       send: (command) => link.send(command),
       terminate: (isReplaced = false) => {
-        link.end();
+        link.end(isReplaced);
         port.terminate();
         link.free();
         if (isReplaced || estates.get(name) !== estate) return;
@@ -215,8 +215,8 @@ class Link {
     this.#ring();
   }
 
-  /** Makes the loop leave its system call and end. */
-  end(): void {
+  /** Makes the loop leave its system call and end. @param isReplaced another one follows */
+  end(isReplaced = true): void {
     this.#alive = false;
     clearTimeout(this.#retry);
     clearInterval(this.#watch);
@@ -226,6 +226,7 @@ class Link {
     this.#events.wake();
     if (!this.#isHung) this.#descriptors.waitForEnd(END_GRACE);
     this.#descriptors.fence();
+    if (isReplaced && this.#descriptors.isRunning) this.#isHung = true;
   }
 
   /** Closes what the thread has left open; it has ended or is about to. */
