@@ -154,11 +154,7 @@ export function answerOfPhone(
       return rejected(mine);
     }
     const pairs = matchWire(mine.kind, mine.pairs, section.codecs);
-    const codecs = section.codecs.filter(isMediaCodec);
-    if (!carriesMedia(pairs) && codecs.length > 0) {
-      return { ...rejected(mine), refusedWith: codecs };
-    }
-    if (section.rejected) return rejected(mine);
+    if (section.rejected || !carriesMedia(pairs)) return refused(mine, section, pairs);
     const chosen = transport.cryptos.find((crypto) =>
       mine.ours.some((own) => own.tag === crypto.tag && own.suite === crypto.suite)
     );
@@ -326,6 +322,19 @@ function baseOf(section: MediaSection, protocol: string): PhoneSection {
 
 function saidBy({ ptime, maxptime, bandwidth }: MediaSection) {
   return { ptime, maxptime, bandwidth };
+}
+
+/** A refusal, with the codecs that stand in it where they are not just those of the offer. */
+function refused(
+  mine: PhoneSection,
+  { codecs, formats }: MediaSection,
+  pairs: readonly CodecPair[],
+): PhoneSection {
+  const types = formats.split(" ");
+  const own = codecs.filter((codec) => isMediaCodec(codec) && codec.payloadType > 0);
+  const isEcho = carriesMedia(pairs) || own.length === 0 &&
+      mine.pairs.some(({ wire }) => types.includes(String(wire.payloadType)));
+  return isEcho ? rejected(mine) : { ...rejected(mine), refusedWith: own };
 }
 
 function rejected(section: PhoneSection): PhoneSection {

@@ -51,7 +51,7 @@ export class VideoEcho implements AsyncDisposable {
     if (!section) return "";
     const chosen = this.#choose(section);
     const profile = this.#options.avpf ? "RTP/AVPF" : "RTP/AVP";
-    if (!chosen) return `m=video 0 ${profile} 0\r\n`;
+    if (!chosen) return `m=video 0 ${profile} 99\r\na=rtpmap:99 ${this.#options.codec}/90000\r\n`;
     return `m=video ${this.port} ${profile} ${chosen.payloadType}\r\n` +
       chosen.lines.map((line) => `${line}\r\n`).join("") +
       (this.#options.avpf

@@ -120,8 +120,14 @@ Deno.test("phone SDP: a phone that refuses video by codecs of its own has them n
   assert.equal(said(`m=video 0 ${h264}`), "audio only: no common video codec (VP8 | H264)");
   // One that answers with what it was not offered has refused as well.
   assert.equal(said(`m=video 5000 ${h264}`), "audio only: no common video codec (VP8 | H264)");
+  assert.equal(
+    said("m=video 0 RTP/AVP 0"),
+    "audio only: no common video codec (VP8 | none of them)",
+  );
   const echo = `m=video 0 RTP/AVP ${type}\r\na=rtpmap:${type} VP8/90000`;
-  assert.equal(said(echo), "audio only: video was offered (VP8) and not taken");
+  for (const one of [echo, `m=video 0 RTP/AVP ${type}`]) {
+    assert.equal(said(one), "audio only: video was offered (VP8) and not taken");
+  }
 });
 
 Deno.test("phone SDP: which feedback a phone has agreed on tells how key frames are asked for", () => {
