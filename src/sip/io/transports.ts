@@ -17,6 +17,7 @@ import { dial } from "./dial.ts";
 import { SourceCounter } from "../../core/sources.ts";
 import { StreamDoor } from "./stream_door.ts";
 import { SipStream, type StreamHost } from "./stream.ts";
+import { enlargeReceiveBuffer } from "./receive_buffer.ts";
 import { UdpSocket } from "./udp.ts";
 import { SipWebSocket } from "./websocket.ts";
 
@@ -167,6 +168,8 @@ export class SipTransports implements Transports {
       port: spec.port,
     });
     const { hostname, port } = socket.addr as Deno.NetAddr;
+    const receiveBytes = enlargeReceiveBuffer(socket);
+    this.#options.log.debug("a UDP socket is open", { hostname, port, receiveBytes });
     const local = hostPort(spec.advertisedHost ?? hostname, port);
     const udp = new UdpSocket(socket, `udp/${++this.#serial}`, {
       clock: this.#options.clock,
