@@ -69,13 +69,13 @@ export type CallActor = ActorRefFrom<typeof callMachine>;
  *       note right of replacing : stays on dialog.bye
  *     }
  *   }
- *   active --> ending : media.silent [isSilent], transfer.completed
+ *   active --> ending : media.silent [isSilent], wire.silent [isSilent], transfer.completed
  *   active --> bridged : bridge.completed
  *   note right of active
  *     stays on client.hold, client.unhold, client.transfer, client.dtmf, dialog.info, dtmf,
  *     dialog.reoffered, former.due
  *   end note
- *   bridged --> ending : bridged.notice [isBridgeOver]
+ *   bridged --> ending : bridged.notice [isBridgeOver], wire.silent [isSilent]
  *   note right of bridged
  *     stays on dialog.reoffered, dialog.reanswered, dialog.reofferRefused, dialog.info,
  *     bridged.notice
@@ -223,6 +223,7 @@ export const callMachine = callSetup.createMachine({
         dtmf: { actions: "takeDigit" },
         "dialog.reoffered": { actions: ["answerReoffer", "applyFlow"] },
         "media.silent": { guard: "isSilent", target: "ending", actions: "end" },
+        "wire.silent": { guard: "isSilent", target: "ending", actions: "end" },
         "former.due": { actions: "endFormer" },
         "transfer.completed": { target: "ending", actions: "end" },
         "bridge.completed": "bridged",
@@ -395,6 +396,7 @@ export const callMachine = callSetup.createMachine({
           { guard: "isBridgeOver", target: "ending", actions: "end" },
           { actions: "passToFarParty" },
         ],
+        "wire.silent": { guard: "isSilent", target: "ending", actions: "end" },
         "client.hangup": {},
         "leg.failed": {},
         "media.failed": {},

@@ -30,6 +30,8 @@ export type CallEvent =
   | { readonly type: "invite.replacing"; readonly invite: IncomingInvite }
   /** A digit that the media of the far side brought. */
   | { readonly type: "dtmf"; readonly digit: string; readonly method: DtmfMethod }
+  /** Nothing has come from the wire side of the far party for this long, and it is not on hold. */
+  | { readonly type: "wire.silent"; readonly ms: number }
   | { readonly type: "transfer.completed" }
   | { readonly type: "bridge.completed" }
   | { readonly type: "call.switched" }

@@ -60,6 +60,10 @@ export function terminationOf(context: CallContext, event: CallEvent): Terminati
       return termination("media_silent", {
         text: `No packet came from the browser for ${Math.round(event.ms / 1000)} s`,
       });
+    case "wire.silent":
+      return termination("media_silent", {
+        text: `No packet came from the other side for ${Math.round(event.ms / 1000)} s`,
+      });
     case "dialog.refused":
       if (event.status === 480 && event.why === RING_TIMEOUT_REASON) {
         return termination("ring_timeout", { sipStatus: 480 });

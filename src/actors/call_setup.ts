@@ -436,7 +436,8 @@ export const callSetup = setup({
       context.wantsHold !== context.hold.local &&
       !(context.transfer?.role === "bridging" && context.transfer.isHanded),
     isSilent: ({ context, event }) =>
-      event.type === "media.silent" && !context.hold.local && !context.hold.remote &&
+      (event.type === "media.silent" || event.type === "wire.silent") &&
+      !context.hold.local && !context.hold.remote &&
       event.ms >= context.ports.options.silenceTimeoutMs,
     mayRetry: ({ context, event }) =>
       event.type === "dialog.reofferRefused" && (event.status === 491 || event.status === 500) &&

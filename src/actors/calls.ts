@@ -244,6 +244,13 @@ export class Calls {
     }
   }
 
+  /** Nothing comes from a dialog's wire side any more, ms. */
+  missMedia(sipCallId: string, localTag: string, ms: number): void {
+    for (const record of this.ofSipCall(sipCallId)) {
+      if (usageOf(record, localTag)) record.actor.send({ type: "wire.silent", ms });
+    }
+  }
+
   /** The wire side of a dialog has played a digit to the party inside. */
   hearDigit(sipCallId: string, localTag: string, digit: string): void {
     for (const { resources, actor } of this.ofSipCall(sipCallId)) {

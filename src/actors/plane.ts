@@ -236,7 +236,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
       calls.archiveTransit(toEndedTransit(effect.transit, effect.reason, clock.epoch()));
     } else if (effect.type === "media-lost") {
       calls.loseMedia(effect.dialog.callId, effect.dialog.localTag, effect.text);
-    } else log.debug(`edge: ${effect.type}`, { callId: effect.dialog.callId });
+    } else calls.missMedia(effect.dialog.callId, effect.dialog.localTag, effect.ms);
   };
   return { bus, sip, sessions, calls, trunks, ladder, protection };
 }

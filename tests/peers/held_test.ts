@@ -68,6 +68,18 @@ peerTest("calls on hold and the limit of silence", [BARESIP], async (t, stage) =
     await phone.closed();
   });
 
+  await stage.step(t, "a phone that goes without a word ends the browser's call", async () => {
+    const [alice, made] = await talking(stage);
+    await using phone = made;
+    const callId = await alice.callId();
+    phone.vanish();
+    await alice.callIs("FAILED", { ms: 20_000 });
+    // Nobody answers the BYE.
+    await stage.lab.noLiveCalls(45_000);
+    const { termination } = await stage.lab.call(callId);
+    assert.equal(termination?.reason, "media_silent");
+  });
+
   await stage.step(t, "a phone holds a phone for long; then both go without a word", async () => {
     const { lab } = stage;
     await using one = await phoneAt(stage, "1007");

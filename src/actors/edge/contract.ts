@@ -82,7 +82,7 @@ export type EdgeEffect =
     readonly transit: Transit;
     readonly reason: TransitEnd;
   }
-  /** Nothing has come from the far end for this long. */
+  /** A far end whose call is a party's inside owes media, and nothing has come for this long. */
   | { readonly type: "silent"; readonly dialog: AnchorDialog; readonly ms: number }
   /** Endpoint and anchor are gone while the dialog stands: whoever can, ends it. */
   | { readonly type: "media-lost"; readonly dialog: AnchorDialog; readonly text: string };

@@ -91,7 +91,7 @@ export class Edge {
       onClosed: (dialog) => this.#forget(dialog),
       farewell: (flow, bye) => this.#farewells.say(flow, bye),
       onLost: (dialog) => this.#endTransitOf(dialog, "worker_lost"),
-      onSilent: (dialog) => this.#onSilent(dialog),
+      onSilent: (dialog, ms) => this.#onSilent(dialog, ms),
     };
   }
 
@@ -350,13 +350,21 @@ export class Edge {
     return true;
   }
 
-  /** Both sides have gone without a word: nobody else would ever notice. */
-  #onSilent(dialog: WireDialog): void {
+  /** Nothing comes from a far end any more that owes media: it may be gone without a word. */
+  #onSilent(dialog: WireDialog, ms: number): void {
     const other = dialog.peer === null ? undefined : this.#byToken.get(dialog.peer);
     const isHeld = dialog.media?.view().isHeld || other?.media?.view().isHeld;
     // While it rings nobody owes media.
-    const isDue = dialog.isAnswered && dialog.isSilent && other?.isSilent && !isHeld;
-    if (isDue) this.#endTransitOf(dialog, "media_silent");
+    if (!dialog.isAnswered || !dialog.isSilent || isHeld) return;
+    // A party inside has this dialog: it is its call that ends.
+    if (!other || other.callId !== dialog.callId) {
+      return this.#ports.onEffect({ type: "silent", dialog: dialog.dialog, ms });
+    }
+    if (other.isSilent) return void this.#endTransitOf(dialog, "media_silent");
+    // Somebody talks to a phone that is muted, or gone.
+    this.#ask(dialog, (isThere) => {
+      if (!isThere && dialog.isSilent) this.#endTransitOf(dialog, "media_silent");
+    });
   }
 
   /** The first of two anchors closes: what the call between them was is known for the last time. */

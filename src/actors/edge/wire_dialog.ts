@@ -50,8 +50,8 @@ export interface WireDialogPorts extends EdgePorts {
   farewell(flow: Flow, bye: SipRequest): void;
   /** The endpoint of this anchor is gone. */
   onLost(dialog: WireDialog): void;
-  /** Nothing comes from the far end any more. */
-  onSilent(dialog: WireDialog): void;
+  /** Nothing has come from the far end for this long. */
+  onSilent(dialog: WireDialog, ms: number): void;
 }
 
 /**
@@ -331,8 +331,7 @@ export class WireDialog implements AnchorHolder {
         return this.#ports.onEffect({ type: "key-frame-wanted", flow: this.flow, dialog });
       case "silent":
         this.#silentAt = this.#received;
-        this.#ports.onEffect({ ...event, dialog });
-        return this.#ports.onSilent(this);
+        return this.#ports.onSilent(this, event.ms);
       case "dtmf":
         return this.#ports.onEffect({ ...event, dialog });
     }

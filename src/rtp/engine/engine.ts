@@ -160,6 +160,9 @@ export class MediaEngine {
         break;
       case "set-remote-rtp":
         this.#legs.setRemote(endpoint, command, now);
+        // Before the answer nobody owed media.
+        endpoint.heardLast = now;
+        endpoint.silencesTold = 0;
         break;
       case "send-dtmf":
         this.#legs.sendDtmf(endpoint, command.digits, command.durationMs, now);
