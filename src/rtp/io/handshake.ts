@@ -10,7 +10,8 @@ import {
   MESSAGE,
   readRecords,
 } from "../dtls/records.ts";
-import { AlertReader, certificateVerifyFits, clientVerifyData, fingerprintFits } from "./tls12.ts";
+import { ClientRecords, ECDSA_AES_128 } from "./client_records.ts";
+import { certificateVerifyFits, clientVerifyData, fingerprintFits } from "./tls12.ts";
 
 /** How long the last flight can be repeated for a client that missed it, ms. */
 const KEPT_AFTER_CONNECT = 30_000;
@@ -42,7 +43,7 @@ export class Handshake {
   readonly #report: (event: HandshakeReport) => void;
   #server: DtlsServer | null;
   #deadline: ReturnType<typeof setTimeout> | undefined;
-  #alerts: AlertReader | null = null;
+  #alerts: ClientRecords | null = null;
   #fingerprints: readonly { readonly algorithm: string; readonly value: string }[] | null = null;
   #state: "new" | "handshaking" | "proven" | "connected" | "failed" | "closed" = "new";
   readonly #messages = new ClientMessages();
@@ -185,7 +186,7 @@ export class Handshake {
       this.#trouble = `alert ${record.fragment[1] ?? "?"} from the browser`;
       return;
     }
-    const description = this.#alerts?.read(record.bytes) ?? null;
+    const description = this.#alerts?.closing(record.bytes) ?? null;
     if (description === null) return;
     this.#state = "closed";
     this.#free();
@@ -201,7 +202,13 @@ export class Handshake {
       return;
     }
     const { masterSecret, remoteRandom, localRandom } = server.cipher;
-    this.#alerts = new AlertReader(masterSecret, remoteRandom.serialize(), localRandom.serialize());
+    // The library knows no other suite.
+    this.#alerts = ClientRecords.of(
+      ECDSA_AES_128,
+      masterSecret,
+      remoteRandom.serialize(),
+      localRandom.serialize(),
+    );
     this.#state = "proven";
     if (this.#fingerprints !== null) this.#open();
   }

@@ -1,11 +1,5 @@
 import { Buffer } from "node:buffer";
-import {
-  createDecipheriv,
-  createHash,
-  createHmac,
-  createVerify,
-  X509Certificate,
-} from "node:crypto";
+import { createHash, createHmac, createVerify, X509Certificate } from "node:crypto";
 import { constants } from "node:crypto";
 
 /**
@@ -13,13 +7,19 @@ import { constants } from "node:crypto";
  * is who its certificate says. The DTLS library leaves them out on the server's side.
  */
 
-/** The pseudorandom function with SHA-256 (RFC 5246 5). */
-export function prf(secret: Uint8Array, label: string, seed: Uint8Array, length: number): Buffer {
+/** The pseudorandom function (RFC 5246 5). @param hash that of the cipher suite */
+export function prf(
+  secret: Uint8Array,
+  label: string,
+  seed: Uint8Array,
+  length: number,
+  hash: "sha256" | "sha384" = "sha256",
+): Buffer {
   const labelled = Buffer.concat([Buffer.from(label, "latin1"), seed]);
-  const hmac = (data: Uint8Array) => createHmac("sha256", secret).update(data).digest();
+  const hmac = (data: Uint8Array) => createHmac(hash, secret).update(data).digest();
   const parts: Buffer[] = [];
   let a: Buffer = labelled;
-  for (let have = 0; have < length; have += 32) {
+  for (let have = 0; have < length; have += parts.at(-1)!.length) {
     a = hmac(a);
     parts.push(hmac(Buffer.concat([a, labelled])));
   }
@@ -83,39 +83,4 @@ export function fingerprintFits(
     const hash = FINGERPRINTS[algorithm.toLowerCase()];
     return hash !== undefined && fingerprintOf(certificateDer, hash) === value.toUpperCase();
   });
-}
-
-/** Opens alerts of the other side: TLS_*_WITH_AES_128_GCM_SHA256 records (RFC 5288 3). */
-export class AlertReader {
-  readonly #key: Buffer;
-  readonly #iv: Buffer;
-
-  constructor(masterSecret: Uint8Array, clientRandom: Uint8Array, serverRandom: Uint8Array) {
-    const seed = Buffer.concat([serverRandom, clientRandom]);
-    // client and server write keys of 16 bytes, then client and server IVs of 4 (RFC 5246 6.3).
-    const block = prf(masterSecret, "key expansion", seed, 40);
-    this.#key = Buffer.from(block.subarray(0, 16));
-    this.#iv = Buffer.from(block.subarray(32, 36));
-  }
-
-  /** Description of an authentic alert, or null. @param record header and fragment */
-  read(record: Uint8Array): number | null {
-    const length = record.length - 13 - 8 - 16;
-    if (length !== 2) return null;
-    const nonce = Buffer.concat([this.#iv, record.subarray(13, 21)]);
-    const about = Buffer.concat([
-      record.subarray(3, 11),
-      record.subarray(0, 3),
-      Uint8Array.of(0, length),
-    ]);
-    try {
-      const cipher = createDecipheriv("aes-128-gcm", this.#key, nonce);
-      cipher.setAAD(about);
-      cipher.setAuthTag(record.subarray(record.length - 16));
-      const plain = Buffer.concat([cipher.update(record.subarray(21, 23)), cipher.final()]);
-      return plain[1]!;
-    } catch {
-      return null;
-    }
-  }
 }

@@ -58,4 +58,9 @@ function checkPair(
     Buffer.from(ours.remoteSalt).equals(theirs.localSalt) &&
     !Buffer.from(ours.localKey).equals(ours.remoteKey);
   if (!isSame) throw new Error(`OpenSSL's test handshake has wrong keys for profile ${profile}`);
+  client.library.SSL_shutdown(client.ssl);
+  const [farewell] = client.takeDatagrams();
+  if (farewell === undefined || server.clientRecords()?.closing(farewell) !== 0) {
+    throw new Error("the end of OpenSSL's test handshake was not understood");
+  }
 }

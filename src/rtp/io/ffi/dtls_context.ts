@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Certificate, SrtpKeys, SrtpProfile } from "../../contract.ts";
+import { ClientRecords } from "../client_records.ts";
 import { Arena } from "./arena.ts";
 import {
   DTLS1_2_VERSION,
@@ -50,11 +51,15 @@ export class DtlsContext {
   readonly library: Libssl;
   readonly #context: bigint;
 
-  /** @throws Error in the library's words */
+  /**
+   * @param ciphers in the library's words
+   * @throws Error in the library's words
+   */
   constructor(
     certificate: Pick<Certificate, "certificatePem" | "keyPem">,
     profiles: readonly SrtpProfile[],
     side: "server" | "client" = "server",
+    ciphers = CIPHERS,
   ) {
     const library = this.library = openLibssl();
     const method = side === "server" ? library.DTLS_server_method() : library.DTLS_client_method();
@@ -68,7 +73,7 @@ export class DtlsContext {
     library.SSL_CTX_ctrl(context, SSL_CTRL_SET_MIN_PROTO_VERSION, version, 0n);
     library.SSL_CTX_ctrl(context, SSL_CTRL_SET_SESS_CACHE_MODE, 0n, 0n);
     expect(
-      library.SSL_CTX_set_cipher_list(context, textBytes(CIPHERS)) === 1,
+      library.SSL_CTX_set_cipher_list(context, textBytes(ciphers)) === 1,
       "no ciphers",
       library,
     );
@@ -161,6 +166,27 @@ export class DtlsConnection {
     library.i2d_X509(certificate, BigUint64Array.of(base));
     library.X509_free(certificate);
     return der;
+  }
+
+  /**
+   * What opens the client's further records without this association; null: it cannot be had, and
+   * the association has to stay.
+   */
+  clientRecords(): ClientRecords | null {
+    const { library, ssl } = this;
+    if (library.SSL_version(ssl) !== DTLS1_2_VERSION) return null;
+    const secret = new Uint8Array(48);
+    const [client, server] = [new Uint8Array(32), new Uint8Array(32)];
+    const session = library.SSL_get_session(ssl);
+    const cipher = library.SSL_get_current_cipher(ssl);
+    if (session === 0n || cipher === 0n) return null;
+    const isWhole = library.SSL_SESSION_get_master_key(session, secret, 48n) === 48n &&
+      library.SSL_get_client_random(ssl, client, 32n) === 32n &&
+      library.SSL_get_server_random(ssl, server, 32n) === 32n;
+    const suite = library.SSL_CIPHER_get_protocol_id(cipher);
+    const records = isWhole ? ClientRecords.of(suite, secret, client, server) : null;
+    secret.fill(0);
+    return records;
   }
 
   /** Keys of both directions by RFC 5764 4.2; null: no profile in common. */

@@ -7,6 +7,7 @@ import {
   MESSAGE,
   readRecords,
 } from "../../dtls/records.ts";
+import type { ClientRecords } from "../client_records.ts";
 import { fingerprintFits } from "../tls12.ts";
 import type { DtlsConnection, DtlsContext } from "./dtls_context.ts";
 import {
@@ -34,8 +35,13 @@ type Report = Exclude<
 export class OpensslHandshake {
   readonly #id: number;
   readonly #report: (event: Report) => void;
-  readonly #messages = new ClientMessages(ORDER_WITHOUT_COOKIE);
+  #messages: ClientMessages | null = new ClientMessages(ORDER_WITHOUT_COOKIE);
   #connection: DtlsConnection | null;
+  /** What is left of the association once it is up: 60 KB less than the library keeps. */
+  #remains: { readonly records: ClientRecords; readonly flight: readonly Uint8Array[] } | null =
+    null;
+  /** What was sent last. */
+  #flight: readonly Uint8Array[] = [];
   #deadline: ReturnType<typeof setTimeout> | undefined;
   #repetition: ReturnType<typeof setTimeout> | undefined;
   #fingerprints: readonly { readonly algorithm: string; readonly value: string }[] | null = null;
@@ -59,6 +65,10 @@ export class OpensslHandshake {
       this.#tell("handshaking");
     }
     for (const record of readRecords(data)) {
+      if (this.#remains !== null) {
+        this.#late(record);
+        continue;
+      }
       if (this.#connection === null) return;
       if (record.type === CONTENT.handshake) this.#handshake(record);
       else if (record.type === CONTENT.alert && record.epoch > 0 && this.#isUp) {
@@ -92,6 +102,20 @@ export class OpensslHandshake {
     this.#report(text === undefined ? event : { ...event, text });
   }
 
+  /** After the handshake: the client's Finished once more, or its end. */
+  #late(record: DtlsRecord): void {
+    if (this.#remains === null || record.epoch === 0) return;
+    const { records, flight } = this.#remains;
+    if (record.type === CONTENT.handshake) {
+      // It has not got our last flight (RFC 6347 4.2.4).
+      if (records.open(record.bytes)?.[0] === MESSAGE.finished) this.#send(flight);
+      return;
+    }
+    const description = records.closing(record.bytes);
+    if (description === null) return;
+    this.#ended(description === 0 ? "the browser closed it" : `alert ${description}`);
+  }
+
   #handshake(record: DtlsRecord): void {
     if (record.epoch > 0) {
       // The Finished, for the first time or again; it makes no sense before what it vouches for.
@@ -100,7 +124,7 @@ export class OpensslHandshake {
       return;
     }
     if (this.#isUp) return;
-    for (const message of this.#messages.take(record.fragment)) {
+    for (const message of this.#messages?.take(record.fragment) ?? []) {
       if (message.repeated) continue;
       this.#pass(this.#numbered(handshakeRecord(message.bytes)));
       if (message.type !== MESSAGE.certificateVerify) continue;
@@ -146,7 +170,13 @@ export class OpensslHandshake {
   }
 
   #flush(): void {
-    for (const data of this.#connection?.takeDatagrams() ?? []) {
+    const datagrams = this.#connection?.takeDatagrams() ?? [];
+    if (datagrams.length > 0) this.#flight = datagrams;
+    this.#send(datagrams);
+  }
+
+  #send(datagrams: readonly Uint8Array[]): void {
+    for (const data of datagrams) {
       this.#report({ type: "dtls-send", endpoint: this.#id, data });
     }
   }
@@ -194,11 +224,22 @@ export class OpensslHandshake {
     clearTimeout(this.#deadline);
     this.#report({ type: "keys", endpoint: this.#id, keys });
     this.#tell("connected");
+    this.#letGo(connection);
+  }
+
+  /** The library's part is done: what may still come can be answered without it. */
+  #letGo(connection: DtlsConnection): void {
+    const records = connection.clientRecords();
+    if (records === null) return;
+    this.#remains = { records, flight: this.#flight };
+    this.#free();
+    this.#messages = null;
   }
 
   #ended(text: string): void {
     this.#state = "closed";
     this.#free();
+    this.#remains = null;
     this.#tell("closed", text);
   }
 
@@ -213,5 +254,6 @@ export class OpensslHandshake {
     clearTimeout(this.#repetition);
     this.#connection?.free();
     this.#connection = null;
+    this.#flight = [];
   }
 }
