@@ -28,25 +28,14 @@ import {
 } from "../sip/user_agent/user_agents.ts";
 import type { EdgeEffect, EdgePorts, ElementInput } from "./edge/contract.ts";
 import { Edge } from "./edge/edge.ts";
+import type { Hop, HopMessage } from "./hop.ts";
 import { HousePolicy, type Speaker } from "./house_policy.ts";
 import type { Ladder, Passed } from "./ladder.ts";
 import type { Trunks } from "./trunks.ts";
 import { OutsideAgents, type OutsideOptions } from "./outside_agents.ts";
+import { RareLog } from "./rare_log.ts";
 
-/**
- * What carries serialised messages between our user agents and our proxy. In production nothing is
- * lost and it counts as TCP; the simulator loses, repeats and reorders, and calls it UDP.
- */
-export interface Hop {
-  readonly transport: "TCP" | "UDP";
-  /** Calls `deliver` later, at least never if the message gets lost. */
-  carry(deliver: () => void): void;
-}
-
-/** Delivers in order, after the present event is through. */
-export function memoryHop(clock: Clock): Hop {
-  return { transport: "TCP", carry: (deliver) => clock.defer(deliver) };
-}
+export { type Hop, type HopMessage, memoryHop } from "./hop.ts";
 
 export interface SipServiceOptions {
   readonly clock: Clock;
@@ -75,13 +64,6 @@ export interface SipServiceOptions {
   readonly shares?: TransactionShares;
   /** Records the messages of calls as they are on the hop and on the wire. */
   readonly ladder?: Ladder;
-}
-
-export interface HopMessage {
-  readonly flow: Flow;
-  /** Who sends it: a user agent to the proxy, or the proxy to a user agent. */
-  readonly sender: "agent" | "proxy";
-  readonly message: SipMessage;
 }
 
 /** One binding as the operators read it. */
@@ -438,31 +420,4 @@ const HOP_PREFIX = "session:";
 
 function isHop({ id }: Flow): boolean {
   return id.startsWith(HOP_PREFIX);
-}
-
-/** Between two lines of a kind that strangers can cause, ms. */
-const RARE_LOG_MS = 10_000;
-
-/** Says what strangers can cause at will now and then, with how often it was left unsaid. */
-class RareLog {
-  readonly #clock: Clock;
-  readonly #write: (fields: Readonly<Record<string, unknown>>) => void;
-  #nextAt = -Infinity;
-  #unsaid = 0;
-
-  constructor(clock: Clock, write: (fields: Readonly<Record<string, unknown>>) => void) {
-    this.#clock = clock;
-    this.#write = write;
-  }
-
-  say(fields: Readonly<Record<string, unknown>>): void {
-    const now = this.#clock.now();
-    if (now < this.#nextAt) {
-      this.#unsaid++;
-      return;
-    }
-    this.#write(this.#unsaid === 0 ? fields : { ...fields, unsaid: this.#unsaid });
-    this.#nextAt = now + RARE_LOG_MS;
-    this.#unsaid = 0;
-  }
 }
