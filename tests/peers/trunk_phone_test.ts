@@ -16,8 +16,6 @@ const config = {
     port,
     optionsSeconds: 0,
     number: "+4930555",
-    // A large INVITE goes by TCP, and what the gateway then asks for comes from a port of its own.
-    allow: ["127.0.0.1"],
   }],
   dialPlan: {
     outbound: [{ match: "0.", trunks: ["carrier"], allow: ["1000", "1001"], e164: "49" }],
@@ -93,5 +91,26 @@ peerTest("tones and digits over a trunk", [BARESIP], async (t, stage) => {
     await gateway.hearsDigits("6");
     await gateway.hangup();
     await bob.callIs("FINISH");
+  });
+
+  await stage.step(t, "a desk phone dials the trunk, with and without the right", async () => {
+    await using gateway = await gatewayAt(stage);
+    const desk = (user: string) => Baresip.start({ user, hertz: HIGH_HERTZ, port: lab.sipPort });
+    await using stranger = await desk("1002");
+    await stranger.dial("017012345");
+    const { param } = await stranger.closed();
+    assert.match(param ?? "", /^403\b/);
+    await using phone = await desk("1000");
+    await phone.dial("017012345");
+    await gateway.rings();
+    assert.equal(gateway.events.filter(({ type }) => type === "CALL_INCOMING").length, 1);
+    await gateway.answer();
+    await phone.established();
+    await Promise.all([phone.hears(GATEWAY_HERTZ), gateway.hears(HIGH_HERTZ)]);
+    await phone.digits("7");
+    await gateway.hearsDigits("7");
+    // Its BYE may come over a connection of its own, and needs no password.
+    await gateway.hangup();
+    await phone.closed();
   });
 }, { config });

@@ -352,6 +352,30 @@ Deno.test("trunk: a stranger on the wire reaches none, by no From, route, target
   clean(house);
 });
 
+Deno.test("trunk: a carrier may speak in its dialogs over a connection of its own, others may not", () => {
+  const house = world();
+  const alice = login(house, "1000");
+  const call = alice.call("017012345");
+  house.clock.advance(1_000);
+  assert.equal(call.status, "talking");
+  const carrier = house.carrier(MAIN);
+  carrier.fromConnection("BYE", "198.51.100.9");
+  house.clock.advance(1_000);
+  assert.equal(call.status, "talking", "not its address");
+  carrier.fromConnection("INFO", MAIN);
+  house.clock.advance(1_000);
+  // What goes to it goes the way that is configured, as the caller's number.
+  alice.hold(call, true);
+  house.clock.advance(1_000);
+  assert.equal(call.status, "held");
+  const [, reoffer] = carrier.requests("INVITE");
+  assert.match(reoffer!.headers.get("From") ?? "", /^<sip:\+4930555100@192\.0\.2\.60>/);
+  carrier.fromConnection("BYE", MAIN);
+  house.clock.advance(1_000);
+  assert.equal(call.reason, "remote_hangup");
+  clean(house);
+});
+
 Deno.test("trunk: no phone gets to a carrier by a Contact that was seen, whatever its rights", () => {
   const desk = "198.51.100.20";
   const house = world({ carriers: [{ address: MAIN }, { address: SPARE }, { address: desk }] });

@@ -12,6 +12,7 @@ import { type Flow, hostPort } from "../../src/sip/flow.ts";
 import {
   createResponse,
   parseMessage,
+  serialize,
   type SipRequest,
   type SipResponse,
 } from "../../src/sip/message/mod.ts";
@@ -114,6 +115,20 @@ export class SimCarrier {
   hangup(): void {
     for (const dialog of this.#dialogs.values()) this.send(dialog.request("BYE"));
     this.#dialogs.clear();
+  }
+
+  /** A request inside the dialog that was made last, over a connection to us of `address`. */
+  fromConnection(method: string, address: string): void {
+    const dialog = [...this.#dialogs.values()].at(-1)!;
+    const request = dialog.request(method);
+    request.headers.prepend("Via", `SIP/2.0/TCP ${address}:40123;branch=z9hG4bK${this.#token()}`);
+    const flow: Flow = {
+      id: `tcp/${address}` as FlowId,
+      transport: "TCP",
+      remote: `${address}:40123`,
+      peer: { address, port: 40_123 },
+    };
+    this.#world.plane.receiveWire({ type: "receive", flow, bytes: serialize(request) });
   }
 
   stop(): void {

@@ -22,6 +22,8 @@ interface TrackedDialog {
   readonly key: string;
   readonly usage: Usage;
   readonly flows: Record<Party, Flow | null>;
+  /** Whence each party spoke last, which outlives its flow; null: from inside the process. */
+  readonly addresses: Record<Party, string | null>;
   /** Of the INVITE while early; undefined once confirmed. */
   early: ServerTransactionId | undefined;
   ended: boolean;
@@ -39,6 +41,10 @@ interface Expected {
 export interface DialogMatch {
   /** It came on the flow that this party has used all along. */
   readonly isFamiliar: boolean;
+  /** It came from this party's IP address, if from another port. */
+  readonly isNear: boolean;
+  /** The flow of the party that sent it, as known so far; null where that is gone. */
+  readonly own: Flow | null;
   /** The other party's flow; null where that is gone. */
   readonly peer: Flow | null;
 }
@@ -93,13 +99,16 @@ export class DialogTable {
     if (found) {
       const { dialog, sender } = found;
       const own = dialog.flows[sender];
-      return { isFamiliar: own?.id === flow.id, peer: dialog.flows[other(sender)] };
+      const isFamiliar = own?.id === flow.id;
+      const isNear = flow.peer !== undefined && dialog.addresses[sender] === flow.peer.address;
+      return { isFamiliar, isNear, own, peer: dialog.flows[other(sender)] };
     }
     if (request.method !== "NOTIFY") return undefined;
     const key = keyOf(request.callId, request.to.tag ?? "", "");
     const expected = this.#expectedByKey.get(key);
     if (!expected) return undefined;
-    return { isFamiliar: expected.callees.has(flow.id), peer: expected.caller };
+    const isFamiliar = expected.callees.has(flow.id);
+    return { isFamiliar, isNear: false, own: null, peer: expected.caller };
   }
 
   /** A request of this dialog was let through on this flow: answers and requests now go there. */
@@ -196,6 +205,7 @@ export class DialogTable {
       key: keyOf(response.callId, response.from.tag ?? "", response.to.tag ?? ""),
       usage,
       flows: { caller: null, callee: null },
+      addresses: { caller: null, callee: null },
       early: id,
       ended: false,
       timer: undefined,
@@ -229,6 +239,7 @@ export class DialogTable {
 
   #join(dialog: TrackedDialog, party: Party, flow: Flow): void {
     dialog.flows[party] = flow;
+    dialog.addresses[party] = flow.peer?.address ?? null;
     let onFlow = this.#flows.get(flow.id);
     if (!onFlow) this.#flows.set(flow.id, onFlow = new Set());
     onFlow.add(dialog);

@@ -322,9 +322,9 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
   }
 
   /**
-   * Inside a dialog that was made through us: by its two tags, over the flows that it was made on.
-   * From any other flow its sender proves who he is, as for a new request. 481 tells a sender to
-   * end what we do not know (12.2.1.2).
+   * Inside a dialog that was made through us: by its two tags, from the addresses that it was made
+   * from (a carrier may open a connection of its own). From any other its sender proves who he is,
+   * as for a new request. 481 tells a sender to end what we do not know (12.2.1.2).
    */
   #receiveInDialog(
     id: ServerTransactionId,
@@ -335,8 +335,10 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     const match = this.#dialogs.find(request, flow);
     if (!match) return this.#refuse(id, request, { status: 481 });
     if (!match.isFamiliar) {
-      if (!this.#admit(id, request, flow)) return;
-      this.#dialogs.moved(request, flow);
+      if (!match.isNear && !this.#admit(id, request, flow)) return;
+      // A trunk is reached where it is configured, wherever it speaks from.
+      const isFixed = match.own !== null && this.#policy.isGuarded?.(match.own) === true;
+      if (!match.isNear || !isFixed) this.#dialogs.moved(request, flow);
     }
     const peer = match.peer ?? this.#contacts.find(uri);
     if (!peer) {
