@@ -65,24 +65,14 @@ export class LoadGenerator implements AsyncDisposable {
       "-nostdin",
     ];
     const child = this.#spawn([...args, "-buff_size", "4194304"]);
-    return {
-      async [Symbol.asyncDispose]() {
-        child.signal("SIGKILL");
-        await child[Symbol.asyncDispose]();
-      },
-    };
+    return child;
   }
 
   /** Calls that stand until the end, which they come to without a word. */
   async stand(server: Server, load: Load): Promise<AsyncDisposable> {
     const { args } = await this.#command(server, { ...load, holdMs: FOR_EVER_MS }, []);
     const child = this.#spawn(args);
-    return {
-      async [Symbol.asyncDispose]() {
-        child.signal("SIGKILL");
-        await child[Symbol.asyncDispose]();
-      },
-    };
+    return child;
   }
 
   async run(server: Server, load: Load, more: readonly string[] = []): Promise<Measured> {
