@@ -20,8 +20,17 @@ export interface CommandPorts {
   readonly calls: Calls;
   /** Ends a call between two wire sides; false where there is none of this id. */
   endTransit(id: string): boolean;
+  /** Whether a call between two wire sides has this id. */
+  isTransit(id: string): boolean;
   /** Kills and replaces a media worker; false where none of that id runs. */
   restartWorker(id: number): boolean;
+}
+
+/** Hold, digits and transfer are asked of a client of ours; such a call has none. */
+function ofPhones(id: string): CommandRefusal {
+  const text = `Call ${id} is between two SIP phones: whoever wants to hold, press digits or ` +
+    "transfer does that at his phone; an operator can only end it";
+  return { code: "conflict", text };
 }
 
 /** What operators can do. A refusal has a stable code and a sentence. */
@@ -30,11 +39,13 @@ export class Commands {
   readonly #sessions: SessionDirectory;
   readonly #calls: Calls;
   readonly #endTransit: (id: string) => boolean;
+  readonly #isTransit: (id: string) => boolean;
   readonly #restartWorker: (id: number) => boolean;
 
   constructor(ports: CommandPorts) {
     this.#clock = ports.clock;
     this.#endTransit = (id) => ports.endTransit(id);
+    this.#isTransit = (id) => ports.isTransit(id);
     this.#restartWorker = (id) => ports.restartWorker(id);
     this.#sessions = ports.sessions;
     this.#calls = ports.calls;
@@ -96,8 +107,10 @@ export class Commands {
 
   #active(id: string): Result<CallRecord, CommandRefusal> {
     const record = this.#calls.get(id);
-    if (!record) return err(this.#absent(id));
-    if (record.actor.getSnapshot().matches("active")) return ok(record);
+    if (!record) return err(this.#isTransit(id) ? ofPhones(id) : this.#absent(id));
+    const snapshot = record.actor.getSnapshot();
+    if (snapshot.matches("active")) return ok(record);
+    if (snapshot.matches("bridged")) return err(ofPhones(id));
     return err({ code: "conflict", text: `Call ${id} is not connected` });
   }
 

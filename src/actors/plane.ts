@@ -348,6 +348,7 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
     sessions,
     calls,
     endTransit: (id) => sip.edge?.endTransit(id) ?? false,
+    isTransit: (id) => sip.edge?.transit(id) !== undefined,
     restartWorker: (id) => ports.restartWorker?.(id) ?? false,
   });
   return {

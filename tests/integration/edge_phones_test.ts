@@ -68,6 +68,14 @@ async function accept(phone: SipPeer, invite: SipRequest, sdp: string): Promise<
   await phone.send(withSdp(response, sdp));
 }
 
+function post(lab: Lab, path: string, body: unknown): Promise<Response> {
+  return fetch(`${lab.origin}${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+}
+
 Deno.test("two phones talk through the workers, and an operator ends their call", async () => {
   await using lab = await Lab.start();
   const target = { transport: "UDP" as const, host: HOST, port: lab.sipPort };
@@ -101,16 +109,51 @@ Deno.test("two phones talk through the workers, and an operator ends their call"
     "transit",
     "active",
   ]]);
-  const ended = await fetch(`${lab.origin}/api/calls/${calls[0]!.id}`, {
-    method: "DELETE",
-    headers: { "content-type": "application/json" },
-  });
+  const { id } = calls[0]!;
+  const hold = await post(lab, `/api/calls/${id}/hold`, {});
+  assert.equal(hold.status, 409);
+  assert.match((await hold.json() as { detail: string }).detail, /between two SIP phones/);
+  const legacyHold = await post(lab, "/rest-api/call/hold", { callId: id });
+  assert.equal(legacyHold.status, 409);
+  await legacyHold.body?.cancel();
+  const listed = await lab.get<{ callId: string; status: string }[]>("/rest-api/call/find_all");
+  assert.deepEqual(listed.map(({ callId, status }) => [callId, status]), [[id, "ESTABLISHED"]]);
+  const ended = await post(lab, "/rest-api/call/terminate", { callId: id });
   await ended.body?.cancel();
-  assert(ended.ok, String(ended.status));
+  assert.equal(ended.status, 200);
   for (const phone of [caller, callee]) await phone.answer(await phone.hearRequest("BYE"), 200);
   await lab.until(
     "no call is left",
     () => lab.get<{ calls: unknown[] }>("/api/calls"),
     (found) => found.calls.length === 0,
   );
+});
+
+Deno.test("a phone rings for another, and an operator ends that", async () => {
+  await using lab = await Lab.start();
+  const target = { transport: "UDP" as const, host: HOST, port: lab.sipPort };
+  await using caller = await SipPeer.open("1000", target);
+  await using callee = await SipPeer.open("1001", target);
+  for (const phone of [caller, callee]) assert.equal((await phone.register()).status, 200);
+  using mine = new RtpSocket();
+  const invite = withSdp(caller.request("INVITE", "sip:1001@localhost"), mine.sdp);
+  const answered = caller.ask(invite);
+  const received = await callee.hearRequest("INVITE");
+  await callee.answer(received, 180);
+  const { calls: [call] } = await lab.until(
+    "it rings",
+    () => lab.get<{ calls: { id: string; state: string }[] }>("/api/calls"),
+    ({ calls }) => calls[0]?.state === "ringing",
+  );
+  const ended = await fetch(`${lab.origin}/api/calls/${call!.id}`, {
+    method: "DELETE",
+    headers: { "content-type": "application/json" },
+  });
+  await ended.body?.cancel();
+  assert.equal(ended.status, 204);
+  await callee.answer(await callee.hearRequest("CANCEL"), 200);
+  await callee.answer(received, 487);
+  assert.equal((await answered).status, 487);
+  const { termination } = await lab.call(call!.id);
+  assert.equal(termination?.reason, "operator");
 });

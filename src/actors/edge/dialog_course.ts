@@ -26,6 +26,8 @@ export class DialogCourse {
   readonly #callId: string;
   readonly #fromTag: string;
   readonly #sequence: number;
+  /** Until it has its final answer. */
+  #unanswered: SipRequest | null;
   /** To tag of the first 2xx: other forks are not this anchor's any more. */
   #agreedTag: string | null = null;
   /** To of the first 2xx, with its tag. */
@@ -47,6 +49,12 @@ export class DialogCourse {
     this.#callId = invite.callId;
     this.#fromTag = invite.from.tag ?? "";
     this.#sequence = invite.cseq.sequence;
+    this.#unanswered = invite;
+  }
+
+  /** The INVITE of the party on the wire, while that waits for an answer; else null. */
+  get unanswered(): SipRequest | null {
+    return this.role === "caller" ? this.#unanswered : null;
   }
 
   get isAnswered(): boolean {
@@ -145,6 +153,7 @@ export class DialogCourse {
   #takeAnswer(response: SipResponse): CourseStep {
     const { status } = response;
     if (status === 100) return {};
+    if (status >= 200) this.#unanswered = null;
     if (status >= 300) return this.isAnswered ? {} : { event: { type: "refused" } };
     const tag = response.to.tag;
     const named = tag === undefined ? {} : { learnt: this.#named(tag) };

@@ -169,8 +169,9 @@ export class Edge {
 
   /** Calls between two wire sides, oldest first; `order` counts up and never changes. */
   *transits(): Generator<{ readonly order: number; readonly transit: Transit }> {
+    const ringing = this.#ringing();
     for (const caller of this.#dialogs.values()) {
-      const transit = this.#transitOf(caller);
+      const transit = this.#transitOf(caller) ?? ringingTransit(caller, ringing);
       if (transit) yield { order: caller.order, transit };
     }
   }
@@ -178,13 +179,20 @@ export class Edge {
   /** By the id of the caller's anchor. */
   transit(id: string): Transit | undefined {
     const caller = this.#dialogs.get(id);
-    return caller && this.#transitOf(caller);
+    return caller && (this.#transitOf(caller) ?? ringingTransit(caller, this.#ringing()));
   }
 
   /** An operator ends a call between two wire sides; false where there is none of this id. */
   endTransit(id: string): boolean {
     const caller = this.#dialogs.get(id);
-    return caller !== undefined && this.#endTransitOf(caller, "operator");
+    if (!caller || caller.isAnswered) {
+      return caller !== undefined && this.#endTransitOf(caller, "operator");
+    }
+    const transit = this.transit(id);
+    if (!transit || !caller.cancel(REASONS.operator)) return false;
+    const { dialog } = caller;
+    this.#ports.onEffect({ type: "transit-ended", dialog, transit, reason: "operator" });
+    return true;
   }
 
   /** Closes all anchors; for the end of the process. */
@@ -338,8 +346,8 @@ export class Edge {
   }
 
   #endTransitOf(dialog: WireDialog, cause: keyof typeof REASONS): boolean {
-    const other = dialog.peer === null ? undefined : this.#byToken.get(dialog.peer);
-    if (!other || other === dialog) return false;
+    const other = this.#otherOf(dialog);
+    if (!other) return false;
     this.#cause = cause;
     try {
       dialog.hangUp(REASONS[cause]);
@@ -352,12 +360,13 @@ export class Edge {
 
   /** Nothing comes from a far end any more that owes media: it may be gone without a word. */
   #onSilent(dialog: WireDialog, ms: number): void {
-    const other = dialog.peer === null ? undefined : this.#byToken.get(dialog.peer);
-    const isHeld = dialog.media?.view().isHeld || other?.media?.view().isHeld;
+    const joined = dialog.peer === null ? undefined : this.#byToken.get(dialog.peer);
+    const isHeld = dialog.media?.view().isHeld || joined?.media?.view().isHeld;
     // While it rings nobody owes media.
     if (!dialog.isAnswered || !dialog.isSilent || isHeld) return;
+    const other = this.#otherOf(dialog);
     // A party inside has this dialog: it is its call that ends.
-    if (!other || other.callId !== dialog.callId) {
+    if (!other) {
       return this.#ports.onEffect({ type: "silent", dialog: dialog.dialog, ms });
     }
     if (other.isSilent) return void this.#endTransitOf(dialog, "media_silent");
@@ -385,9 +394,26 @@ export class Edge {
   }
 
   #transitOf(caller: WireDialog): Transit | undefined {
-    if (caller.role !== "caller" || caller.peer === null) return undefined;
-    const callee = this.#byToken.get(caller.peer);
-    return callee && callee !== caller ? [caller.view(), callee.view()] : undefined;
+    const callee = caller.role === "caller" ? this.#otherOf(caller) : undefined;
+    return callee && [caller.view(), callee.view()];
+  }
+
+  /**
+   * The other wire side of a call that merely passes: the proxy changes no Call-ID. A party inside
+   * that has joined two of its dialogs has a call of its own.
+   */
+  #otherOf(dialog: WireDialog): WireDialog | undefined {
+    const other = dialog.peer === null ? undefined : this.#byToken.get(dialog.peer);
+    return other !== dialog && other?.callId === dialog.callId ? other : undefined;
+  }
+
+  /** Those who ring, by Call-ID; one of each fork. */
+  #ringing(): Map<string, WireDialog> {
+    const found = new Map<string, WireDialog>();
+    for (const dialog of this.#dialogs.values()) {
+      if (dialog.role === "callee" && !dialog.isAnswered) found.set(dialog.callId, dialog);
+    }
+    return found;
   }
 
   #original(abstract: sdp.Sdp): string | undefined {
@@ -426,6 +452,16 @@ export class Edge {
     }
     return undefined;
   }
+}
+
+/** A call that nobody has answered yet. */
+function ringingTransit(
+  caller: WireDialog,
+  ringing: ReadonlyMap<string, WireDialog>,
+): Transit | undefined {
+  if (caller.role !== "caller" || caller.isAnswered) return undefined;
+  const callee = ringing.get(caller.callId);
+  return callee && [caller.view(), callee.view()];
 }
 
 /** Under which keys an anchor is found. */

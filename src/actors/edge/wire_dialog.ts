@@ -9,6 +9,7 @@ import {
   type SipRequest,
   type SipResponse,
 } from "../../sip/message/mod.ts";
+import { createCancel } from "../../sip/transaction/derived.ts";
 import * as sdp from "../../sdp/mod.ts";
 import { type AnchorActor, type AnchorEvent, type AnchorHolder, anchorLogic } from "./anchor.ts";
 import { AnchorMedia } from "./anchor_media.ts";
@@ -78,6 +79,8 @@ export class WireDialog implements AnchorHolder {
   #isOpening = false;
   #isDraining = false;
   #isClosed = false;
+  /** An operator has taken back what the far end asked for. */
+  #isCancelled = false;
 
   constructor(
     ports: WireDialogPorts,
@@ -175,6 +178,15 @@ export class WireDialog implements AnchorHolder {
     this.terminate();
   }
 
+  /** Gives up the far end's INVITE in its place; false where that has its answer, or is given up. */
+  cancel(reason: string): boolean {
+    const invite = this.#course.unanswered;
+    if (!invite || this.#isCancelled) return false;
+    this.#isCancelled = true;
+    this.#toElement(this.flow, createCancel(invite, reason));
+    return true;
+  }
+
   /** Whether the far end is still there, by OPTIONS; undefined where it can't be asked. */
   ping(callId: string, from: string): SipRequest | undefined {
     return this.#course.ping(callId, from);
@@ -244,7 +256,7 @@ export class WireDialog implements AnchorHolder {
 
   #take(item: Passing): void {
     const { side, message } = item;
-    if (this.#isOurs(item)) return;
+    if (this.#isOurs(item) || this.#isUnasked(item)) return;
     if (side === "wire" && asksForKeyFrame(message)) return this.#fastUpdate(item);
     const text = sdpOf(message);
     const role = text === undefined ? undefined : this.#exchanges.roleOf(side, message);
@@ -380,6 +392,12 @@ export class WireDialog implements AnchorHolder {
     if (message.method !== exchange.method) return false;
     this.#answer(side, flow, refusal);
     return true;
+  }
+
+  /** The answer to a CANCEL that the far end has not sent. */
+  #isUnasked({ side, message }: Passing): boolean {
+    return this.#isCancelled && side === "inner" && message.kind === "response" &&
+      message.cseq.method === "CANCEL";
   }
 
   #note({ side, flow, message }: Passing): void {
