@@ -178,7 +178,7 @@ export class WireDialog implements AnchorHolder {
     this.terminate();
   }
 
-  /** Gives up the far end's INVITE in its place; false where that has its answer, or is given up. */
+  /** Gives up the far end's INVITE in its place; false where that is over, or given up. */
   cancel(reason: string): boolean {
     const invite = this.#course.unanswered;
     if (!invite || this.#isCancelled) return false;
