@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "../support/dice.ts";
-import type { MediaCommand, MediaEvent } from "../../src/rtp/contract.ts";
+import type {
+  MediaCommand,
+  MediaEvent,
+  PayloadKind,
+  WorkerStatistics,
+} from "../../src/rtp/contract.ts";
+import { Endpoint } from "../../src/rtp/engine/endpoint.ts";
 import { formatIpv6, parseIpv6 } from "../../src/rtp/engine/ipv6.ts";
+import { StateMemory } from "../../src/rtp/engine/state_memory.ts";
+import { StatisticsRows } from "../../src/rtp/engine/statistics_rows.ts";
 import { writeSockaddr } from "../../src/rtp/io/ffi/addresses.ts";
 import { Arena } from "../../src/rtp/io/ffi/arena.ts";
 import { ReceiveVector, SendQueue } from "../../src/rtp/io/ffi/datagrams.ts";
@@ -77,25 +85,54 @@ Deno.test("wire: commands and events come out as they went in", () => {
   }
 });
 
-Deno.test("wire: statistics in columns, whatever is null or a word", () => {
-  const row = fc.record({
-    endpoint: fc.nat(),
-    statistics: fc.record({
-      receivePackets: fc.nat(),
-      jitterMs: fc.double({ noNaN: true, noDefaultInfinity: true }),
-      roundTripMs: fc.option(fc.double({ noNaN: true, noDefaultInfinity: true })),
-      audioCodec: fc.option(fc.constantFrom("opus", "PCMU", "")),
-      isMuted: fc.boolean(),
-    }, { noNullPrototype: true }),
+Deno.test("wire: statistics by rows, whatever is null or a word", () => {
+  const [wire, rows] = [new Wire(), new StatisticsRows()];
+  const memory = StateMemory.own(4096);
+  let id = 0;
+  const number = fc.nat({ max: 2 ** 31 - 1 });
+  const one = fc.record({
+    receivePackets: number,
+    receiveBytes: number,
+    sendPackets: number,
+    sendBytes: number,
+    dropped: number,
+    near: fc.option(number),
+    far: fc.option(number),
+    audioCodec: fc.option(fc.constantFrom("opus", "PCMU", "")),
+    videoCodec: fc.option(fc.constantFrom("VP8", "ünï\n")),
   }, { noNullPrototype: true });
-  fc.assert(
-    fc.property(fc.array(row, { maxLength: 20 }), fc.nat(), (endpoints, packets) => {
-      const message = { type: "statistics", endpoints, packets, strays: 0 };
-      const wire = new Wire();
-      assert.deepEqual(wire.decode(wire.encode(message).slice()), message);
-    }),
-  );
+  const endpoint = (): Endpoint => new Endpoint(++id, memory, "webrtc", id);
+  const all = fc.array(one, { maxLength: 100 });
+  fc.assert(fc.property(all, number, (given, packets) => {
+    const expected: WorkerStatistics["endpoints"][number][] = [];
+    rows.begin(packets * 2 ** 20, 1);
+    for (const { near, far, audioCodec, videoCodec, ...counters } of given) {
+      const made = Object.assign(endpoint(), counters);
+      made.roundTrip.ms = near;
+      if (far !== null) (made.peer = endpoint()).roundTrip.ms = far;
+      made.receive.audio = codec("audio", audioCodec);
+      made.receive.video = codec("video", videoCodec);
+      rows.add(made);
+      for (const { record } of [made, made.peer ?? made]) record.close();
+      const roundTripMs = near === null || far === null ? null : near + far;
+      const derived = { receiveLost: 0, jitterMs: 0, roundTripMs, audioCodec, videoCodec };
+      expected.push({ endpoint: made.id, statistics: { ...counters, ...derived } });
+    }
+    const event = {
+      type: "statistics",
+      endpoints: expected,
+      packets: packets * 2 ** 20,
+      strays: 1,
+    } as const;
+    // Wherever in the ring they come to lie, and longer ones before them.
+    assert.deepEqual(wire.decode(wire.encodeStatistics(rows).slice()), event);
+    assert.deepEqual(rows.event(), event);
+  }));
 });
+
+function codec(kind: "audio" | "video", name: string | null): PayloadKind | null {
+  return name === null ? null : { payloadType: 96, kind, codec: name, clockRate: 8000 };
+}
 
 Deno.test("IPv6 addresses: RFC 5952 forms, both ways", () => {
   for (

@@ -8,6 +8,7 @@ import {
 import { AddressNames } from "../../src/rtp/engine/address_names.ts";
 import { type EngineCommand, MediaEngine } from "../../src/rtp/engine/engine.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "../../src/rtp/engine/shell.ts";
+import type { StatisticsRows } from "../../src/rtp/engine/statistics_rows.ts";
 import { StateMemory } from "../../src/rtp/engine/state_memory.ts";
 import { ATTRIBUTE, BINDING_REQUEST, readStun, StunWriter } from "../../src/rtp/ice/stun.ts";
 import { AesCmCipher, typescriptSrtp } from "../../src/rtp/srtp/aes_cm.ts";
@@ -92,6 +93,10 @@ export class EngineHarness implements MediaShell {
 
   emit(event: MediaEvent): void {
     this.events.push(event);
+  }
+
+  emitStatistics(rows: StatisticsRows): void {
+    this.emit(rows.event());
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Instant } from "../../core/clock.ts";
-import type { EndpointStatistics, IceState } from "../media_port.ts";
+import type { IceState } from "../media_port.ts";
 import type { HmacSha1 } from "../srtp/hmac_sha1.ts";
 import type { SrtpReceiver, SrtpSender } from "../srtp/context.ts";
 import { EndpointRecord } from "./endpoint_record.ts";
@@ -116,22 +116,5 @@ export class Endpoint {
     readonly isSingle = kind === "rtp",
   ) {
     this.record = new EndpointRecord(memory, id);
-  }
-
-  statistics(): EndpointStatistics {
-    const far = this.peer?.roundTrip.ms ?? null;
-    const near = this.roundTrip.ms;
-    return {
-      receivePackets: this.receivePackets,
-      receiveBytes: this.receiveBytes,
-      receiveLost: this.receive.lost,
-      jitterMs: this.receive.audioJitterMs,
-      sendPackets: this.sendPackets,
-      sendBytes: this.sendBytes,
-      dropped: this.dropped,
-      roundTripMs: near !== null && far !== null ? near + far : null,
-      audioCodec: this.receive.audio?.codec ?? null,
-      videoCodec: this.receive.video?.codec ?? null,
-    };
   }
 }

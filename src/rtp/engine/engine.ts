@@ -1,6 +1,6 @@
 import type { Instant } from "../../core/clock.ts";
 import type { Deadline } from "../../core/sans_io.ts";
-import type { MediaCommand, WorkerStatistics } from "../contract.ts";
+import type { MediaCommand } from "../contract.ts";
 import type { SrtpEngine } from "../srtp/cipher.ts";
 import { MAX_SRTP_OVERHEAD } from "../srtp/cipher.ts";
 import { contextPlace, SrtpReceiver, SrtpSender } from "../srtp/context.ts";
@@ -15,6 +15,7 @@ import { tableOf } from "./payload_tables.ts";
 import { RtpLegs } from "./rtp_legs.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "./shell.ts";
 import { Role, StateMemory } from "./state_memory.ts";
+import { StatisticsRows } from "./statistics_rows.ts";
 
 /** How often consent, silence and statistics are looked after, ms. */
 const TICK = 1000;
@@ -63,6 +64,8 @@ export class MediaEngine {
   /** Least `keyFrameDue` of all endpoints. */
   #keyFrameDue: Instant = Infinity;
   #strays = 0;
+  readonly #rows = new StatisticsRows();
+  #tickAt: Instant = 0;
 
   constructor(options: MediaEngineOptions) {
     const { arena, scratch, shell } = options;
@@ -376,30 +379,30 @@ export class MediaEngine {
     if (now < this.#nextTick) return;
     // A late tick is not made up for.
     this.#nextTick = now + TICK;
-    const moved: WorkerStatistics["endpoints"][number][] = [];
-    for (const endpoint of this.#endpoints.values()) {
-      endpoint.dtlsSinceTick = 0;
-      if (endpoint.kind === "plain") continue;
-      // Nobody checks a SIP leg's consent: whether it lives is told by its packets.
-      if (endpoint.kind === "webrtc" && this.#ice.expire(endpoint, now)) {
-        this.#forwarder.refresh(endpoint, now);
-      }
-      this.#noticeSilence(endpoint, now);
-      this.#legs.tick(endpoint, now);
-      this.#forwarder.own.originate(endpoint, now);
-      const sum = endpoint.heard + endpoint.sendPackets + endpoint.dropped;
-      if (sum === endpoint.reported) continue;
-      endpoint.reported = sum;
-      endpoint.record.save(endpoint);
-      moved.push({ endpoint: endpoint.id, statistics: endpoint.statistics() });
-    }
-    this.#shell.emit({
-      type: "statistics",
-      endpoints: moved,
-      packets: this.#forwarder.packets,
-      strays: this.#strays,
-    });
+    this.#rows.begin(this.#forwarder.packets, this.#strays);
+    this.#tickAt = now;
+    // An iterator would leave an object for each endpoint.
+    this.#endpoints.forEach(this.#tick);
+    this.#shell.emitStatistics(this.#rows);
   }
+
+  readonly #tick = (endpoint: Endpoint): void => {
+    const now = this.#tickAt;
+    endpoint.dtlsSinceTick = 0;
+    if (endpoint.kind === "plain") return;
+    // Nobody checks a SIP leg's consent: whether it lives is told by its packets.
+    if (endpoint.kind === "webrtc" && this.#ice.expire(endpoint, now)) {
+      this.#forwarder.refresh(endpoint, now);
+    }
+    this.#noticeSilence(endpoint, now);
+    this.#legs.tick(endpoint, now);
+    this.#forwarder.own.originate(endpoint, now);
+    const sum = endpoint.heard + endpoint.sendPackets + endpoint.dropped;
+    if (sum === endpoint.reported) return;
+    endpoint.reported = sum;
+    endpoint.record.save(endpoint);
+    this.#rows.add(endpoint);
+  };
 
   #noteKeyFrame(endpoint: Endpoint): void {
     this.#keyFrameDue = Math.min(this.#keyFrameDue, endpoint.keyFrameDue);

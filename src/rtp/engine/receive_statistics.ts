@@ -188,14 +188,15 @@ export class ReceiveStatistics {
 
   get lost(): number {
     let lost = this.#lostBefore;
-    for (const stream of this.streams) lost += stream.lost;
+    for (let i = 0; i < this.streams.length; i++) lost += this.streams[i]!.lost;
     return lost;
   }
 
   /** Of the audio stream that brings most. */
   get audioJitterMs(): number {
     let most: ReceiveStream | null = null;
-    for (const stream of this.streams) {
+    for (let i = 0; i < this.streams.length; i++) {
+      const stream = this.streams[i]!;
       if (stream.payload?.kind !== "audio") continue;
       if (most === null || stream.received > most.received) most = stream;
     }

@@ -1,4 +1,5 @@
 import type { HandedSocket, MediaEvent, SocketAddress } from "../contract.ts";
+import type { StatisticsRows } from "./statistics_rows.ts";
 
 /** What the engine needs from the program around it. No call waits for anything. */
 export interface MediaShell {
@@ -29,6 +30,8 @@ export interface MediaShell {
   /** The text of a number that came with a datagram or from `numberOf`. */
   textOf(address: number): string;
   emit(event: MediaEvent): void;
+  /** Takes what stands in the rows before it returns. */
+  emitStatistics(rows: StatisticsRows): void;
 }
 
 /** Bytes that the engine needs at `scratch` for what it writes itself. */

@@ -3,6 +3,7 @@ import { AddressNames } from "../engine/address_names.ts";
 import { MediaEngine, SLOT_MARGIN } from "../engine/engine.ts";
 import { PortPairs } from "../engine/port_pairs.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "../engine/shell.ts";
+import type { StatisticsRows } from "../engine/statistics_rows.ts";
 import type { SrtpEngine } from "../srtp/cipher.ts";
 import { FaultLimit } from "./fault_limit.ts";
 
@@ -84,6 +85,10 @@ export class PortableShell implements MediaShell {
     clearTimeout(this.#timer);
     for (const socket of this.#sockets) socket?.connection.close();
     this.#sockets.length = 0;
+  }
+
+  emitStatistics(rows: StatisticsRows): void {
+    this.#emit(rows.event());
   }
 
   emit(event: MediaEvent): void {

@@ -9,6 +9,7 @@ import { type EngineCommand, MediaEngine, SLOT_MARGIN } from "../../engine/engin
 import { PortPairs } from "../../engine/port_pairs.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "../../engine/shell.ts";
 import type { StateMemory } from "../../engine/state_memory.ts";
+import type { StatisticsRows } from "../../engine/statistics_rows.ts";
 import type { SrtpEngine } from "../../srtp/cipher.ts";
 import { FaultLimit } from "../fault_limit.ts";
 import type { Arena } from "./arena.ts";
@@ -174,21 +175,26 @@ export class FfiShell implements MediaShell {
     const { libc, descriptors, arena } = this.#parts;
     const at = arena.address(this.#events);
     libc.prctl(PR_SET_TIMERSLACK, TIMER_SLACK, 0n, 0n, 0n);
+    // Read once a round, for all that is done in it: each reading is an object, and deadlines are
+    // whole milliseconds.
+    let now = this.now();
     while (!this.#stopped && !descriptors.isStopping) {
       descriptors.beat();
-      let count = libc.epoll_wait(this.#epoll, at, MAX_EVENTS, this.#timeout());
+      let count = libc.epoll_wait(this.#epoll, at, MAX_EVENTS, this.#timeout(now));
       if (count > 0 && this.#isBusy && !this.#isBehind) {
         libc.usleep(this.#gather);
         count = libc.epoll_wait(this.#epoll, at, MAX_EVENTS, 0);
       }
+      now = this.now();
       for (let round = 0; count > 0 && round < MAX_ROUNDS; round++) {
         if (descriptors.isFenced) return;
         descriptors.beat();
-        this.#drain(count, this.now());
+        if (round > 0) now = this.now();
+        this.#drain(count, now);
         if (!this.#isBusy && !this.#isBehind) break;
         count = libc.epoll_wait(this.#epoll, at, MAX_EVENTS, 0);
       }
-      if (!descriptors.isFenced) this.#housekeep(this.now());
+      if (!descriptors.isFenced) this.#housekeep(now);
     }
   }
 
@@ -197,8 +203,8 @@ export class FfiShell implements MediaShell {
     return performance.now() + this.#clockOffset;
   }
 
-  #timeout(): number {
-    const left = this.#engine.nextWake - this.now();
+  #timeout(now: number): number {
+    const left = this.#engine.nextWake - now;
     const most = this.#backlog.length > 0 ? 5 : MAX_WAIT;
     return left >= most ? most : left <= 0 ? 0 : Math.ceil(left);
   }
@@ -319,8 +325,15 @@ export class FfiShell implements MediaShell {
   }
 
   emit(event: MediaEvent): void {
-    const { wire, events } = this.#parts;
-    const bytes = wire.encode(event);
+    this.#write(this.#parts.wire.encode(event));
+  }
+
+  emitStatistics(rows: StatisticsRows): void {
+    this.#write(this.#parts.wire.encodeStatistics(rows));
+  }
+
+  #write(bytes: Uint8Array): void {
+    const { events } = this.#parts;
     if (this.#backlog.length === 0 && events.write(bytes)) return;
     if (bytes.length <= events.maxLength) this.#backlog.push(bytes.slice());
   }
