@@ -287,6 +287,12 @@ export interface CallQuery extends PageQuery {
   readonly user?: string;
 }
 
+export interface RegistrationQuery extends PageQuery {
+  readonly user?: string;
+  /** Words that all stand in AoR, Contact, source, transport or User-Agent; case does not matter. */
+  readonly q?: string;
+}
+
 export interface SessionQuery extends PageQuery {
   readonly state?: SessionView["state"];
   readonly user?: string;
@@ -422,7 +428,7 @@ export interface ControlPlane {
   calls(query: CallQuery): Page<CallSummary>;
   /** Live calls, then the last 1,000 ended ones. */
   call(id: string): CallView | undefined;
-  registrations(query: PageQuery & { readonly user?: string }): Page<RegistrationView>;
+  registrations(query: RegistrationQuery): Page<RegistrationView>;
   /** Whom the server holds back on SIP's wires, the latest first. */
   protection(query: PageQuery): ProtectionView;
   /** Forgives a source. */

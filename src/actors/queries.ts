@@ -1,5 +1,6 @@
 import type { Clock, Instant } from "../core/clock.ts";
 import type { WorkerView } from "../rtp/media_port.ts";
+import type { Binding } from "../sip/registrar/location.ts";
 import type { CallRecord, Calls } from "./calls.ts";
 import type {
   CallQuery,
@@ -10,6 +11,7 @@ import type {
   LadderView,
   Page,
   PageQuery,
+  RegistrationQuery,
   RegistrationView,
   SessionQuery,
   SessionView,
@@ -122,8 +124,9 @@ export class Queries {
     return call && toLadderView(this.#ports.ladder, call, this.#ownAddress);
   }
 
-  registrations(query: PageQuery & { readonly user?: string }): Page<RegistrationView> {
+  registrations(query: RegistrationQuery): Page<RegistrationView> {
     const { sip, clock } = this.#ports;
+    const words = (query.q ?? "").toLowerCase().split(/\s+/);
     const after = query.cursor === undefined ? undefined : Number(query.cursor);
     const found: RegistrationView[] = [];
     let cursor = after;
@@ -136,6 +139,7 @@ export class Queries {
         cursor = binding.sequenceNumber;
         const user = decodeUser(binding.aor);
         if (query.user !== undefined && query.user !== user) continue;
+        if (!hasWords(binding, words)) continue;
         found.push({
           aor: binding.aor,
           contact: binding.contact,
@@ -251,6 +255,15 @@ function page<T>(
     last = place;
   }
   return { items: found, next: null };
+}
+
+/** @param words in small letters; the empty one stands everywhere */
+function hasWords({ aor, contact, flow, userAgent }: Binding, words: readonly string[]): boolean {
+  if (words.length === 1 && words[0] === "") return true;
+  const user = decodeUser(aor);
+  const text = `${user} ${aor} ${contact} ${flow.remote} ${flow.transport} ${userAgent ?? ""}`
+    .toLowerCase();
+  return words.every((word) => text.includes(word));
 }
 
 function decodeUser(aor: string): string {

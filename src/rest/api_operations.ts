@@ -45,7 +45,14 @@ const callQuery = z.object({
   user,
 });
 const protectionQuery = z.object(paging);
-const registrationQuery = z.object({ ...paging, user });
+const registrationQuery = z.object({
+  ...paging,
+  user,
+  q: text(
+    "Only those in which all of these words stand: in AoR, Contact, source, transport, User-Agent.",
+    `words of 1 to ${MAX_TEXT} characters`,
+  ),
+});
 
 /** What was given, with the default limit, without keys that are undefined. */
 export function pageQuery<T extends { readonly limit?: number | undefined }>(query: T) {

@@ -57,6 +57,9 @@ Deno.test("filters by state and user", async () => {
   assert.deepEqual(await ids("/api/calls?user=carol"), ["held"]);
   assert.deepEqual(await ids("/api/sessions?state=detached"), ["s2"]);
   assert.deepEqual(await ids("/api/sessions?user=alice&state=registered"), ["s1"]);
+  const found = async (q: string) =>
+    (await (await face.request(`/api/registrations?q=${q}`)).json()).registrations.length;
+  assert.deepEqual([await found("alice"), await found("nobody")], [1, 0]);
 });
 
 Deno.test("a bad query names the parameter, its value and what was expected", async () => {
@@ -68,6 +71,7 @@ Deno.test("a bad query names the parameter, its value and what was expected", as
     ["/api/calls?limit=1&limit=2", "limit", /given twice/],
     ["/api/calls?state=talking", "state", /"talking", expected one of trying, ringing, active/],
     ["/api/sessions?state=active", "state", /expected one of connecting/],
+    ["/api/registrations?q=", "q", /q is "", expected words/],
     ["/api/calls?user=", "user", /user is "", expected a name/],
     ["/api/calls?colour=red", "colour", /"colour" is unknown, expected one of cursor, limit, st/],
     ["/api/health?x=1", "x", /"x" is unknown, expected none at all/],

@@ -16,6 +16,7 @@ import type {
   Page,
   PageQuery,
   ProtectionView,
+  RegistrationQuery,
   RegistrationView,
   SessionQuery,
   SessionView,
@@ -118,7 +119,7 @@ export class MemoryControlPlane implements ControlPlane {
     return this.#calls.get(id);
   }
 
-  registrations(query: PageQuery & { readonly user?: string }): Page<RegistrationView> {
+  registrations(query: RegistrationQuery): Page<RegistrationView> {
     const bindings = [...this.#sessions.values()].filter((session) =>
       session.state === "registered" && (query.user === undefined || session.login === query.user)
     ).map((session) => ({
@@ -129,7 +130,7 @@ export class MemoryControlPlane implements ControlPlane {
       transport: "memory",
       expiresAt: EPOCH,
       userAgent: null,
-    }));
+    })).filter(({ aor }) => aor.includes(query.q ?? ""));
     return page(bindings, query);
   }
 

@@ -102,9 +102,13 @@ export interface Listed<T> {
   readonly hasMore: boolean;
 }
 
-/** SIP phones: bindings of the registrar that are no sessions of ours. */
-export async function fetchPhones(): Promise<Listed<RegistrationView>> {
-  const { items, hasMore } = await readList<RegistrationView>("registrations");
+/**
+ * SIP phones: bindings of the registrar that are no sessions of ours.
+ * @param words that all stand in what is shown of a phone; "": all phones
+ */
+export async function fetchPhones(words: string): Promise<Listed<RegistrationView>> {
+  const more = words.trim() === "" ? "" : `&q=${encodeURIComponent(words.trim())}`;
+  const { items, hasMore } = await readList<RegistrationView>("registrations", more);
   return { items: items.filter(({ sessionId }) => sessionId === null), hasMore };
 }
 
@@ -116,8 +120,8 @@ export async function fetchTrunks(): Promise<Listed<TrunkView>> {
   return { items: trunks, hasMore: false };
 }
 
-async function readList<T>(plural: string): Promise<Listed<T>> {
-  const answer = await read<Record<string, unknown>>(`/api/${plural}?limit=${LIST_LIMIT}`);
+async function readList<T>(plural: string, more = ""): Promise<Listed<T>> {
+  const answer = await read<Record<string, unknown>>(`/api/${plural}?limit=${LIST_LIMIT}${more}`);
   return { items: answer[plural] as readonly T[], hasMore: answer["next"] !== null };
 }
 

@@ -6,6 +6,8 @@ import { useId, useState } from "preact/hooks";
 const FILTER_FROM = 10;
 const FIRST_ROWS = 25;
 const MORE_ROWS = 100;
+/** As the API takes it, UTF-16 units. */
+const LONGEST_QUERY = 256;
 
 /** Rows whose text has all the words that were typed, in any order. Pure. */
 export function matching<T>(
@@ -22,6 +24,8 @@ export function matching<T>(
 }
 
 export interface ListTools<T> {
+  /** What was typed. */
+  readonly query: string;
   /** What is to be drawn: those that match, the first so many. */
   readonly rows: readonly T[];
   /** Above the rows, where the list is long. */
@@ -51,6 +55,7 @@ export function useListTools<T>(
         type="search"
         autocomplete="off"
         spellcheck={false}
+        maxLength={LONGEST_QUERY}
         placeholder={`Filter ${noun}`}
         value={query}
         onInput={(event) => setQuery(event.currentTarget.value)}
@@ -71,5 +76,5 @@ export function useListTools<T>(
         : `Show the next ${MORE_ROWS} of ${left} more ${noun}`}
     </button>
   );
-  return { rows, filter, more };
+  return { query, rows, filter, more };
 }

@@ -1,4 +1,5 @@
 /// <reference lib="dom" />
+import { useCallback, useEffect, useState } from "preact/hooks";
 import { spanOf } from "../shared/format.ts";
 import { useNow } from "../shared/hooks.ts";
 import { fetchPhones, LIST_LIMIT, type RegistrationView } from "./api.ts";
@@ -8,14 +9,20 @@ import { Empty, Section } from "./parts.tsx";
 
 /** SIP phones and soft phones that are registered here. */
 export function PhonesView({ looks }: { readonly looks: number }) {
-  const { value } = useFresh(fetchPhones, looks);
+  const [asked, setAsked] = useState("");
+  const { value } = useFresh(useCallback(() => fetchPhones(asked), [asked]), looks);
   const phones = value?.items ?? [];
-  const { rows, filter, more } = useListTools(phones, "phones", textOf);
+  const { query, rows, filter, more } = useListTools(phones, "phones", textOf);
+  // Where there are more than stand here, the server looks through all of them.
+  const isCut = value?.hasMore === true || asked !== "";
+  useEffect(() => setAsked(isCut ? query : ""), [isCut, query]);
   const now = useNow();
   return (
     <Section id="phones" title="Phones" count={phones.length}>
       {filter}
-      {value === undefined ? <p class="aside">Asking the server…</p> : phones.length === 0
+      {value === undefined
+        ? <p class="aside">Asking the server…</p>
+        : phones.length === 0 && query === ""
         ? (
           <Empty>
             <p>No SIP phone is registered.</p>

@@ -147,6 +147,12 @@ Deno.test("queries: bindings by user, paged, as long as their session lasts", ()
   assert.deepEqual(all.map((page) => page.length), [3, 1]);
   assert.equal(users({ limit: 9, user: "b" }).length, 2);
   assert.equal(users({ limit: 9, user: "jürgen" }).length, 1);
+  assert.equal(users({ limit: 9, q: "B@Localhost" }).length, 2, "whatever its case");
+  assert.equal(users({ limit: 9, q: "zero b@" }).length, 2, "each of the words");
+  assert.equal(users({ limit: 9, q: "JÜRGEN" }).length, 1);
+  assert.equal(users({ limit: 9, q: "b@ elsewhere" }).length, 0);
+  const found = readAll((query) => control.registrations({ ...query, q: "b@l" }), 1).flat();
+  assert.deepEqual(found.map(({ aor }) => aor), users({ limit: 9, user: "b" }), "paged");
   const [mine] = control.registrations({ limit: 9, user: "a" }).items;
   assert.equal(mine?.sessionId, clients[0]!.handle!.id);
   assert.equal(mine?.expiresAt, new Date(world.clock.epoch() - 100 + 3_600_000).toISOString());
