@@ -1,5 +1,6 @@
-import type { MediaEvent, PayloadKind, SocketAddress } from "../../../src/rtp/contract.ts";
+import type { PayloadKind, SocketAddress } from "../../../src/rtp/contract.ts";
 import { StateMemory } from "../../../src/rtp/engine/state_memory.ts";
+import type { StatisticsRows } from "../../../src/rtp/engine/statistics_rows.ts";
 import { choose } from "../../../src/rtp/io/ffi/choose.ts";
 import { Descriptors } from "../../../src/rtp/io/ffi/descriptors.ts";
 import { FfiShell, type FfiShellParts } from "../../../src/rtp/io/ffi/ffi_shell.ts";
@@ -93,10 +94,10 @@ class TableShell extends FfiShell {
     if (!this.#isMuted) super.send(...datagram);
   }
 
-  override emit(event: MediaEvent): void {
-    super.emit(event);
+  override emitStatistics(rows: StatisticsRows): void {
+    super.emitStatistics(rows);
     // Told once a second, in the engine's turn: as good a time as any.
-    if (event.type === "statistics" && this.#now() >= this.#checkAt) this.#check();
+    if (this.#now() >= this.#checkAt) this.#check();
   }
 
   #check(): void {
