@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 import assert from "node:assert/strict";
 import { codecsHere } from "../support/codec_phone.ts";
+import { SipPeer } from "../support/sip_peer.ts";
 import { WirePhone } from "../support/wire_phone.ts";
 import { BROWSER_TEST, Lab, openWindow, Person } from "./pages_lab.ts";
 
@@ -126,5 +127,38 @@ Deno.test({
     await operator.getByText("0 of 40").waitFor();
     const focused = await operator.evaluate(() => document.activeElement?.closest("form") !== null);
     assert(focused, "the focus should be at the form, not lost with the row");
+  },
+});
+
+Deno.test({
+  ...BROWSER_TEST,
+  name: "phones beyond those that are listed are found by the server",
+  async fn() {
+    await using lab = await Lab.open();
+    const target = { transport: "UDP" as const, host: "127.0.0.1", port: await lab.sipPort() };
+    const phones = await Promise.all(
+      Array.from({ length: 13 }, (_, i) => SipPeer.open(`${1000 + i}`, target)),
+    );
+    await using stack = new AsyncDisposableStack();
+    for (const phone of phones) {
+      stack.use(phone);
+      assert.equal((await phone.register()).status, 200);
+    }
+    const browser = await lab.browser();
+    const operator = await openWindow(browser, `${lab.url}console`);
+    // A thousand phones would take long to register: the real list is cut earlier.
+    await operator.route("**/api/registrations?limit=1000*", (route) => {
+      const url = route.request().url().replace("limit=1000", "limit=12");
+      return route.continue({ url });
+    });
+    await operator.getByRole("link", { name: "Phones" }).click();
+    const table = operator.getByRole("table", { name: /^Phones/ });
+    await table.getByRole("row", { name: /1011/ }).waitFor();
+    assert.equal(await table.getByRole("row").count(), 13);
+    await operator.getByLabel("Filter phones").fill("1012");
+    await table.getByRole("row", { name: /1012/ }).waitFor();
+    assert.equal(await table.getByRole("row").count(), 2);
+    await operator.getByLabel("Filter phones").fill("");
+    await table.getByRole("row", { name: /1011/ }).waitFor();
   },
 });
