@@ -5,7 +5,7 @@ import type { LocalTransport } from "../rtp/media_port.ts";
 import type { TranscodedSides } from "../rtp/rtp_media_port.ts";
 import { endpointToken, mediaOf, parseSdp, type WidenedPairs } from "../sdp/mod.ts";
 import type { CallInput } from "./call_ports.ts";
-import type { IncomingInvite } from "../sip/user_agent/user_agents.ts";
+import type { IncomingInvite } from "../sip/user_agent/user_agent.ts";
 import type { Direction, DtmfMethod, DtmfView } from "./control_plane.ts";
 import type { mediaSessionMachine, MediaSessionNotice } from "./media_session.ts";
 import type {

@@ -7,7 +7,7 @@ import type { EndpointHandle, MediaPort } from "../rtp/media_port.ts";
 import type { SessionTimerWish } from "../sip/user_agent/session_timer.ts";
 import type { Credentials } from "../sip/user_agent/credentials.ts";
 import type { Identity, InviteUsage } from "../sip/user_agent/invite_usage.ts";
-import type { IncomingInvite, UserAgent } from "../sip/user_agent/user_agents.ts";
+import type { IncomingInvite, UserAgent } from "../sip/user_agent/user_agent.ts";
 import { createResponse } from "../sip/message/mod.ts";
 import type { ClientNotice } from "./client.ts";
 import type { DomainEvent } from "./control_plane.ts";

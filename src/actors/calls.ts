@@ -7,7 +7,7 @@ import type { Result } from "../core/result.ts";
 import { type Termination, termination } from "../core/termination.ts";
 import type { MediaPort } from "../rtp/media_port.ts";
 import type { InviteUsage } from "../sip/user_agent/invite_usage.ts";
-import type { IncomingInvite } from "../sip/user_agent/user_agents.ts";
+import type { IncomingInvite } from "../sip/user_agent/user_agent.ts";
 import { type CallActor, callMachine } from "./call.ts";
 import { type CallContext, childrenOf, initialCallContext } from "./call_context.ts";
 import { clientCall, eventData } from "./call_facts.ts";

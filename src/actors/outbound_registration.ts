@@ -2,7 +2,7 @@ import { assign, sendParent, setup } from "xstate";
 import type { Clock } from "../core/clock.ts";
 import type { Credentials } from "../sip/user_agent/credentials.ts";
 import { type RegisterEvent, RegisterUsage } from "../sip/user_agent/register_usage.ts";
-import type { UserAgent } from "../sip/user_agent/user_agents.ts";
+import type { UserAgent } from "../sip/user_agent/user_agent.ts";
 
 export interface RegistrationInput {
   readonly clock: Clock;

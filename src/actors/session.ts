@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { SessionId } from "../core/ids.ts";
 import { type Termination, termination } from "../core/termination.ts";
 import type { Credentials } from "../sip/user_agent/credentials.ts";
-import type { UserAgent } from "../sip/user_agent/user_agents.ts";
+import type { UserAgent } from "../sip/user_agent/user_agent.ts";
 import type { ClientNotice, DisconnectReason, SessionProfile } from "./client.ts";
 import type { DomainEvent } from "./control_plane.ts";
 import { registrationMachine, type RegistrationNotice } from "./outbound_registration.ts";

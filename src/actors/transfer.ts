@@ -2,7 +2,7 @@ import type { ActorRefFrom } from "xstate";
 import { err, ok, type Result } from "../core/result.ts";
 import { parseUri } from "../sip/message/mod.ts";
 import type { IncomingRefer } from "../sip/user_agent/refer.ts";
-import type { IncomingInvite } from "../sip/user_agent/user_agents.ts";
+import type { IncomingInvite } from "../sip/user_agent/user_agent.ts";
 import { eventData } from "./call_facts.ts";
 import type { CallContext } from "./call_context.ts";
 import { type DialogResources, noDialog } from "./call_ports.ts";

@@ -3,7 +3,7 @@ import type { Clock, Instant } from "../core/clock.ts";
 import { createRequest } from "../sip/dialog/requests.ts";
 import type { Credentials } from "../sip/user_agent/credentials.ts";
 import { type RegisterEvent, RegisterUsage } from "../sip/user_agent/register_usage.ts";
-import type { UserAgent } from "../sip/user_agent/user_agents.ts";
+import type { UserAgent } from "../sip/user_agent/user_agent.ts";
 
 export interface TrunkInput {
   readonly name: string;

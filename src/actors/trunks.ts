@@ -9,7 +9,7 @@ import { Params } from "../sip/message/params.ts";
 import type { Refusal, Route } from "../sip/proxy/proxy_io.ts";
 import type { Target } from "../sip/proxy/target.ts";
 import type { Target as Place } from "../sip/resolve/target.ts";
-import type { UserAgent } from "../sip/user_agent/user_agents.ts";
+import type { UserAgent } from "../sip/user_agent/user_agent.ts";
 import type { TrunkView } from "./control_plane.ts";
 import {
   type Dialler,

@@ -1,51 +1,26 @@
 import type { Dialog } from "../dialog/dialog.ts";
-import { ALLOW } from "../dialog/requests.ts";
 import type { SipRequest } from "../message/mod.ts";
 import type { ServerTransactionId } from "../stack.ts";
+import { allowOf } from "./allow.ts";
 import { IncomingRefer, readReferTo, sipfragStatus } from "./refer.ts";
-import { bodyOf, type UsageHooks } from "./usage_events.ts";
-import type { UserAgent } from "./user_agents.ts";
-
-export interface ExtrasPort {
-  readonly agent: UserAgent;
-  readonly localUri: string;
-  /** The dialog, where requests may still be sent. */
-  dialog(): Dialog | undefined;
-  respond(
-    id: ServerTransactionId,
-    request: SipRequest,
-    status: number,
-    headers: Iterable<readonly [string, string]>,
-  ): void;
-}
-
-/** What a call takes. */
-export function allowOf({ info, refer, referProgress }: UsageHooks = {}): string[] {
-  return [
-    ...ALLOW,
-    ...(info ? ["INFO"] : []),
-    ...(refer ? ["REFER"] : []),
-    ...(referProgress ? ["NOTIFY"] : []),
-  ];
-}
+import type { UsageCore } from "./usage_core.ts";
+import { bodyOf } from "./usage_events.ts";
 
 /** What may go on inside a call beside its session: INFO, and transfers both ways (RFC 3515). */
 export class Extras {
-  readonly #port: ExtrasPort;
-  readonly #hooks: UsageHooks;
+  readonly #core: UsageCore;
   /** Transfers that nobody may have answered yet. */
   readonly #refers = new Set<IncomingRefer>();
 
-  constructor(port: ExtrasPort, hooks: UsageHooks) {
-    this.#port = port;
-    this.#hooks = hooks;
+  constructor(core: UsageCore) {
+    this.#core = core;
   }
 
   /** A request that is no one else's. */
   receive(id: ServerTransactionId, request: SipRequest): void {
-    const { info, refer, referProgress } = this.#hooks;
+    const { info, refer, referProgress } = this.#core.hooks;
     const answer = (status: number, headers: Iterable<readonly [string, string]> = []) =>
-      this.#port.respond(id, request, status, headers);
+      this.#core.respond(id, request, status, headers);
     if (request.method === "INFO" && info) {
       const content = { contentType: request.contentType ?? "", body: bodyOf(request) ?? "" };
       return answer(info(content) ? 200 : 415);
@@ -57,31 +32,24 @@ export class Extras {
       const status = sipfragStatus(request);
       return status === undefined ? undefined : referProgress(status);
     }
-    const dialog = this.#port.dialog();
+    const dialog = this.#core.confirmed;
     if (request.method === "REFER" && refer && dialog) {
       return this.#receiveRefer(request, dialog, refer, answer);
     }
-    answer(405, [["Allow", allowOf(this.#hooks).join(", ")]]);
-  }
-
-  info(contentType: string, body: string): void {
-    const dialog = this.#port.dialog();
-    if (!dialog) return;
-    const bytes = new TextEncoder().encode(body);
-    this.#port.agent.request(dialog.request("INFO", { body: { contentType, bytes } }), () => {});
+    answer(405, [["Allow", allowOf(this.#core.hooks).join(", ")]]);
   }
 
   refer(target: string): void {
-    const dialog = this.#port.dialog();
+    const dialog = this.#core.confirmed;
     if (!dialog) return;
-    const { agent, localUri } = this.#port;
+    const { agent, names } = this.#core;
     const request = dialog.request("REFER", {
       contact: `<${agent.contact}>`,
-      headers: [["Refer-To", `<${target}>`], ["Referred-By", `<${localUri}>`]],
+      headers: [["Refer-To", `<${target}>`], ["Referred-By", `<${names.localUri}>`]],
     });
     agent.request(request, (event) => {
       const status = event.type === "failed" ? 408 : event.response.status;
-      if (status >= 300) this.#hooks.referProgress?.(status);
+      if (status >= 300) this.#core.hooks.referProgress?.(status);
     });
   }
 
@@ -99,7 +67,7 @@ export class Extras {
     const target = readReferTo(request);
     if (!target.ok) return answer(400);
     const asked = new IncomingRefer(target.value, {
-      agent: this.#port.agent,
+      agent: this.#core.agent,
       dialog,
       refer: request,
       respond: (status, headers) => {

@@ -1,5 +1,5 @@
 import type { SipRequest } from "../message/mod.ts";
-import type { ClientEvent } from "./user_agents.ts";
+import type { ClientEvent } from "./user_agent.ts";
 
 export interface InfoSenderPort {
   /** The INFO, or undefined where the dialog takes none any more. */

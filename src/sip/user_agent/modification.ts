@@ -2,8 +2,9 @@ import type { Timer } from "../../core/clock.ts";
 import type { SipRequest, SipResponse } from "../message/mod.ts";
 import type { ServerTransactionId } from "../stack.ts";
 import type { SessionTimer } from "./session_timer.ts";
-import { bodyOf, sdpBody, type UsagePort } from "./usage_events.ts";
-import type { ClientEvent } from "./user_agents.ts";
+import type { UsageCore } from "./usage_core.ts";
+import { bodyOf, sdpBody } from "./usage_events.ts";
+import type { ClientEvent } from "./user_agent.ts";
 
 interface Offered {
   sequence: number;
@@ -26,7 +27,7 @@ const MAX_GLARES = 3;
  * glare (RFC 3261 14, RFC 3311), and the refreshes of the session timer (RFC 4028).
  */
 export class Modification {
-  readonly #port: UsagePort;
+  readonly #core: UsageCore;
   readonly #timer: SessionTimer;
   /** Whoever made the Call-ID waits longer after a 491 (RFC 3261 14.1). */
   readonly #ownsCallId: boolean;
@@ -42,8 +43,8 @@ export class Modification {
   #local = "";
   #remote: string | null = null;
 
-  constructor(port: UsagePort, timer: SessionTimer, ownsCallId: boolean) {
-    this.#port = port;
+  constructor(core: UsageCore, timer: SessionTimer, ownsCallId: boolean) {
+    this.#core = core;
     this.#timer = timer;
     this.#ownsCallId = ownsCallId;
   }
@@ -74,11 +75,11 @@ export class Modification {
     this.#unacknowledged = sequence;
   }
 
-  /** No ACK came in time: whether one was owed. */
-  ackFailed(): boolean {
-    if (this.#unacknowledged === undefined) return false;
+  /** The ACK to a 2xx of ours did not come in time. */
+  ackFailed(): void {
+    if (this.#core.isEnded || this.#unacknowledged === undefined) return;
     this.#unacknowledged = undefined;
-    return true;
+    this.#core.emit({ type: "usage.unacknowledged" });
   }
 
   /** Whether this ACK was waited for. */
@@ -91,7 +92,7 @@ export class Modification {
     // The answer to a description that was the old one is news only where it differs.
     if (body !== null && body !== this.#remote) {
       this.#remote = body;
-      this.#port.emit({ type: "usage.reoffered", body });
+      this.#core.emit({ type: "usage.reoffered", body });
     }
     return true;
   }
@@ -125,23 +126,18 @@ export class Modification {
     const asked = this.#asked;
     if (!asked) return;
     this.#asked = undefined;
-    this.#port.agent.respond(asked.id, this.#port.response(asked.request, status, null));
-  }
-
-  /** CANCEL of a re-INVITE. */
-  cancelled(id: ServerTransactionId): void {
-    if (this.#asked?.id === id) this.refuse(487);
+    this.#core.agent.respond(asked.id, this.#core.response(asked.request, status, null));
   }
 
   /** An INVITE or UPDATE inside the dialog: 491 and 500 as RFC 3261 14.2 and RFC 3311 5.2 say. */
   receive(id: ServerTransactionId, request: SipRequest): void {
     const refuse = (status: number, retryAfter?: number) => {
-      const response = this.#port.response(request, status, null);
+      const response = this.#core.response(request, status, null);
       if (retryAfter !== undefined) response.headers.set("Retry-After", String(retryAfter));
-      this.#port.agent.respond(id, response);
+      this.#core.agent.respond(id, response);
     };
-    const dialog = this.#port.dialog();
-    if (this.#port.isEnded() || !dialog) return refuse(481);
+    const dialog = this.#core.dialog;
+    if (this.#core.isEnded || !dialog) return refuse(481);
     this.learn(request);
     const body = bodyOf(request);
     if (request.method === "UPDATE" && body === null) {
@@ -158,47 +154,55 @@ export class Modification {
       return this.#accept({ id, request }, this.#local);
     }
     this.#asked = { id, request };
-    this.#port.watch(id);
-    this.#port.emit({ type: "usage.reoffered", body });
+    this.#watch(id);
+    this.#core.emit({ type: "usage.reoffered", body });
   }
 
   /** What was asked and has no answer yet gets one (RFC 3261 15.1.2). */
   dispose(): void {
     this.refuse(487);
-    if (this.#offered?.timer !== undefined) this.#port.clock.clearTimeout(this.#offered.timer);
+    if (this.#offered?.timer !== undefined) this.#core.clock.clearTimeout(this.#offered.timer);
     this.#offered = undefined;
     this.#timer.stop();
   }
 
   get #isFree(): boolean {
-    if (this.#port.dialog()?.state !== "confirmed" || this.#port.isEnded()) return false;
+    if (this.#core.dialog?.state !== "confirmed" || this.#core.isEnded) return false;
     return !this.#offered && !this.#asked && this.#unacknowledged === undefined;
   }
 
+  /** Hears CANCEL and the missing ACK of a re-INVITE. */
+  #watch(id: ServerTransactionId): void {
+    this.#core.agent.watch(id, (event) => {
+      if (event.type === "failed") this.ackFailed();
+      else if (this.#asked?.id === id) this.refuse(487);
+    });
+  }
+
   #accept({ id, request }: Asked, body: string | null): void {
-    const response = this.#port.response(request, 200, body);
+    const response = this.#core.response(request, 200, body);
     for (const [name, value] of this.#timer.accept(request)) response.headers.append(name, value);
     if (request.method === "INVITE") {
       this.#unacknowledged = request.cseq.sequence;
-      this.#port.watch(id);
+      this.#watch(id);
     }
-    this.#port.agent.respond(id, response);
+    this.#core.agent.respond(id, response);
   }
 
   #sendOffer(method: "INVITE" | "UPDATE"): void {
     const pending = this.#offered;
-    const dialog = this.#port.dialog();
-    if (!pending || !dialog || this.#port.isEnded()) return;
+    const dialog = this.#core.dialog;
+    if (!pending || !dialog || this.#core.isEnded) return;
     pending.timer = undefined;
     if (this.#asked || this.#unacknowledged !== undefined) return this.#waitAfterGlare(method);
     const body = pending.body ?? (method === "INVITE" ? this.#local : null);
     const request = dialog.request(method, {
-      contact: `<${this.#port.agent.contact}>`,
-      headers: [...this.#port.agent.capabilities, ...this.#timer.requestHeaders()],
+      contact: `<${this.#core.agent.contact}>`,
+      headers: [...this.#core.agent.capabilities, ...this.#timer.requestHeaders()],
       ...(body === null ? {} : { body: sdpBody(body) }),
     });
     pending.sequence = request.cseq.sequence;
-    this.#port.agent.request(request, (event) => this.#onEvent(request, event));
+    this.#core.agent.request(request, (event) => this.#onEvent(request, event));
   }
 
   #onEvent(request: SipRequest, event: ClientEvent): void {
@@ -207,9 +211,9 @@ export class Modification {
     const status = event.type === "failed" ? 408 : event.response.status;
     if (status < 200) return;
     if (event.type === "response" && status < 300) {
-      const dialog = this.#port.dialog();
+      const dialog = this.#core.dialog;
       // Every repetition of the 2xx wants its ACK, also after the answer was taken.
-      if (dialog && method === "INVITE") this.#port.agent.ack(dialog.ack(sequence));
+      if (dialog && method === "INVITE") this.#core.agent.ack(dialog.ack(sequence));
       if (pending) this.#onAccepted(pending, event.response);
       return;
     }
@@ -219,29 +223,29 @@ export class Modification {
       return this.#sendOffer(method === "UPDATE" ? "UPDATE" : "INVITE");
     }
     this.#offered = undefined;
-    if (pending.body !== null) this.#port.emit({ type: "usage.reofferRefused", status });
+    if (pending.body !== null) this.#core.emit({ type: "usage.reofferRefused", status });
     // RFC 4028 10, RFC 3261 12.2.1.2: nobody is there any more.
-    else if (status === 408 || status === 481) this.#port.emit({ type: "usage.expired" });
+    else if (status === 408 || status === 481) this.#core.emit({ type: "usage.expired" });
   }
 
   #onAccepted(pending: Offered, response: SipResponse): void {
     this.#offered = undefined;
     this.learn(response);
-    this.#port.dialog()?.updateTarget(response);
+    this.#core.dialog?.updateTarget(response);
     this.#timer.answered(response);
     if (pending.body === null) return;
     this.#local = pending.body;
     this.#remote = bodyOf(response);
-    this.#port.emit({ type: "usage.reanswered", body: this.#remote ?? "" });
+    this.#core.emit({ type: "usage.reanswered", body: this.#remote ?? "" });
   }
 
   #waitAfterGlare(method: string): void {
     const pending = this.#offered;
-    if (!pending || this.#port.isEnded()) return;
+    if (!pending || this.#core.isEnded) return;
     const [from, span] = this.#ownsCallId ? [2100, 1900] : [0, 2000];
-    const chance = parseInt(this.#port.agent.token(16), 16) / 0xffff;
+    const chance = parseInt(this.#core.agent.token(16), 16) / 0xffff;
     const wait = from + Math.round(chance * span / 10) * 10;
     const next = method === "UPDATE" ? "UPDATE" : "INVITE";
-    pending.timer = this.#port.clock.setTimeout(() => this.#sendOffer(next), wait);
+    pending.timer = this.#core.clock.setTimeout(() => this.#sendOffer(next), wait);
   }
 }

@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../../core/clock.ts";
 import type { Flow } from "../flow.ts";
 import type { SipRequest, SipResponse } from "../message/mod.ts";
 import type { Way } from "./outside_way.ts";
-import type { ClientEvent, ClientTransaction } from "./user_agents.ts";
+import type { ClientEvent, ClientTransaction } from "./user_agent.ts";
 
 export interface OutsideRequestPort {
   readonly clock: Clock;

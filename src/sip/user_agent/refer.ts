@@ -2,7 +2,7 @@ import { err, ok, type Result } from "../../core/result.ts";
 import type { Dialog } from "../dialog/dialog.ts";
 import { NameAddr, type SipRequest } from "../message/mod.ts";
 import { reasonPhrase } from "../message/mod.ts";
-import type { UserAgent } from "./user_agents.ts";
+import type { UserAgent } from "./user_agent.ts";
 
 /** A dialog that an INVITE wants to take the place of (RFC 3891 6.1). */
 export interface Replaces {

@@ -1,7 +1,7 @@
 import { createRegister } from "../dialog/requests.ts";
 import type { SipRequest, SipResponse } from "../message/mod.ts";
 import { type Authorization, authorize, type Credentials } from "./credentials.ts";
-import type { UserAgent } from "./user_agents.ts";
+import type { UserAgent } from "./user_agent.ts";
 
 export type RegisterEvent =
   | { readonly type: "register.accepted"; readonly expiresSeconds: number }

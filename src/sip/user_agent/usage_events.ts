@@ -1,9 +1,5 @@
-import type { Clock } from "../../core/clock.ts";
-import type { Dialog } from "../dialog/dialog.ts";
 import type { SipRequest, SipResponse } from "../message/mod.ts";
-import type { ServerTransactionId } from "../stack.ts";
 import type { IncomingRefer } from "./refer.ts";
-import type { UserAgent } from "./user_agents.ts";
 
 /** What an INVITE usage tells the dialog's actor. */
 export type UsageEvent =
@@ -56,19 +52,6 @@ export interface UsageHooks {
   refer?(refer: IncomingRefer): void;
   /** Progress of a transfer that we asked for: the new call's status. */
   referProgress?(status: number): void;
-}
-
-/** What the parts of one usage share. */
-export interface UsagePort {
-  readonly agent: UserAgent;
-  readonly clock: Clock;
-  /** The confirmed dialog. */
-  dialog(): Dialog | undefined;
-  isEnded(): boolean;
-  emit(event: UsageEvent): void;
-  response(request: SipRequest, status: number, body: string | null): SipResponse;
-  /** Hears CANCEL and the missing ACK of a request that is being answered. */
-  watch(id: ServerTransactionId): void;
 }
 
 export const SDP = "application/sdp";

@@ -3,7 +3,7 @@ import { NameAddr } from "../message/mod.ts";
 import type { Credentials } from "./credentials.ts";
 import type { SessionTimerWish } from "./session_timer.ts";
 import type { UsageHooks } from "./usage_events.ts";
-import type { IncomingInvite, UserAgent } from "./user_agents.ts";
+import type { IncomingInvite, UserAgent } from "./user_agent.ts";
 
 /** What an INVITE usage is begun with. */
 

@@ -10,7 +10,6 @@ import {
   type SipRequest,
   type SipResponse,
 } from "../message/mod.ts";
-import { Dialog } from "../dialog/dialog.ts";
 import { ALLOW } from "../dialog/requests.ts";
 import {
   type ClientTransactionId,
@@ -20,68 +19,26 @@ import {
   type StackInput,
   type StackOutput,
 } from "../stack.ts";
+import { AgentDirectory, type AgentState } from "./agent_directory.ts";
+import { inspect } from "./inspect.ts";
+import { refuseLateAnswer } from "./late_answer.ts";
+import { MergedRequests } from "./merged_requests.ts";
 import { OutsideRequest } from "./outside_request.ts";
 import type { Way } from "./outside_way.ts";
-import { inspect, type Inspection } from "./inspect.ts";
-import { readReplaces, type Replaces } from "./refer.ts";
+import { readReplaces } from "./refer.ts";
 import { RELIABLE } from "./reliable.ts";
+import type {
+  AgentHooks,
+  ClientEvent,
+  ClientTransaction,
+  DialogRequest,
+  IncomingInvite,
+  OutsideAgent,
+  ServerEvent,
+  UserAgent,
+} from "./user_agent.ts";
 
-/** What becomes of a request that a user agent sent. */
-export type ClientEvent =
-  | { readonly type: "response"; readonly response: SipResponse }
-  | {
-    readonly type: "failed";
-    readonly reason: "timeout" | "transport";
-    /** A sentence, where more is known than that nobody answered. */
-    readonly text?: string;
-  };
-
-/** What may befall a request before it is through. */
-export type ServerEvent =
-  /** CANCEL; a 487 is owed. */
-  | { readonly type: "cancelled"; readonly reason: string | undefined }
-  /** The ACK to our final response never came, or the flow went away. */
-  | { readonly type: "failed" };
-
-/** What arrives inside a dialog. ACK has no transaction and so no id. */
-export type DialogRequest =
-  | { readonly type: "request"; readonly id: ServerTransactionId; readonly request: SipRequest }
-  | { readonly type: "ack"; readonly request: SipRequest };
-
-/** An INVITE that opens a call; it wants a `watch` at once. */
-export interface IncomingInvite {
-  readonly id: ServerTransactionId;
-  readonly request: SipRequest;
-}
-
-export interface ClientTransaction {
-  /** CANCEL (RFC 3261 9.1); the final response still comes. */
-  cancel(reason?: string): void;
-}
-
-/** One session's user agent: its flow to the next hop, and its Contact. */
-export interface UserAgent {
-  readonly flow: Flow;
-  /** Contact URI, unique to this user agent. */
-  readonly contact: string;
-  /** Value of Supported. */
-  readonly extensions: string;
-  /** What OPTIONS and refreshes say: Allow, Supported, Accept (RFC 3261 11.2). */
-  readonly capabilities: readonly (readonly [string, string])[];
-  request(request: SipRequest, listener: (event: ClientEvent) => void): ClientTransaction;
-  ack(request: SipRequest): void;
-  respond(id: ServerTransactionId, response: SipResponse): void;
-  /** Hears what befalls a request that is still being answered. */
-  watch(id: ServerTransactionId, listener: (event: ServerEvent) => void): void;
-  /** Requests of this dialog go to `listener` until the returned function is called. */
-  openDialog(
-    callId: string,
-    localTag: string,
-    listener: (request: DialogRequest) => void,
-  ): () => void;
-  /** Fresh tag, Call-ID or branch material, `bits` long, in hex. */
-  token(bits: number): string;
-}
+export type { AgentHooks, IncomingInvite, OutsideAgent, UserAgent } from "./user_agent.ts";
 
 export interface UserAgentsOptions {
   readonly clock: Clock;
@@ -96,40 +53,10 @@ export interface UserAgentsOptions {
   readonly send: (flow: Flow, bytes: Uint8Array, message: SipMessage) => void;
 }
 
-/** Requests outside dialogs that an agent takes beside INVITE and OPTIONS. */
-export interface AgentHooks {
-  /** An INVITE in place of a dialog of this agent (RFC 3891); it wants a `watch` at once. */
-  replace?(invite: IncomingInvite, replaced: Replaces): void;
-  /** The status to answer; methods that are absent get 405. */
-  readonly requests?: Readonly<Record<string, (request: SipRequest) => number>>;
-}
-
 interface PendingClient {
   readonly agent: AgentState;
   readonly request: SipRequest;
   readonly listener: (event: ClientEvent) => void;
-}
-
-/** A user agent of a server of others. */
-export interface OutsideAgent {
-  /** Stands for the agent; no message passes it. */
-  readonly flow: Flow;
-  readonly way: Way;
-  /** User part of Contact; absent: random, so that no two agents have the same. */
-  readonly contactUser?: string;
-  /** Absent: an INVITE for this Contact is not the agent's. */
-  readonly onInvite?: (invite: IncomingInvite) => void;
-  readonly hooks?: AgentHooks;
-}
-
-interface AgentState {
-  readonly agent: UserAgent;
-  /** How its requests leave; null: over its flow. */
-  readonly way: Way | null;
-  readonly onInvite: (invite: IncomingInvite) => void;
-  readonly hooks: AgentHooks;
-  readonly inspection: Inspection;
-  open: boolean;
 }
 
 const CONTACT_USER_BITS = 64;
@@ -142,16 +69,11 @@ export class UserAgents {
   readonly #options: UserAgentsOptions;
   readonly #driver: Driver<StackInput, StackOutput>;
   readonly #stack: SipStack;
-  readonly #agents = new Map<FlowId, AgentState>();
-  readonly #byContactUser = new Map<string, AgentState>();
-  /** Agents of other servers; several of one name may be at one server, the newest is called. */
-  readonly #outside = new Map<string, Set<AgentState>>();
+  readonly #agents = new AgentDirectory();
   readonly #clients = new Map<ClientTransactionId, PendingClient>();
   readonly #servers = new Map<ServerTransactionId, (event: ServerEvent) => void>();
   readonly #dialogs = new Map<string, (request: DialogRequest) => void>();
-  /** INVITEs that are being answered, by agent, Call-ID, From tag and CSeq (8.2.2.2). */
-  readonly #merging = new Map<string, ServerTransactionId>();
-  readonly #mergeKeys = new Map<ServerTransactionId, string>();
+  readonly #merged = new MergedRequests();
   #serial = 0;
 
   constructor(options: UserAgentsOptions) {
@@ -184,8 +106,8 @@ export class UserAgents {
   ): UserAgent {
     const user = randomHex(this.#options.entropy, CONTACT_USER_BITS);
     const contact = `sip:${user}@${this.#options.sentBy};transport=tcp`;
-    const state = this.#add({ flow, way: null, contact, onInvite, hooks });
-    this.#byContactUser.set(user, state);
+    const state = this.#stateOf({ flow, way: null, contact, onInvite, hooks });
+    this.#agents.addInside(user, state);
     return state.agent;
   }
 
@@ -194,16 +116,13 @@ export class UserAgents {
     const user = contactUser ?? randomHex(this.#options.entropy, CONTACT_USER_BITS);
     const contact = `sip:${escapeUser(user)}@${this.#options.sentBy}`;
     const take = onInvite ?? (({ id, request }) => this.#answer(id, request, 404));
-    const state = this.#add({ flow, way, contact, onInvite: take, hooks });
-    if (onInvite) {
-      const same = this.#outside.get(user);
-      if (same) same.add(state);
-      else this.#outside.set(user, new Set([state]));
-    }
+    const state = this.#stateOf({ flow, way, contact, onInvite: take, hooks });
+    if (onInvite) this.#agents.addOutside(user, state);
+    else this.#agents.add(state);
     return state.agent;
   }
 
-  #add(
+  #stateOf(
     parts: Omit<AgentState, "agent" | "inspection" | "open"> & {
       readonly flow: Flow;
       readonly contact: string;
@@ -230,29 +149,21 @@ export class UserAgents {
     };
     const inspection = { methods, extensions: new Set(extensions) };
     const state: AgentState = { agent, way, onInvite, hooks, inspection, open: true };
-    this.#agents.set(flow.id, state);
     return state;
   }
 
   /** Closes a user agent and its flow: what is still under way on it fails. */
   close(agent: UserAgent): void {
-    const state = this.#agents.get(agent.flow.id);
+    const state = this.#agents.remove(agent);
     if (!state) return;
     state.open = false;
-    this.#agents.delete(agent.flow.id);
-    for (const [user, other] of this.#byContactUser) {
-      if (other === state) this.#byContactUser.delete(user);
-    }
-    for (const [user, same] of this.#outside) {
-      if (same.delete(state) && same.size === 0) this.#outside.delete(user);
-    }
     this.#driver.feed({ type: "flow-closed", flow: agent.flow.id });
   }
 
   /** Whether what came in on a flow of the network is for an agent of another server. */
   claims(flow: Flow, message: SipMessage): boolean {
     if (message.kind === "response") return this.#stack.expects(message);
-    return this.#outsideAgent(flow, message) !== undefined;
+    return this.#agents.findOutside(flow, message) !== undefined;
   }
 
   /** A flow of the network is gone: what is under way on it fails. */
@@ -298,7 +209,7 @@ export class UserAgents {
       way,
       isOpen: () => agent.open,
       send: (copy, flow, hear) => this.#send(agent, copy, flow, hear),
-      refuse: (invite, response) => UserAgents.refuseLateAnswer(agent.agent, invite, response),
+      refuse: (invite, response) => refuseLateAnswer(agent.agent, invite, response),
     }, guarded);
   }
 
@@ -369,7 +280,7 @@ export class UserAgents {
       case "terminated":
         this.#clients.delete(output.id as ClientTransactionId);
         this.#servers.delete(output.id as ServerTransactionId);
-        this.#unmerge(output.id as ServerTransactionId);
+        this.#merged.leave(output.id as ServerTransactionId);
         return;
       case "malformed":
         this.#options.log.warn("dropped a malformed SIP message", { flow: output.flow });
@@ -392,7 +303,7 @@ export class UserAgents {
       if (listener) return listener({ type: "request", id, request });
       return this.#answer(id, request, 481);
     }
-    const state = this.#agentOf(flow, request);
+    const state = this.#agents.find(flow, request);
     if (!state?.open) return this.#answer(id, request, 480);
     if (!state.way && state.agent.flow.id !== flow.id) return this.#answer(id, request, 404);
     const fault = inspect(request, state.inspection);
@@ -407,12 +318,7 @@ export class UserAgents {
   }
 
   #onInvite(state: AgentState, id: ServerTransactionId, request: SipRequest): void {
-    const { callId, from, cseq } = request;
-    // Two windows of one name each get their own copy: merged is what reaches one of them twice.
-    const key = [state.agent.flow.id, callId, from.tag ?? "", cseq.sequence].join("\n");
-    if (this.#merging.has(key)) return this.#answer(id, request, 482);
-    this.#merging.set(key, id);
-    this.#mergeKeys.set(id, key);
+    if (!this.#merged.enter(state.agent, id, request)) return this.#answer(id, request, 482);
     const replaces = readReplaces(request);
     if (!replaces.ok) return this.#answer(id, request, 400);
     if (replaces.value === null) return state.onInvite({ id, request });
@@ -423,27 +329,6 @@ export class UserAgents {
     if (!replace) return state.onInvite({ id, request });
     if (!isKnown) return this.#answer(id, request, 481);
     replace({ id, request }, replaces.value);
-  }
-
-  #unmerge(id: ServerTransactionId): void {
-    const key = this.#mergeKeys.get(id);
-    if (key === undefined) return;
-    this.#mergeKeys.delete(id);
-    this.#merging.delete(key);
-  }
-
-  #agentOf(flow: Flow, request: SipRequest): AgentState | undefined {
-    const uri = request.requestUri;
-    return this.#outsideAgent(flow, request) ??
-      (uri.ok ? this.#byContactUser.get(uri.value.user ?? "") : undefined);
-  }
-
-  /** By Contact, and only for the server that the agent belongs to. */
-  #outsideAgent(flow: Flow, request: SipRequest): AgentState | undefined {
-    if (this.#outside.size === 0) return undefined;
-    const uri = request.requestUri;
-    const found = uri.ok ? this.#outside.get(uri.value.user ?? "") : undefined;
-    return found && [...found].findLast(({ way }) => way?.leadsTo(flow));
   }
 
   #answer(
@@ -468,17 +353,6 @@ export class UserAgents {
   #onResponse(id: ClientTransactionId, response: SipResponse): void {
     const pending = this.#clients.get(id);
     if (pending) pending.listener({ type: "response", response });
-  }
-
-  /**
-   * Ends a dialog that a late or second 2xx has made and that no call wants: ACK and BYE
-   * (RFC 3261 13.2.2.4).
-   */
-  static refuseLateAnswer(agent: UserAgent, invite: SipRequest, response: SipResponse): void {
-    const dialog = Dialog.ofUac(invite, response);
-    if (!dialog.ok) return;
-    agent.ack(dialog.value.ack(invite.cseq.sequence));
-    agent.request(dialog.value.request("BYE"), () => {});
   }
 }
 

@@ -7,7 +7,7 @@ import {
   type UsageHooks,
 } from "../../../src/sip/user_agent/invite_usage.ts";
 import type { IncomingRefer } from "../../../src/sip/user_agent/refer.ts";
-import type { AgentHooks } from "../../../src/sip/user_agent/user_agents.ts";
+import type { AgentHooks } from "../../../src/sip/user_agent/user_agent.ts";
 import { Pair } from "../../support/sip_pair.ts";
 
 /** Two of our user agents with a wire between them: extensions, in both roles. */
