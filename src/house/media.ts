@@ -19,7 +19,8 @@ export function startMedia(
   logs: LogSystem,
   onEvent: (event: PoolWorkerEvent) => void,
 ): Promise<RunningMediaPool> {
-  const { workers, publicAddress, portFrom, portTo, ffi, silenceTimeoutSeconds } = config.media;
+  const { workers, publicAddress, portFrom, portTo, ffi, dscp, silenceTimeoutSeconds } =
+    config.media;
   const media = logs.log("media");
   return createMediaPool({
     clock: systemClock,
@@ -30,6 +31,7 @@ export function startMedia(
     ...(publicAddress === "" ? {} : { publicAddress }),
     portRange: [portFrom, portTo],
     ffi,
+    dscp,
     ...(transcoders ? { codecs: transcoders } : {}),
     ...(silenceTimeoutSeconds === 0 ? {} : { silentAfterMs: silenceTimeoutSeconds * 1000 }),
     log: (level, text, fields) => media[level](text, fields),

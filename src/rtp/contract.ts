@@ -77,6 +77,8 @@ export interface MediaWorkerStart {
   readonly typescriptSrtp?: boolean;
   /** In the order of `addresses`; absent: the worker opens its own. */
   readonly sockets?: readonly HandedSocket[];
+  /** Whether packets are marked, where the shell can (RFC 8837); default true. */
+  readonly dscp?: boolean;
   /** Honour `crash`; tests only. */
   readonly allowCrash: boolean;
 }

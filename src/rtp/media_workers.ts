@@ -77,7 +77,7 @@ export class MediaWorkers {
   #add(id: WorkerId): void {
     const { keepWorker: keep, mediaFactory, addresses, portRange, silentAfterMs, allowCrash } =
       this.#options;
-    const { typescriptSrtp = false } = this.#options;
+    const { typescriptSrtp = false, dscp = true } = this.#options;
     const worker: MediaWorker = {
       id,
       process: new SupervisedWorker<MediaCommand, MediaEvent, MediaReady>({
@@ -91,6 +91,7 @@ export class MediaWorkers {
           firstPair: this.#firstPair(id),
           silentAfterMs,
           typescriptSrtp,
+          dscp,
           allowCrash,
         }),
         startAnswer: (event) =>

@@ -40,6 +40,8 @@ export interface PoolOptions {
   readonly publicAddress?: string;
   readonly portRange: readonly [number, number];
   readonly silentAfterMs: number;
+  /** Whether packets are marked, where the shell can (RFC 8837); default true. */
+  readonly dscp?: boolean;
   /** SRTP without libcrypto even where it would serve; for tests and comparisons. */
   readonly typescriptSrtp?: boolean;
   readonly allowCrash: boolean;

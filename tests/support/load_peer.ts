@@ -94,16 +94,17 @@ export class LoadPeer {
     this.#send(checkOf(ice).slice());
   }
 
-  /** The next RTP packet, PCMU. */
-  play(): void {
-    const packet = new Uint8Array(12 + 40 + 20);
+  /** The next RTP packet, PCMU unless another payload type and length are told. */
+  play(payloadType = 0, size = 40): void {
+    const packet = new Uint8Array(12 + size + 20);
     const view = new DataView(packet.buffer);
     packet[0] = 0x80;
+    packet[1] = payloadType;
     view.setUint16(2, this.#sequence & 0xffff);
     view.setUint32(4, this.#sequence * 160);
     view.setUint32(8, this.ssrc);
     this.#sequence++;
-    const length = this.#sender?.protectRtp(packet, 0, 52) ?? 52;
+    const length = this.#sender?.protectRtp(packet, 0, 12 + size) ?? 12 + size;
     this.#send(packet.subarray(0, length));
   }
 

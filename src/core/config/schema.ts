@@ -256,6 +256,7 @@ export const configSchema = z.strictObject({
       '"auto" or a number of workers from 1 to 256',
     ),
     ffi: boolean(),
+    dscp: boolean(),
     transcoding: boolean(),
     setupTimeoutSeconds: seconds(1, 300),
     silenceTimeoutSeconds: seconds(0, 86_400),

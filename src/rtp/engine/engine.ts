@@ -7,6 +7,7 @@ import { contextPlace, SrtpReceiver, SrtpSender } from "../srtp/context.ts";
 import { HmacSha1 } from "../srtp/hmac_sha1.ts";
 import { AddressTable, parseIpv4 } from "./address_table.ts";
 import { isStrayOnceUp } from "../dtls/stray_filter.ts";
+import { dscpOf } from "./dscp.ts";
 import { Endpoint } from "./endpoint.ts";
 import { Forwarder } from "./forwarder.ts";
 import { IceLite } from "./ice_lite.ts";
@@ -36,6 +37,8 @@ export interface MediaEngineOptions {
   readonly silentAfterMs: number;
   /** Wall clock less the clock of `now`, ms: sender reports of ours carry the time of day. */
   readonly epochOffset: number;
+  /** Whether packets are marked, where the shell can; default true. */
+  readonly dscp?: boolean;
   /** What a worker before this one has learned, or nothing yet; absent: nobody goes on with it. */
   readonly state?: StateMemory;
 }
@@ -79,7 +82,13 @@ export class MediaEngine {
     this.#silentAfterMs = options.silentAfterMs;
     this.#state = options.state ?? StateMemory.own(STATE_BLOCKS);
     this.#ice = new IceLite(arena, scratch, shell, this.#table, this.#endpoints);
-    this.#forwarder = new Forwarder(arena, scratch, shell, options.epochOffset);
+    this.#forwarder = new Forwarder(
+      arena,
+      scratch,
+      shell,
+      options.epochOffset,
+      dscpOf(options.dscp ?? true),
+    );
     this.#legs = new RtpLegs(arena, scratch, shell, options.srtp, this.#forwarder, this.#state);
   }
 

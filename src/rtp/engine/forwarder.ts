@@ -9,6 +9,7 @@ import {
 } from "../rtcp/rtcp.ts";
 import { rtpHeaderLength } from "../srtp/context.ts";
 import { int32 } from "./bytes.ts";
+import type { Dscp } from "./dscp.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { PacketCache } from "./packet_cache.ts";
 import { OwnReports } from "./own_reports.ts";
@@ -43,7 +44,13 @@ export class Forwarder implements ReportListener {
   readonly #outlet: RtcpOutlet;
 
   /** @param epochOffset wall clock less the clock of `now`, ms */
-  constructor(arena: Uint8Array, scratch: number, shell: MediaShell, epochOffset: number) {
+  constructor(
+    arena: Uint8Array,
+    scratch: number,
+    shell: MediaShell,
+    epochOffset: number,
+    readonly dscp: Dscp,
+  ) {
     this.#arena = arena;
     this.#scratch = scratch;
     this.#shell = shell;
@@ -130,7 +137,15 @@ export class Forwarder implements ReportListener {
     peer.sendPackets++;
     peer.sendBytes += size;
     this.#packets++;
-    this.#shell.send(peer.socket, peer.address, peer.port, offset, size);
+    const mark = this.#markOf(peer, payload);
+    this.#shell.send(peer.socket, peer.address, peer.port, offset, size, mark);
+  }
+
+  /** The socket that a browser's legs share is marked for audio. */
+  #markOf(to: Endpoint, payload: PayloadKind | null): number {
+    return payload !== null && payload.kind === "video" && to.kind === "webrtc"
+      ? this.dscp.video
+      : 0;
   }
 
   /** To a far end whose streams go on whoever sends them, or who has payload types of its own. */
@@ -177,8 +192,10 @@ export class Forwarder implements ReportListener {
     to.sendPackets++;
     to.sendBytes += size;
     this.#packets++;
-    if (section === null) this.#shell.send(to.socket, to.address, to.port, offset, size);
-    else this.#shell.send(section.rtpSocket, section.address, section.port, offset, size);
+    if (section === null) {
+      const mark = this.#markOf(to, payload);
+      this.#shell.send(to.socket, to.address, to.port, offset, size, mark);
+    } else this.#shell.send(section.rtpSocket, section.address, section.port, offset, size);
   }
 
   rtcp(endpoint: Endpoint, offset: number, length: number, now: Instant): void {

@@ -19,8 +19,6 @@ import type { StateMemory } from "./state_memory.ts";
 export const DRAIN = 2000;
 /** A leg that gets no audio is sent some silence this often, so that NATs keep its way open, ms. */
 export const KEEP_ALIVE = 5000;
-/** Expedited forwarding and AF41 (RFC 8837 5). */
-export const DSCP: Readonly<Record<Kind, number>> = { audio: 46, video: 34 };
 
 interface Place {
   readonly endpoint: Endpoint;
@@ -89,7 +87,8 @@ export class RtpLegs {
     const local = [];
     const place = { memory: this.#state, owner: id };
     for (const [i, kind] of media.entries()) {
-      const pair = this.#shell.openPortPair(address, DSCP[kind], sockets.slice(2 * i, 2 * i + 2));
+      const handed = sockets.slice(2 * i, 2 * i + 2);
+      const pair = this.#shell.openPortPair(address, this.#forwarder.dscp[kind], handed);
       if ("error" in pair) {
         for (const section of sections) {
           section.close();

@@ -7,8 +7,17 @@ export interface MediaShell {
    * Sends `length` bytes at `offset` of the arena. The engine leaves the bytes of a receive slot
    * alone until the shell uses that slot again; bytes at `scratch` must be taken before this
    * returns.
+   * @param dscp mark of this datagram (RFC 8837) where it is another than the socket's, and the
+   * datagram lies in a receive slot; 0 or absent: the socket's
    */
-  send(socket: number, address: number, port: number, offset: number, length: number): void;
+  send(
+    socket: number,
+    address: number,
+    port: number,
+    offset: number,
+    length: number,
+    dscp?: number,
+  ): void;
   /**
    * A UDP socket of its own on loopback, for one end of a bridge.
    * @param handed opened for it already, where the shell takes such

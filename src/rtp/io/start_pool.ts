@@ -48,6 +48,8 @@ export interface MediaPoolOptions {
    * `silent` is reported each time that this long has passed without a packet; default 30,000 ms.
    */
   readonly silentAfterMs?: number;
+  /** Whether packets are marked, where the shell can (RFC 8837); default true. */
+  readonly dscp?: boolean;
   /** False: the portable shell even where the fast one would work; default true. */
   readonly ffi?: boolean;
   /** SRTP without libcrypto even where it would serve; for tests and comparisons. */
@@ -126,6 +128,7 @@ export async function createMediaPool(options: MediaPoolOptions): Promise<Runnin
     portRange: options.portRange,
     silentAfterMs: options.silentAfterMs ?? SILENT_AFTER_MS,
     typescriptSrtp: options.typescriptSrtp ?? false,
+    dscp: options.dscp ?? true,
     allowCrash: options.allowCrash ?? false,
     ...(options.codecs ? { codecs: options.codecs } : {}),
     log: options.log,

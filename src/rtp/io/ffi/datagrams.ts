@@ -1,15 +1,22 @@
 import type { Arena } from "./arena.ts";
 import {
   AF_INET,
+  CMSG_I32,
+  CMSG_I32_LENGTH,
   CMSG_U16,
   IOVEC,
+  IP_TOS,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
   IPPROTO_UDP,
+  IPV6_TCLASS,
   type Libc,
   MMSGHDR,
   MSG_DONTWAIT,
   MSG_LENGTH,
   MSG_TRUNC,
   SOCKADDR,
+  SOCKADDR_IN,
   UDP_SEGMENT,
 } from "./libc.ts";
 
@@ -96,6 +103,10 @@ export class SendQueue {
   readonly #vectors: number;
   readonly #control: number;
   readonly #descriptors: Int32Array;
+  /** Control message of each slot, its place; 0: none. */
+  readonly #controls: Int32Array;
+  /** Places of control messages by family and mark; 0: not written yet. */
+  readonly #marks = new Int32Array(2 * 64);
   readonly #segmentFailures = new Map<number, number>();
   #length = 0;
   /** Datagrams that the kernel did not take. */
@@ -110,8 +121,9 @@ export class SendQueue {
     this.#messages = arena.allocate(capacity * MMSGHDR);
     this.#names = arena.allocate(capacity * NAME_STRIDE);
     this.#vectors = arena.allocate(capacity * IOVEC);
-    this.#control = arena.allocate(CMSG_U16);
+    this.#control = arena.allocate(CMSG_U16 + CMSG_I32);
     this.#descriptors = new Int32Array(capacity);
+    this.#controls = new Int32Array(capacity);
     for (let i = 0; i < capacity; i++) {
       const message = this.#messages + i * MMSGHDR;
       arena.setPointer(message, this.#names + i * NAME_STRIDE);
@@ -129,7 +141,14 @@ export class SendQueue {
     return this.#names + this.#length * NAME_STRIDE;
   }
 
-  push(descriptor: number, nameLength: number, offset: number, length: number): void {
+  /** @param dscp mark of this one; 0: that of the socket */
+  push(
+    descriptor: number,
+    nameLength: number,
+    offset: number,
+    length: number,
+    dscp = 0,
+  ): void {
     const index = this.#length++;
     const { view, int32 } = this.#arena;
     const vector = this.#vectors + index * IOVEC;
@@ -137,6 +156,11 @@ export class SendQueue {
     int32[(vector + 8) >> 2] = length;
     int32[(this.#messages + index * MMSGHDR + NAME_LENGTH) >> 2] = nameLength;
     this.#descriptors[index] = descriptor;
+    const control = dscp === 0 ? 0 : this.#markAt(nameLength === SOCKADDR_IN, dscp);
+    if (this.#controls[index] !== control) {
+      this.#controls[index] = control;
+      this.#setControl(index, control, control === 0 ? 0 : CMSG_I32);
+    }
     if (this.#length === this.#capacity) this.flush();
   }
 
@@ -162,6 +186,31 @@ export class SendQueue {
       first = i;
     }
     this.#send(first, count);
+  }
+
+  #setControl(index: number, control: number, length: number): void {
+    const message = this.#messages + index * MMSGHDR;
+    if (control === 0) this.#arena.view.setBigUint64(message + CONTROL, 0n, true);
+    else this.#arena.setPointer(message + CONTROL, control);
+    this.#arena.int32[(message + CONTROL_LENGTH) >> 2] = length;
+  }
+
+  /** Where the control message with a mark lies, written once for all datagrams. */
+  #markAt(isIpv4: boolean, dscp: number): number {
+    const index = (isIpv4 ? 0 : 64) + (dscp & 63);
+    const known = this.#marks[index]!;
+    if (known !== 0) return known;
+    const at = this.#arena.allocate(CMSG_I32);
+    this.#writeMark(at, isIpv4, dscp);
+    return this.#marks[index] = at;
+  }
+
+  #writeMark(at: number, isIpv4: boolean, dscp: number): void {
+    const { view } = this.#arena;
+    view.setBigUint64(at, CMSG_I32_LENGTH, true);
+    view.setInt32(at + 8, isIpv4 ? IPPROTO_IP : IPPROTO_IPV6, true);
+    view.setInt32(at + 12, isIpv4 ? IP_TOS : IPV6_TCLASS, true);
+    view.setInt32(at + 16, (dscp & 63) << 2, true);
   }
 
   /** Drops what waits. */
@@ -194,6 +243,7 @@ export class SendQueue {
 
   #isSamePlace(a: number, b: number): boolean {
     if (this.#descriptors[a] !== this.#descriptors[b]) return false;
+    if (this.#controls[a] !== this.#controls[b]) return false;
     const words = this.#arena.int32;
     const [x, y] = [(this.#names + a * NAME_STRIDE) >> 2, (this.#names + b * NAME_STRIDE) >> 2];
     // Family and port, the IPv4 address; an IPv6 address goes on for 20 bytes more.
@@ -219,18 +269,20 @@ export class SendQueue {
   }
 
   #sendRun(index: number, run: number): void {
-    const { view, int32 } = this.#arena;
+    const { view, int32, bytes } = this.#arena;
     const message = this.#messages + index * MMSGHDR;
     view.setUint16(this.#control + 16, this.#lengthAt(index), true);
     int32[(message + IOV_COUNT) >> 2] = run;
-    this.#arena.setPointer(message + CONTROL, this.#control);
-    int32[(message + CONTROL_LENGTH) >> 2] = CMSG_U16;
+    const mark = this.#controls[index]!;
+    if (mark !== 0) {
+      bytes.copyWithin(this.#control + CMSG_U16, mark, mark + CMSG_I32);
+    }
+    this.#setControl(index, this.#control, mark === 0 ? CMSG_U16 : CMSG_U16 + CMSG_I32);
     const descriptor = this.#descriptors[index]!;
     const at = this.#arena.address(message);
     const sent = this.#libc.sendmmsg(descriptor, at, 1, MSG_DONTWAIT);
     int32[(message + IOV_COUNT) >> 2] = 1;
-    view.setBigUint64(message + CONTROL, 0n, true);
-    int32[(message + CONTROL_LENGTH) >> 2] = 0;
+    this.#setControl(index, mark, mark === 0 ? 0 : CMSG_I32);
     if (sent > 0) {
       this.segmented += run;
       return;

@@ -1,6 +1,6 @@
 import type { HandedSocket, MediaCommand, MediaWorkerStart } from "../../contract.ts";
 import { PortPairs } from "../../engine/port_pairs.ts";
-import { DSCP } from "../../engine/rtp_legs.ts";
+import { type Dscp, dscpOf } from "../../engine/dscp.ts";
 import { StateMemory } from "../../engine/state_memory.ts";
 import { Arena } from "./arena.ts";
 import { Descriptors } from "./descriptors.ts";
@@ -28,6 +28,7 @@ export class Estate {
   readonly #descriptors = new Descriptors(Descriptors.memory());
   readonly #sockets: Sockets;
   #pairs: PortPairs | null = null;
+  #dscp: Dscp = dscpOf(true);
   #shared: readonly HandedSocket[] | null = null;
   readonly #ofEndpoints = new Map<number, readonly HandedSocket[]>();
   readonly #owners = new Map<number, number>();
@@ -43,7 +44,9 @@ export class Estate {
    */
   shared(start: MediaWorkerStart): readonly HandedSocket[] {
     this.#pairs ??= new PortPairs(start.portRange, start.firstPair);
-    return this.#shared ??= bindShared(this.#sockets, start.addresses, start.portRange);
+    this.#dscp = dscpOf(start.dscp ?? true);
+    const { addresses, portRange } = start;
+    return this.#shared ??= bindShared(this.#sockets, addresses, portRange, this.#dscp.audio);
   }
 
   /**
@@ -71,7 +74,7 @@ export class Estate {
   #openPairs({ address, media }: Extract<Open, { kind: "rtp" }>, opened: HandedSocket[]): void {
     if (this.#pairs === null) throw new Error("the worker has not been started");
     for (const kind of media) {
-      const { rtp, rtcp, local } = openPair(this.#sockets, this.#pairs, address, DSCP[kind]);
+      const { rtp, rtcp, local } = openPair(this.#sockets, this.#pairs, address, this.#dscp[kind]);
       const next = { address: local.address, port: local.port + 1 };
       opened.push({ descriptor: rtp, local }, { descriptor: rtcp, local: next });
     }

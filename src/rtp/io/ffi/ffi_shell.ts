@@ -5,6 +5,7 @@ import type {
   MediaWorkerStart,
   SocketAddress,
 } from "../../contract.ts";
+import { dscpOf } from "../../engine/dscp.ts";
 import { type EngineCommand, MediaEngine, SLOT_MARGIN } from "../../engine/engine.ts";
 import { PortPairs } from "../../engine/port_pairs.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "../../engine/shell.ts";
@@ -136,6 +137,7 @@ export class FfiShell implements MediaShell {
       arena: arena.bytes,
       scratch,
       silentAfterMs: start.silentAfterMs,
+      dscp: start.dscp ?? true,
       epochOffset: performance.timeOrigin - this.#clockOffset,
       ...(parts.state === undefined ? {} : { state: parts.state }),
     });
@@ -147,7 +149,12 @@ export class FfiShell implements MediaShell {
       this.emit({ type: "released", descriptor });
     });
     const shared = start.sockets ?? parts.bind?.(this.#sockets) ??
-      bindShared(this.#sockets, start.addresses, start.portRange);
+      bindShared(
+        this.#sockets,
+        start.addresses,
+        start.portRange,
+        dscpOf(start.dscp ?? true).audio,
+      );
     for (const { descriptor } of shared) {
       this.#table.add(descriptor, start.sockets !== undefined);
     }
@@ -338,12 +345,19 @@ export class FfiShell implements MediaShell {
     if (bytes.length <= events.maxLength) this.#backlog.push(bytes.slice());
   }
 
-  send(socket: number, address: number, port: number, offset: number, length: number): void {
+  send(
+    socket: number,
+    address: number,
+    port: number,
+    offset: number,
+    length: number,
+    dscp = 0,
+  ): void {
     const descriptor = socket < 0 ? -1 : this.#table.descriptorOf(socket);
     if (descriptor < 0) return;
     if (offset >= this.#slots && offset < this.#slots + SLOTS * SLOT) {
       const nameLength = this.#socketNames.write(this.#queue.nextName, address, port, this.#now);
-      this.#queue.push(descriptor, nameLength, offset, length);
+      this.#queue.push(descriptor, nameLength, offset, length, dscp);
       return;
     }
     // What the engine wrote itself is gone when this returns.

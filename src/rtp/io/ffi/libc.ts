@@ -41,6 +41,9 @@ export const SOCKADDR = 28;
 export const SOCKADDR_IN = 16;
 /** A control message with one 16-bit value: CMSG_SPACE(2). */
 export const CMSG_U16 = 24;
+/** One with a 32-bit value: CMSG_SPACE(4), and the length that is written in it. */
+export const CMSG_I32 = 24;
+export const CMSG_I32_LENGTH = 20n;
 
 /** `epoll_event` is packed on x86-64 only; `data` follows the 4 bytes of `events`, or 8. */
 export function epollLayout(arch: string): { readonly size: number; readonly data: number } {

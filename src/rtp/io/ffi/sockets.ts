@@ -146,16 +146,21 @@ export class Sockets {
   }
 }
 
-/** The first port of the range that is free on all addresses. */
+/**
+ * The first port of the range that is free on all addresses.
+ * @param dscp of all packets that have no mark of their own
+ */
 export function bindShared(
   sockets: Sockets,
   addresses: readonly string[],
   [first, last]: readonly [number, number],
+  dscp: number,
 ): BoundSocket[] {
   for (let port = first; port <= last; port++) {
     const open: BoundSocket[] = [];
     try {
       for (const address of addresses) open.push(sockets.open(address, port, SHARED_BUFFER));
+      for (const { descriptor } of open) sockets.mark(descriptor, dscp);
       return open;
     } catch (error) {
       for (const { descriptor } of open) sockets.close(descriptor);
