@@ -7,7 +7,7 @@ import { int16, int32, putInt16, putInt32 } from "./bytes.ts";
 import type { EventPacket } from "./dtmf_sender.ts";
 import { Endpoint } from "./endpoint.ts";
 import type { Forwarder } from "./forwarder.ts";
-import { type Kind, type OutStream, OutStreams } from "./out_streams.ts";
+import { type OutStream, OutStreams } from "./out_streams.ts";
 import { RtpLeg } from "./rtp_leg.ts";
 import { RtpSection, Verdict } from "./rtp_section.ts";
 import type { MediaShell } from "./shell.ts";
