@@ -1,60 +1,21 @@
-import { randomHex } from "../../src/core/entropy.ts";
 import type { FlowId } from "../../src/core/ids.ts";
-import { Driver } from "../../src/core/sans_io.ts";
 import { Dialog } from "../../src/sip/dialog/dialog.ts";
 import { createInvite, createRegister } from "../../src/sip/dialog/requests.ts";
 import type { Flow, SipTransport } from "../../src/sip/flow.ts";
 import { createResponse, type SipRequest, type SipResponse } from "../../src/sip/message/mod.ts";
-import {
-  clientTransactionId,
-  type ServerTransactionId,
-  SipStack,
-  type StackInput,
-  type StackOutput,
-} from "../../src/sip/stack.ts";
-import { authorize } from "../../src/sip/user_agent/credentials.ts";
+import type { ServerTransactionId, StackOutput } from "../../src/sip/stack.ts";
 import { readReplaces } from "../../src/sip/user_agent/refer.ts";
-import { type PhoneSdp, readPhoneSdp, writePhoneSdp } from "./phone_sdp.ts";
 import type { EdgeWorld } from "./edge_world.ts";
+import { newCall, type PhoneCall } from "./phone_call.ts";
+import { PhoneMedia, type PhoneMediaOptions } from "./phone_media.ts";
+import { PhoneRequests } from "./phone_requests.ts";
+import { readPhoneSdp } from "./phone_sdp.ts";
 
-/** A call as a phone sees it. */
-export interface PhoneCall {
-  readonly callId: string;
-  readonly incoming: boolean;
-  state: "trying" | "ringing" | "talking" | "ended";
-  status: number;
-  /** The other side's last description, and how it stood. */
-  remote: (PhoneSdp & { readonly lines: number }) | undefined;
-  remoteText: string;
-  ringing: boolean;
-  /** Early media: a description came with a provisional response. */
-  early: boolean;
-  held: boolean;
-  /** The other side holds us. */
-  isHeld: boolean;
-  /** A re-INVITE of ours is under way. */
-  offering: boolean;
-  /** Requested or got: the codec that both agreed on first. */
-  codec: string;
-  invite: SipRequest;
-  server: ServerTransactionId | undefined;
-  dialog: Dialog | undefined;
-  tag: string;
-  inviteId: string;
-  /** The person wants no more of it, whatever is under way. */
-  wantsEnd: boolean;
-  /** As callee: the ACK to our 2xx is here; no BYE before it (RFC 3261 15). */
-  isAcknowledged: boolean;
-  /** The BYE of the other side. */
-  endedBy: SipRequest | undefined;
-}
+export type { PhoneCall } from "./phone_call.ts";
 
-export interface PhoneOptions {
+export interface PhoneOptions extends PhoneMediaOptions {
   readonly user: string;
   readonly transport: SipTransport;
-  readonly address: string;
-  readonly codecs: readonly (readonly [number, string])[];
-  readonly keys?: boolean;
   readonly password?: string;
   /** Methods that it says it takes; absent: it says nothing. */
   readonly allow?: string;
@@ -87,18 +48,14 @@ export class SimPhone {
   /** Somebody has pulled the plug: nothing is heard or said any more. */
   isDead = false;
   readonly world: EdgeWorld;
-  readonly #stack: SipStack;
-  readonly #driver: Driver<StackInput, StackOutput>;
-  readonly #pending = new Map<string, (response: SipResponse | undefined) => void>();
-  readonly #sent = new Map<string, SipRequest>();
-  #serial = 0;
+  readonly #requests: PhoneRequests;
+  readonly #media: PhoneMedia;
   #sequence = 0;
-  #version = 0;
 
   constructor(world: EdgeWorld, options: PhoneOptions) {
     this.world = world;
     this.options = options;
-    const { user, address, transport } = options;
+    const { user, address, transport, password = "1234" } = options;
     this.contact = `sip:${user}-${address.split(".").at(-1)}@${address}:5060` +
       (transport === "UDP" ? "" : `;transport=${transport.toLowerCase()}`);
     this.flow = {
@@ -107,16 +64,26 @@ export class SimPhone {
       remote: `${address}:5060`,
       peer: { address, port: 5060 },
     };
-    this.#stack = new SipStack({
-      entropy: world.chance,
-      sentBy: `${address}:5060`,
-      userAgent: true,
+    this.#media = new PhoneMedia(options);
+    this.#requests = new PhoneRequests({
+      clock: world.clock,
+      chance: world.chance,
+      flow: this.flow,
+      credentials: { username: user, password },
+      hear: (output) => this.#hear(output),
+      wants: (id) => ![...this.calls.values()].some((one) => one.inviteId === id && one.wantsEnd),
+      again: (id, next, request) => {
+        for (const call of this.calls.values()) {
+          if (call.inviteId !== id) continue;
+          call.inviteId = next;
+          call.invite = request;
+        }
+      },
     });
-    this.#driver = new Driver(this.#stack, world.clock, (output) => this.#hear(output));
   }
 
   get counts(): number {
-    return this.#stack.transactionCount;
+    return this.#requests.count;
   }
 
   get live(): PhoneCall[] {
@@ -125,40 +92,40 @@ export class SimPhone {
 
   receive(bytes: Uint8Array): void {
     if (this.isDead) return;
-    this.#driver.feed({ type: "receive", flow: this.flow, bytes });
+    this.#requests.receive(bytes);
   }
 
   stop(): void {
-    this.#driver.close();
+    this.#requests.stop();
   }
 
   register(): void {
     const aor = `sip:${this.options.user}@localhost`;
     const request = createRegister({
       requestUri: "sip:localhost",
-      from: `<${aor}>;tag=${this.#token()}`,
+      from: `<${aor}>;tag=${this.#requests.token()}`,
       aor,
-      callId: this.#token(),
+      callId: this.#requests.token(),
       sequence: ++this.#sequence,
       contact: `<${this.contact}>`,
       expires: 36_000,
     });
-    this.#request(request, (response) => {
+    this.#requests.request(request, (response) => {
       this.registered = response !== undefined && response.status < 300;
     });
   }
 
   /** @param to a name of ours, or a URI */
   call(to: string, headers: readonly (readonly [string, string])[] = []): PhoneCall {
-    const tag = this.#token();
-    const body = this.options.lateOffer ? undefined : this.#describe("sendrecv");
+    const tag = this.#requests.token();
+    const body = this.options.lateOffer ? undefined : this.#media.describe("sendrecv");
     const uri = to.startsWith("sip:") ? to : `sip:${to}@localhost`;
     const invite = createInvite({
       requestUri: uri,
       from: `<sip:${this.options.user}@localhost>;tag=${tag}`,
       to: `<${uri}>`,
       headers,
-      callId: this.#token(),
+      callId: this.#requests.token(),
       sequence: 1,
       contact: `<${this.contact}>`,
       ...(body === undefined ? {} : { body: { contentType: SDP, bytes: encoder.encode(body) } }),
@@ -171,13 +138,13 @@ export class SimPhone {
   ring(call: PhoneCall, early = false): void {
     if (call.state !== "trying" || call.server === undefined) return;
     call.state = "ringing";
-    const sdp = early && call.remote ? this.#answer(call, call.remote) : undefined;
+    const sdp = early ? this.#answer(call) : undefined;
     this.#respond(call.server, call.invite, sdp === undefined ? 180 : 183, call.tag, sdp);
   }
 
   answer(call: PhoneCall): void {
     if (call.state === "ended" || call.state === "talking" || call.server === undefined) return;
-    const sdp = call.remote ? this.#answer(call, call.remote) : this.#describe("sendrecv");
+    const sdp = call.remote ? this.#answer(call) : this.#media.describe("sendrecv");
     if (sdp === undefined) return this.reject(call, 488);
     call.state = "talking";
     const dialog = Dialog.ofUas(call.invite, call.tag);
@@ -200,26 +167,26 @@ export class SimPhone {
     if (call.state === "talking") {
       if (!call.isAcknowledged) return;
       this.#end(call, 200);
-      if (call.dialog) this.#request(call.dialog.request("BYE"), () => {});
+      if (call.dialog) this.#requests.request(call.dialog.request("BYE"), () => {});
       return;
     }
     if (call.incoming) return this.reject(call);
-    this.#driver.feed({ type: "cancel", id: clientTransactionId(call.inviteId) });
+    this.#requests.cancel(call.inviteId);
   }
 
   hold(call: PhoneCall, on: boolean): void {
     if (call.state !== "talking" || !call.dialog || call.offering) return;
     call.offering = true;
-    const body = this.#describe(on ? "sendonly" : "sendrecv");
+    const body = this.#media.describe(on ? "sendonly" : "sendrecv");
     const request = call.dialog.request("INVITE", {
       contact: `<${this.contact}>`,
       body: { contentType: SDP, bytes: encoder.encode(body) },
     });
-    this.#request(request, (response) => {
+    this.#requests.request(request, (response) => {
       const { dialog } = call;
       if (response && response.status < 300 && dialog) {
         const ack = dialog.ack(request.cseq.sequence);
-        this.#driver.feed({ type: "ack", request: ack, flow: this.flow });
+        this.#requests.ack(ack);
         if (!call.offering) return;
         call.held = on;
         this.#take(call, response);
@@ -234,12 +201,12 @@ export class SimPhone {
       contact: `<${this.contact}>`,
       body: { contentType: SDP, bytes: encoder.encode(body) },
     });
-    this.#request(request, (response) => {
+    this.#requests.request(request, (response) => {
       if (!response) return;
       if (response.status < 200) return;
       if (response.status < 300) {
         const ack = call.dialog!.ack(request.cseq.sequence);
-        this.#driver.feed({ type: "ack", request: ack, flow: this.flow });
+        this.#requests.ack(ack);
       }
       done(response);
     });
@@ -247,7 +214,7 @@ export class SimPhone {
 
   /** What it would offer now. */
   describe(): string {
-    return this.#describe("sendrecv");
+    return this.#media.describe("sendrecv");
   }
 
   /** A request inside the dialog of a call. */
@@ -267,7 +234,7 @@ export class SimPhone {
       headers,
       ...(contentType === undefined ? {} : { body: { contentType, bytes: encoder.encode(body) } }),
     });
-    this.#request(request, (response) => done(response?.status ?? 408));
+    this.#requests.request(request, (response) => done(response?.status ?? 408));
   }
 
   /** Refreshes the session timer. */
@@ -287,14 +254,17 @@ export class SimPhone {
     const request = call.dialog!.request("INFO", {
       body: { contentType: "application/media_control+xml", bytes },
     });
-    this.#request(request, (response) => done(response?.status ?? 408));
+    this.#requests.request(request, (response) => done(response?.status ?? 408));
   }
 
   // --- as caller ---
 
   #invite(call: PhoneCall, invite: SipRequest): void {
     call.invite = invite;
-    call.inviteId = this.#request(invite, (response) => this.#onInviteResponse(call, response));
+    call.inviteId = this.#requests.request(
+      invite,
+      (response) => this.#onInviteResponse(call, response),
+    );
   }
 
   #onInviteResponse(call: PhoneCall, response: SipResponse | undefined): void {
@@ -319,51 +289,21 @@ export class SimPhone {
       call.dialog = dialog;
       this.#take(call, response);
     }
-    const late = this.options.lateOffer && call.remote
-      ? this.#answer(call, call.remote)
-      : undefined;
+    const late = this.options.lateOffer ? this.#answer(call) : undefined;
     const ack = dialog.ack(call.invite.cseq.sequence, {
       ...(late === undefined ? {} : { body: { contentType: SDP, bytes: encoder.encode(late) } }),
     });
-    this.#driver.feed({ type: "ack", request: ack, flow: this.flow });
+    this.#requests.ack(ack);
     if (isFirst) call.state = "talking";
-    else if (!known) this.#request(dialog.request("BYE"), () => {});
+    else if (!known) this.#requests.request(dialog.request("BYE"), () => {});
     if (isFirst && (call.wantsEnd || call.remote?.port === 0)) this.hangup(call);
   }
 
   // --- descriptions ---
 
-  #describe(direction: string): string {
-    const { address, codecs, keys = false } = this.options;
-    return writePhoneSdp({
-      address,
-      port: 4000,
-      direction,
-      codecs,
-      keys,
-      version: ++this.#version,
-    });
-  }
-
-  /** An answer with our own numbers, as phones may (RFC 3264 6.1); undefined where nothing fits. */
-  #answer(call: PhoneCall, offer: PhoneSdp & { readonly lines: number }): string | undefined {
-    const own = new Map(this.options.codecs.map(([type, name]) => [name, type]));
-    const common = offer.codecs.flatMap(([, name]) =>
-      own.has(name) ? [[own.get(name)!, name] as const] : []
-    );
-    if (!common.some(([, name]) => !name.startsWith("telephone"))) return undefined;
-    call.codec = common[0]![1];
-    const turned: Record<string, string> = { sendonly: "recvonly", recvonly: "sendonly" };
-    call.isHeld = offer.direction === "sendonly" || offer.direction === "inactive";
-    const text = writePhoneSdp({
-      address: this.options.address,
-      port: 4000,
-      direction: turned[offer.direction] ?? offer.direction,
-      codecs: common,
-      keys: offer.keys ?? false,
-      version: ++this.#version,
-    });
-    return text + "m=video 0 RTP/AVP 96\r\n".repeat(offer.lines - 1);
+  /** Our answer to what the other side said last; undefined where nothing fits. */
+  #answer(call: PhoneCall): string | undefined {
+    return call.remote ? this.#media.answer(call, call.remote) : undefined;
   }
 
   #take(call: PhoneCall, message: SipRequest | SipResponse): void {
@@ -388,8 +328,6 @@ export class SimPhone {
         this.#end(call, 487);
         return this.#respond(output.id, call.invite, 487, call.tag);
       }
-      case "response":
-        return this.#onResponse(output.id, output.response);
       // Our 2xx was never acknowledged (RFC 3261 13.3.1.4).
       case "server-failed": {
         const call = [...this.calls.values()].find((one) => one.server === output.id);
@@ -399,8 +337,6 @@ export class SimPhone {
       }
       case "ack":
         return this.#onAck(output.request);
-      case "failed":
-        return this.#pending.get(output.id)?.(undefined);
       default:
         return;
     }
@@ -437,7 +373,7 @@ export class SimPhone {
   }
 
   #onInvite(id: ServerTransactionId, request: SipRequest): void {
-    const call = this.#newCall(request, true, this.#token());
+    const call = this.#newCall(request, true, this.#requests.token());
     call.server = id;
     this.#take(call, request);
     const replaced = this.#replaced(request);
@@ -463,33 +399,12 @@ export class SimPhone {
     if (call.offering) return this.#respond(id, request, 491, call.tag);
     if (this.refusesOffers > 0) return this.#respond(id, request, this.refusesOffers, call.tag);
     this.#take(call, request);
-    const sdp = call.remote ? this.#answer(call, call.remote) : undefined;
+    const sdp = this.#answer(call);
     this.#respond(id, request, sdp === undefined ? 488 : 200, call.tag, sdp);
   }
 
   #newCall(invite: SipRequest, incoming: boolean, tag: string): PhoneCall {
-    const call: PhoneCall = {
-      callId: invite.callId,
-      incoming,
-      state: "trying",
-      status: 0,
-      remote: undefined,
-      remoteText: "",
-      ringing: false,
-      early: false,
-      held: false,
-      isHeld: false,
-      offering: false,
-      codec: "",
-      invite,
-      server: undefined,
-      dialog: undefined,
-      tag,
-      inviteId: "",
-      wantsEnd: false,
-      isAcknowledged: !incoming,
-      endedBy: undefined,
-    };
+    const call = newCall(invite, incoming, tag);
     this.calls.set(`${invite.callId} ${tag}`, call);
     return call;
   }
@@ -499,55 +414,6 @@ export class SimPhone {
     call.state = "ended";
     call.status = status;
     this.world.count(`phone ${status}`);
-  }
-
-  // --- requests ---
-
-  #request(request: SipRequest, done: (response: SipResponse | undefined) => void): string {
-    const id = `${this.options.user}${++this.#serial}`;
-    let tried = false;
-    this.#sent.set(id, request);
-    this.#pending.set(id, (response) => {
-      const isUnwanted = [...this.calls.values()].some((one) =>
-        one.inviteId === id && one.wantsEnd
-      );
-      const again = response && !tried && !isUnwanted && this.#authorized(request, response);
-      if (!again) return done(response);
-      tried = true;
-      const next = `${id}a`;
-      this.#pending.set(next, done);
-      for (const call of this.calls.values()) {
-        if (call.inviteId !== id) continue;
-        call.inviteId = next;
-        call.invite = again;
-      }
-      this.#feed(next, again);
-    });
-    this.#feed(id, request);
-    return id;
-  }
-
-  #feed(id: string, request: SipRequest): void {
-    this.#driver.feed({
-      type: "request",
-      id: clientTransactionId(id),
-      request: request.clone(),
-      flow: this.flow,
-    });
-  }
-
-  #authorized(request: SipRequest, response: SipResponse): SipRequest | undefined {
-    const { user, password = "1234" } = this.options;
-    const answer = authorize(request, response, { username: user, password }, this.#token());
-    if (!answer) return undefined;
-    const next = request.clone();
-    next.headers.set("CSeq", `${request.cseq.sequence + 1} ${request.method}`);
-    next.headers.set(...answer.header);
-    return next;
-  }
-
-  #onResponse(id: string, response: SipResponse): void {
-    this.#pending.get(id)?.(response);
   }
 
   #respond(
@@ -568,10 +434,6 @@ export class SimPhone {
       response.headers.set("Session-Expires", sessionExpires);
     }
     if (allow !== undefined && request.method === "INVITE") response.headers.set("Allow", allow);
-    this.#driver.feed({ type: "respond", id, response });
-  }
-
-  #token(): string {
-    return randomHex(this.world.chance, 64);
+    this.#requests.respond(id, response);
   }
 }
