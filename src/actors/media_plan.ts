@@ -5,7 +5,7 @@ import type { RemoteTransport } from "../rtp/media_port.ts";
 import type { TranscodedSides } from "../rtp/rtp_media_port.ts";
 import * as sdp from "../sdp/mod.ts";
 import type { CallContext } from "./call_context.ts";
-import { payloadOf, sidesOfPairs } from "./edge/transcoded.ts";
+import { sidesOfBrowser } from "./edge/transcoded.ts";
 
 /**
  * What each step of offer and answer (RFC 3264) means for a call: pure functions from what the call
@@ -74,7 +74,7 @@ export function answerFromBrowser(
   const body = sdp.abstractAnswer(offer.value, settled.answer, context.token!);
   if (!body.ok) return err(fault("The browser's answer", body.error));
   const transcoded = settled.pairs &&
-    transcodedBy(settled.pairs, offer.value, answer.value, body.value);
+    sidesOfBrowser(settled.pairs, offer.value, answer.value, body.value);
   const payloads = [...remote.value.payloads, ...transcoded?.passed ?? []];
   return ok({
     body: body.value,
@@ -89,35 +89,6 @@ export function answerFromBrowser(
       missing: sdp.audioOnly(offer.value, answer.value),
     },
   });
-}
-
-/**
- * The transcoder that such an answer needs; `body`: what the caller is told of it. A browser that
- * was offered the caller's codec may send it though its answer has another (a page can change what
- * an answer says, and not what is sent): that passes as it is.
- */
-function transcodedBy(
-  pairs: readonly sdp.CodecPair[],
-  offer: sdp.Sdp,
-  answer: sdp.Sdp,
-  body: string,
-): TranscodedSides | null {
-  const said = sdp.parseSdp(body);
-  const expected = (of: sdp.Sdp) => {
-    const [first] = live(of, "audio")?.ssrcs ?? [];
-    return first ? { ssrc: Number(first.id) } : {};
-  };
-  const live = (of: sdp.Sdp, kind: "audio" | "video") =>
-    of.media.find((section) => section.kind === kind && !section.rejected);
-  const video = said.ok ? live(said.value, "video")?.codecs ?? [] : [];
-  const sides = sidesOfPairs(pairs, live(answer, "audio")?.ptime, video);
-  const main = sdp.transcodedPair(pairs);
-  if (!sides || !main) return null;
-  return {
-    own: { ...sides.own, ...expected(offer) },
-    peer: { ...sides.peer, ...expected(answer) },
-    passed: [...sides.passed, payloadOf("audio", main.inner)],
-  };
 }
 
 /** The browser that rang first in an operator's call has answered: the offer to the callee. */

@@ -3,6 +3,7 @@ export type { Direction, Sdp, SdpFault } from "./model.ts";
 export type { LocalTransportLike } from "./write.ts";
 export type { AbstractOfferOptions } from "./abstract.ts";
 export type { OfferedMedia } from "./server_offer.ts";
+export { isMediaCodec, samePayload } from "./model.ts";
 export { parseSdp } from "./parse.ts";
 export { directionOf } from "./direction.ts";
 export { checkSipSdp } from "./extra_lines.ts";

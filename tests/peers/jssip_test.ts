@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { BARESIP, Baresip } from "../support/baresip.ts";
 import { HIGH_HERTZ, LOW_HERTZ, peerTest, type Stage } from "../support/browser.ts";
+import { chooseCodecs } from "../support/codec_choice.ts";
 import { type JsSipSite, JsSipUser, serveJsSip } from "../support/jssip.ts";
 
 /**
@@ -95,6 +96,53 @@ peerTest("a page with JsSIP", [BARESIP], async (t, stage) => {
       await jane.hangup();
       await Promise.all([jane.tells("ended"), alice.callIs("FINISH")]);
     });
+
+    await stage.step(
+      t,
+      "is called without a common codec: transcoded, held by either",
+      async () => {
+        await lab.until(
+          "the codec workers run",
+          () => lab.get<{ codecs: unknown[] }>("/api/health"),
+          ({ codecs }) => codecs.length > 0,
+          30_000,
+        );
+        const page = await stage.page("1003", HIGH_HERTZ);
+        const jane = await JsSipUser.open("1003", page, site);
+        await chooseCodecs(page, { audio: ["PCMU"] });
+        await jane.register(lab);
+        const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
+        await alice.login();
+        await chooseCodecs(alice.page, { audio: ["opus"] });
+        await alice.call("1003");
+        await jane.tells("ringing");
+        await jane.answer();
+        await Promise.all([jane.tells("confirmed"), alice.callIs("ESTABLISHED")]);
+        await Promise.all([jane.hears(LOW_HERTZ), alice.hears(HIGH_HERTZ)]);
+        const { legs: [browser, sip] } = await lab.call(await alice.callId());
+        assert(sip.kind === "sip" && sip.media);
+        assert.deepEqual([browser.codecs, sip.media.codecs], [["opus"], ["PCMU"]]);
+        assert.deepEqual([sip.media.transcoding?.from, sip.media.transcoding?.to], [
+          "PCMU",
+          "OPUS",
+        ]);
+
+        await jane.hold();
+        await jane.tells("hold");
+        await Promise.all([jane.hears(0), alice.hears(0)]);
+        await jane.unhold();
+        await jane.tells("unhold");
+        await Promise.all([jane.hearsAnything(), alice.hears(HIGH_HERTZ)]);
+        await alice.hold();
+        await alice.callIs("HOLD");
+        await alice.hears(0);
+        await alice.unhold();
+        await alice.callIs("ESTABLISHED", { count: 2 });
+        await Promise.all([jane.hearsAnything(), alice.hears(HIGH_HERTZ)]);
+        await jane.hangup();
+        await Promise.all([jane.tells("ended"), alice.callIs("FINISH")]);
+      },
+    );
 
     await stage.step(t, "calls another one: WebSocket and secure WebSocket", async () => {
       const jane = await pageOf(stage, site, "1003");

@@ -7,14 +7,19 @@ import type {
   LocalTransport,
   MediaPort,
 } from "../../rtp/media_port.ts";
+import type { TranscodedSides, TranscodingStatistics } from "../../rtp/rtp_media_port.ts";
 import * as sdp from "../../sdp/mod.ts";
+import { BrowserCodecs, sidesOf } from "./browser_codecs.ts";
 import type { WireMediaView } from "./contract.ts";
+import { transcodingView } from "./transcoded.ts";
 import { type Described, nothing, type WireMedia, type WireMediaEvent } from "./wire_media.ts";
 
 export interface BrowserMediaOptions {
   readonly webrtc: MediaPort;
   readonly near: EndpointToken | undefined;
   readonly label: string;
+  /** Codecs between which calls can be transcoded. */
+  readonly transcodable: () => ReadonlySet<string>;
   readonly onEvent: (event: WireMediaEvent) => void;
 }
 
@@ -34,6 +39,10 @@ export class BrowserMedia implements WireMedia {
   #theirs = "";
   /** The names of the m-lines, which a browser never lets change. */
   #mids: readonly (string | undefined)[] = [];
+  readonly #audio: BrowserCodecs;
+  /** The transcoder between the browser and whoever it talks with. */
+  #sides: TranscodedSides | null = null;
+  #transcoding: TranscodingStatistics | null = null;
   #codecs: readonly string[] = [];
   #isHeld = false;
   #version = 0;
@@ -41,8 +50,9 @@ export class BrowserMedia implements WireMedia {
   #statistics: EndpointStatistics | null = null;
 
   constructor(options: BrowserMediaOptions) {
-    const { webrtc, near, label, onEvent } = options;
+    const { webrtc, near, label, onEvent, transcodable } = options;
     this.#onEvent = onEvent;
+    this.#audio = new BrowserCodecs(transcodable);
     this.#endpoint = webrtc.open(
       { kind: "webrtc", label, ...(near === undefined ? {} : { near }) },
       (event) => this.#onEndpoint(event),
@@ -54,11 +64,12 @@ export class BrowserMedia implements WireMedia {
   }
 
   offerOut(abstract: sdp.Sdp): Result<string, sdp.SdpFault> {
-    const media = abstract.media.map((section, index) => ({
+    const wide = this.#audio.offer(abstract);
+    const media = wide.media.map((section, index) => ({
       ...section,
       mid: this.#mids[index] ?? section.mid,
     }));
-    const offer = sdp.browserOffer({ ...abstract, media }, this.#transport());
+    const offer = sdp.browserOffer({ ...wide, media }, this.#transport());
     if (!offer.ok) return offer;
     const said = sdp.parseSdp(offer.value);
     if (!said.ok) return said;
@@ -78,9 +89,16 @@ export class BrowserMedia implements WireMedia {
     }
     const remote = sdp.checkBrowserDescription(answer.value);
     if (!remote.ok) return this.#nothing(offer, remote.error);
-    const body = sdp.abstractAnswer(offer, answer.value, this.token);
+    const settled = this.#audio.settle(answer.value);
+    const body = sdp.abstractAnswer(offer, settled.answer, this.token);
     if (!body.ok) return this.#nothing(offer, body.error);
-    return { text: body.value, commit: () => this.#commit(answer.value, remote.value, body.value) };
+    const commit = () => {
+      this.#audio.agree(settled.pairs, answer.value);
+      const sides = sidesOf(settled.pairs, offer, answer.value, body.value);
+      this.#commit(answer.value, remote.value, body.value, sides);
+      if (sides) this.#codecs = sdp.firstCodecs(answer.value);
+    };
+    return { text: body.value, commit };
   }
 
   offerIn(text: string): Result<string, sdp.SdpFault> {
@@ -91,17 +109,17 @@ export class BrowserMedia implements WireMedia {
     this.#offeredIn = offer.value;
     this.#offeredRemote = remote.value;
     this.#followRestart(remote.value);
-    return ok(sdp.abstractOffer(offer.value, this.token));
+    return ok(sdp.abstractOffer(this.#audio.offerIn(offer.value), this.token));
   }
 
   answerOut(abstract: sdp.Sdp): Described {
     const offer = this.#offeredIn;
     const remote = this.#offeredRemote;
     if (!offer || !remote) return this.#nothing(abstract, unexpected());
-    const answer = sdp.browserAnswer(offer, abstract, this.#transport());
+    const answer = sdp.browserAnswer(offer, this.#audio.answerOut(abstract), this.#transport());
     if (!answer.ok) return this.#nothing(offer, answer.error);
     const text = sdp.withVersion(answer.value, ++this.#version);
-    return { text, commit: () => this.#commit(offer, remote, text) };
+    return { text, commit: () => this.#commit(offer, remote, text, this.#sides) };
   }
 
   connect(peer: EndpointToken): void {
@@ -126,7 +144,7 @@ export class BrowserMedia implements WireMedia {
       worker: this.#worker,
       isSecure: true,
       isHeld: this.#isHeld,
-      transcoding: null,
+      transcoding: this.#sides && transcodingView(this.#sides, this.#transcoding),
       statistics: this.#statistics,
     };
   }
@@ -140,18 +158,30 @@ export class BrowserMedia implements WireMedia {
     this.#theirs = credentials;
   }
 
-  #commit(said: sdp.Sdp, remote: sdp.RemoteTransport, agreed: string): void {
+  #commit(
+    said: sdp.Sdp,
+    remote: sdp.RemoteTransport,
+    agreed: string,
+    sides: TranscodedSides | null,
+  ): void {
     this.#mids = said.media.map((section) => section.mid);
     const parsed = sdp.parseSdp(agreed);
     if (parsed.ok) {
       this.#codecs = sdp.firstCodecs(parsed.value);
       const direction = sdp.directionOf(parsed.value);
       this.#isHeld = direction !== "sendrecv";
+      this.#audio.keep(parsed.value);
     }
     if (this.#remote === remote) return;
     this.#remote = remote;
     this.#theirs = `${remote.iceUfrag} ${remote.icePwd}`;
-    this.#endpoint.setRemote(remote);
+    const { payloads } = remote;
+    this.#endpoint.setRemote(
+      sides ? { ...remote, payloads: [...payloads, ...sides.passed] } : remote,
+    );
+    if (sides === this.#sides) return;
+    this.#sides = sides;
+    this.#endpoint.transcode(sides);
   }
 
   /** An answer that takes nothing. */
@@ -182,6 +212,9 @@ export class BrowserMedia implements WireMedia {
         return this.#onEvent(event);
       case "ice":
         this.#remoteAddress = event.remoteAddress ?? this.#remoteAddress;
+        return;
+      case "transcoding":
+        this.#transcoding = event.statistics;
         return;
       case "statistics":
         this.#statistics = event.statistics;

@@ -40,8 +40,9 @@ export const openMedia = {
     }
     const isWebrtc = side === "wire" ? wantsIce(offer.value) : settings.profile === "webrtc";
     if (isWebrtc) {
-      const { ports: { webrtc }, label, onEvent } = choice;
-      return ok(new BrowserMedia({ webrtc, near, label, onEvent }));
+      const { ports, label, onEvent } = choice;
+      const transcodable = () => ports.transcodable?.() ?? new Set<string>();
+      return ok(new BrowserMedia({ webrtc: ports.webrtc, near, label, onEvent, transcodable }));
     }
     const kinds = sdp.phoneKinds(offer.value);
     if (kinds.length === 0) {

@@ -42,7 +42,36 @@ export function sidesOfPairs(
   return { own, peer, passed: video.map((codec) => payloadOf("video", codec)) };
 }
 
-export function payloadOf(kind: "audio" | "video", codec: Codec) {
+/**
+ * The transcoder that a browser's answer needs, to an offer with more than its caller has; `body`: what the caller is told of it. A browser that
+ * was offered the caller's codec may send it though its answer has another (a page can change what
+ * an answer says, and not what is sent): that passes as it is.
+ */
+export function sidesOfBrowser(
+  pairs: readonly sdp.CodecPair[],
+  offer: sdp.Sdp,
+  answer: sdp.Sdp,
+  body: string,
+): TranscodedSides | null {
+  const said = sdp.parseSdp(body);
+  const expected = (of: sdp.Sdp) => {
+    const [first] = live(of, "audio")?.ssrcs ?? [];
+    return first ? { ssrc: Number(first.id) } : {};
+  };
+  const live = (of: sdp.Sdp, kind: "audio" | "video") =>
+    of.media.find((section) => section.kind === kind && !section.rejected);
+  const video = said.ok ? live(said.value, "video")?.codecs ?? [] : [];
+  const sides = sidesOfPairs(pairs, live(answer, "audio")?.ptime, video);
+  const main = sdp.transcodedPair(pairs);
+  if (!sides || !main) return null;
+  return {
+    own: { ...sides.own, ...expected(offer) },
+    peer: { ...sides.peer, ...expected(answer) },
+    passed: [...sides.passed, payloadOf("audio", main.inner)],
+  };
+}
+
+function payloadOf(kind: "audio" | "video", codec: Codec) {
   const { payloadType, name, clockRate } = codec;
   return { payloadType, kind, codec: name, clockRate };
 }
