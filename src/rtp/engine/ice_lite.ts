@@ -1,10 +1,12 @@
 import type { Instant } from "../../core/clock.ts";
 import type { IceState } from "../media_port.ts";
 import {
+  askedUfrag,
   BINDING_ERROR,
   BINDING_REQUEST,
   BINDING_SUCCESS,
   integrityFits,
+  isAsked,
   readStun,
   StunWriter,
 } from "../ice/stun.ts";
@@ -104,8 +106,11 @@ export class IceLite {
     const arena = this.#arena;
     const message = readStun(arena, offset, length);
     if (message === undefined || message.type !== BINDING_REQUEST) return undefined;
-    const username = message.username ?? "";
-    const ufrag = username.slice(0, Math.max(0, username.indexOf(":")));
+    // Who has been checking from there is most likely to check again.
+    const known = this.#byId.get(this.#table.get(socket, address, port));
+    const ufrag = known !== undefined && isAsked(arena, message, known.iceUfrag)
+      ? known.iceUfrag
+      : askedUfrag(arena, message);
     const credential = this.#byUfrag.get(ufrag);
     if (credential === undefined) return undefined;
     const { endpoint, key } = credential;
@@ -142,8 +147,9 @@ export class IceLite {
   #learn(endpoint: Endpoint, socket: number, address: number, port: number): boolean {
     this.#table.set(socket, address, port, endpoint.id);
     const places = endpoint.places;
-    if (places.some((p) => p.socket === socket && p.address === address && p.port === port)) {
-      return false;
+    for (let i = 0; i < places.length; i++) {
+      const place = places[i]!;
+      if (place.socket === socket && place.address === address && place.port === port) return false;
     }
     places.push({ socket, address, port });
     if (places.length <= MAX_PLACES) return true;
@@ -210,7 +216,8 @@ export class IceLite {
   }
 
   #writeMapped(writer: StunWriter, address: number, port: number): void {
-    const ipv6 = parseIpv6(this.#shell.textOf(address));
+    // Numbers up there are names of IPv6 addresses; see `AddressTable`.
+    const ipv6 = address >>> 28 === 15 ? parseIpv6(this.#shell.textOf(address)) : null;
     if (ipv6 === null) writer.xorMappedAddress(address, port);
     else writer.xorMappedIpv6(ipv6, port);
   }

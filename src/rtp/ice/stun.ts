@@ -46,7 +46,9 @@ export interface StunMessage {
   /** Where the message begins. */
   readonly offset: number;
   readonly length: number;
-  readonly username: string | null;
+  /** Offset and length of the value of USERNAME; -1 where there is none. */
+  readonly username: number;
+  readonly usernameLength: number;
   readonly useCandidate: boolean;
   /** Offset of the MESSAGE-INTEGRITY attribute, or -1. */
   readonly integrity: number;
@@ -56,7 +58,9 @@ export interface StunMessage {
   readonly unknown: readonly number[];
 }
 
+const NONE: readonly number[] = [];
 const decoder = new TextDecoder();
+const COLON = 58;
 
 function uint16(buffer: Uint8Array, at: number): number {
   return (buffer[at]! << 8) | buffer[at + 1]!;
@@ -78,11 +82,12 @@ export function readStun(
   if (int32(buffer, offset + 4) !== MAGIC_COOKIE) return undefined;
   const end = offset + HEADER + uint16(buffer, offset + 2);
   if (end !== offset + length || (length & 3) !== 0) return undefined;
-  let username: string | null = null;
+  let username = -1;
+  let usernameLength = 0;
   let useCandidate = false;
   let integrity = -1;
   let mappedAddress = -1;
-  const unknown: number[] = [];
+  let unknown = NONE;
   for (let at = offset + HEADER; at < end;) {
     const type = uint16(buffer, at);
     const size = uint16(buffer, at + 2);
@@ -100,12 +105,13 @@ export function readStun(
       integrity = at;
     } else if (type === ATTRIBUTE.username) {
       if (size > 513) return undefined;
-      username = decoder.decode(buffer.subarray(at + 4, at + 4 + size));
+      username = at + 4;
+      usernameLength = size;
     } else if (type === ATTRIBUTE.useCandidate) useCandidate = true;
     else if (type === ATTRIBUTE.xorMappedAddress && (size === 8 || size === 20)) {
       mappedAddress = at + 4;
     } else if (type < 0x8000 && type !== ATTRIBUTE.priority && unknown.length < 8) {
-      unknown.push(type);
+      unknown = [...unknown, type];
     }
     at = next;
   }
@@ -114,11 +120,31 @@ export function readStun(
     offset,
     length,
     username,
+    usernameLength,
     useCandidate,
     integrity,
     mappedAddress,
     unknown,
   };
+}
+
+/** The part of USERNAME before the colon (RFC 8445 7.2.2): the user fragment of who is asked. */
+export function askedUfrag(buffer: Uint8Array, message: StunMessage): string {
+  const { username, usernameLength } = message;
+  if (username < 0) return "";
+  const text = decoder.decode(buffer.subarray(username, username + usernameLength));
+  return text.slice(0, Math.max(0, text.indexOf(":")));
+}
+
+/** Whether that is this one, which is ASCII; it makes no text, for what comes every few seconds. */
+export function isAsked(buffer: Uint8Array, message: StunMessage, ufrag: string): boolean {
+  const { username, usernameLength } = message;
+  const { length } = ufrag;
+  if (username < 0 || usernameLength <= length || length === 0) return false;
+  for (let i = 0; i < length; i++) {
+    if (buffer[username + i] !== ufrag.charCodeAt(i)) return false;
+  }
+  return buffer[username + length] === COLON;
 }
 
 /** Whether MESSAGE-INTEGRITY fits the key. The header's length field is put back as it was. */

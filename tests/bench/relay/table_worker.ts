@@ -9,8 +9,7 @@ import { Ipv6Names } from "../../../src/rtp/io/ffi/ipv6_names.ts";
 import { Ring } from "../../../src/rtp/io/ffi/ring.ts";
 import { SHARED_BUFFER } from "../../../src/rtp/io/ffi/sockets.ts";
 import { Wire } from "../../../src/rtp/io/ffi/wire.ts";
-import { ATTRIBUTE, BINDING_REQUEST, StunWriter } from "../../../src/rtp/ice/stun.ts";
-import { HmacSha1 } from "../../../src/rtp/srtp/hmac_sha1.ts";
+import { checkOf } from "./greeting.ts";
 import { readTable, type TableLeg } from "./table.ts";
 
 /**
@@ -30,9 +29,9 @@ const PAYLOADS: readonly PayloadKind[] = [
 class TableShell extends FfiShell {
   readonly #legs: readonly TableLeg[];
   readonly #shared: readonly number[];
-  readonly #key = new HmacSha1(new TextEncoder().encode(PASSWORD));
   readonly #packet: number;
   readonly #sockets: number[] = [];
+  readonly #checks: Uint8Array[] = [];
   #opening = 0;
   #isMuted = false;
   #checkAt = Infinity;
@@ -106,12 +105,14 @@ class TableShell extends FfiShell {
     this.#isMuted = true;
     this.#legs.forEach(({ keys, peerPort }, index) => {
       if (keys === null) return;
+      // Made once: what a check costs here is not to be the generator's part of it.
+      const check = this.#checks[index] ??= checkOf({
+        iceUfrag: `leg${index}`,
+        icePwd: PASSWORD,
+      }).slice();
       const at = this.#packet;
-      const writer = new StunWriter(this.arena.bytes, at, BINDING_REQUEST, new Uint8Array(12), 0);
-      writer.attribute(ATTRIBUTE.username, new TextEncoder().encode(`leg${index}:peer`));
-      writer.attribute(ATTRIBUTE.useCandidate, new Uint8Array(0));
-      const length = writer.seal(this.#key);
-      this.engine.datagram(this.#sockets[index]!, LOOPBACK, peerPort, at, length, now);
+      this.arena.bytes.set(check, at);
+      this.engine.datagram(this.#sockets[index]!, LOOPBACK, peerPort, at, check.length, now);
     });
     this.#isMuted = false;
   }

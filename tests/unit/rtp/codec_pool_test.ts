@@ -47,6 +47,20 @@ function packet(sequence: number, timestamp: number): Uint8Array {
   return writeRtp({ payloadType: 8, marker: false, sequence, timestamp, ssrc: 1, payload });
 }
 
+Deno.test("a worker that is long in starting is waited for; one that says nothing at all is not", () => {
+  const { clock, pool, started, log, ready } = setUp(1);
+  clock.advance(55_000);
+  assert.equal(started.length, 1, "busy machines need long");
+  ready(started[0]!);
+  clock.advance(55_000);
+  assert.deepEqual([started.length, log], [1, ["codec-1 started", "up"]]);
+  pool.terminate();
+  const silent = setUp(1);
+  silent.clock.advance(61_000);
+  assert.equal(silent.started.length, 2);
+  silent.pool.terminate();
+});
+
 Deno.test("opened before the worker is up, it is opened when it is", () => {
   const { pool, started, log, ready } = setUp(1);
   pool.open(options, () => {});

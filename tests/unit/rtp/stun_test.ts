@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import {
+  askedUfrag,
   ATTRIBUTE,
   BINDING_SUCCESS,
   integrityFits,
+  isAsked,
   readStun,
   StunWriter,
 } from "../../../src/rtp/ice/stun.ts";
@@ -36,7 +38,14 @@ Deno.test("STUN request of RFC 5769 2.1", () => {
   const message = readStun(bytes, 0, bytes.length);
   assert.ok(message);
   assert.equal(message.type, 1);
-  assert.equal(message.username, "evtj:h6vY");
+  const { username, usernameLength } = message;
+  const name = bytes.subarray(username, username + usernameLength);
+  assert.equal(new TextDecoder().decode(name), "evtj:h6vY");
+  assert.equal(askedUfrag(bytes, message), "evtj");
+  assert.deepEqual(
+    ["evtj", "evt", "evtj:", "evtj:h6vY", "evtk", ""].map((one) => isAsked(bytes, message, one)),
+    [true, false, false, false, false, false],
+  );
   assert.deepEqual(message.unknown, []);
   assert.ok(integrityFits(bytes, message, PASSWORD));
   assert.deepEqual(bytes, hex(REQUEST), "reading changes nothing");
