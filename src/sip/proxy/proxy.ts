@@ -1,44 +1,36 @@
 import type { Instant } from "../../core/clock.ts";
-import { type Entropy, randomHex } from "../../core/entropy.ts";
+import type { Entropy } from "../../core/entropy.ts";
 import type { FlowId } from "../../core/ids.ts";
 import { ok, type Result } from "../../core/result.ts";
 import type { Deadline, SansIo } from "../../core/sans_io.ts";
 import { NonceStore } from "../auth/mod.ts";
 import type { Flow } from "../flow.ts";
-import {
-  copyText,
-  createResponse,
-  parseUri,
-  type SipRequest,
-  type SipResponse,
-  type SipUri,
-} from "../message/mod.ts";
+import { createResponse, type SipRequest, type SipResponse, type SipUri } from "../message/mod.ts";
 import { OutputQueue } from "../output_queue.ts";
-import type { Binding, Location, NewBinding, RemovalReason } from "../registrar/location.ts";
-import { REGISTRAR_EXTENSIONS } from "../registrar/outbound.ts";
-import { Registrar, type RegistrarLimits } from "../registrar/registrar.ts";
+import type { Location } from "../registrar/location.ts";
+import type { RegistrarLimits } from "../registrar/registrar.ts";
 import { SipStack } from "../stack.ts";
 import type { StackInput, StackOutput } from "../stack_io.ts";
 import type { ClientTransactionId, ServerTransactionId } from "../transaction/ids.ts";
-import { statelessTag } from "../transaction/matching.ts";
 import type { TransactionShares } from "../transaction/shares.ts";
 import { DEFAULT_TIMERS, type SipTimers } from "../transaction/timers.ts";
 import { Authenticator } from "./authenticator.ts";
+import { Branches } from "./branches.ts";
 import { ContactRoutes } from "./contact_routes.ts";
 import { ContextTable } from "./context_table.ts";
 import { DialogTable } from "./dialog_table.ts";
 import {
-  badExtension,
   breadthOf,
   checkRequest,
   createForward,
-  loopSuffix,
   preprocessRoute,
   recordRoutes,
 } from "./forwarding.ts";
 import { Gate, type Sender } from "./gate.ts";
-import { OutsideBranches, type OutsideRequest } from "./outside.ts";
+import { OutsideBranches } from "./outside.ts";
+import { OwnAnswers } from "./own_answers.ts";
 import type { ProxyInput, ProxyOutput, ProxyPolicy, Refusal } from "./proxy_io.ts";
+import { Registrations } from "./registrations.ts";
 import { ResponseContext } from "./response_context.ts";
 import { nextUri, Router } from "./router.ts";
 import { limitBreadth, type Target, type TargetGroups } from "./target.ts";
@@ -70,32 +62,36 @@ const GROUP_RING_MS = 20_000;
  * on a flow goes out on the flows of the bindings that it names, and the best answer comes back.
  */
 export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
-  readonly #entropy: Entropy;
   readonly #policy: ProxyPolicy;
   readonly #sentBy: string;
   readonly #stack: SipStack;
-  readonly #registrar: Registrar;
+  readonly #registrations: Registrations;
+  readonly #answers: OwnAnswers;
   readonly #gate: Gate;
   readonly #contacts = new ContactRoutes();
   readonly #contexts: ContextTable;
   readonly #dialogs = new DialogTable();
   readonly #router: Router;
   readonly #outside: OutsideBranches;
+  readonly #branches: Branches;
   readonly #groupRingMs: number;
   readonly #redirections: number;
-  readonly #product: string | undefined;
-  /** User parts that open flows have registered. */
-  readonly #identities = new Map<FlowId, string>();
   readonly #outputs = new OutputQueue<ProxyOutput>();
   #draining = false;
   #now: Instant = 0;
 
   constructor(options: ProxyOptions) {
-    this.#entropy = options.entropy;
     this.#policy = options.policy;
     this.#sentBy = options.sentBy.toLowerCase();
     this.#stack = new SipStack(options);
-    this.#registrar = new Registrar(options.limits);
+    this.#registrations = new Registrations(
+      options.policy,
+      this.#contacts,
+      this.#outputs,
+      options.limits,
+    );
+    const tell = (input: StackInput) => this.#tell(input);
+    this.#answers = new OwnAnswers(options.entropy, options.product, tell);
     this.#gate = new Gate(options.policy, new Authenticator(new NonceStore(options.entropy)));
     const timerC = options.timers?.c ?? DEFAULT_TIMERS.c;
     this.#contexts = new ContextTable({
@@ -103,26 +99,32 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
       tell: (input) => {
         if (input.type !== "cancel" || !this.#outside.cancel(input)) this.#tell(input);
       },
-      fork: (context, targets) => this.#forkTo(context, targets),
+      fork: (context, targets) => this.#branches.start(context, targets, this.#now),
       redirect: (context, response) => this.#redirect(context, response),
     });
     this.#router = new Router(options.policy, this.location, this.#contacts);
     this.#outside = new OutsideBranches({
       effect: (effect) => this.#outputs.push(effect),
-      tell: (input) => this.#tell(input),
+      tell,
       failed: (branch) => {
         this.#hear({ type: "failed", id: branch, reason: "transport" });
         this.#hear({ type: "terminated", id: branch });
       },
     });
+    this.#branches = new Branches({
+      sentBy: this.#sentBy,
+      contexts: this.#contexts,
+      dialogs: this.#dialogs,
+      outside: this.#outside,
+      tell,
+    });
     this.#groupRingMs = options.groupRingMs ?? GROUP_RING_MS;
     this.#redirections = options.redirections ?? 0;
-    this.#product = options.product;
   }
 
   /** The registrar's bindings, to read. */
   get location(): Location {
-    return this.#registrar.location;
+    return this.#registrations.location;
   }
 
   get transactionCount(): number {
@@ -162,20 +164,18 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
       case "flow-closed":
         return this.#closeFlow(input.flow);
       case "restore":
-        return this.#restore(input.binding);
+        return this.#registrations.restore(input.binding);
       case "resolved":
       case "connected":
         return this.#outside.handle(input);
       case "unregister":
-        return this.#unregister(input.aor, input.contact);
+        return this.#registrations.unregister(input.aor, input.contact, now);
     }
   }
 
   wake(now: Instant): void {
     this.#now = now;
-    for (let binding = this.location.expire(now); binding; binding = this.location.expire(now)) {
-      this.#removed(binding, "expired");
-    }
+    this.#registrations.expire(now);
     this.#contexts.wake(now);
     this.#dialogs.wake(now);
     this.#stack.wake(now);
@@ -278,23 +278,23 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
   #receiveRequest(id: ServerTransactionId, request: SipRequest, flow: Flow): void {
     preprocessRoute(request, this.#policy);
     const uri = nextUri(request);
-    if (!uri) return this.#refuse(id, request, { status: 416 });
+    if (!uri) return this.#answers.refuse(id, request, { status: 416 });
     const isForUs = this.#router.isServer(uri);
     const fault = checkRequest(request, this.#sentBy, isForUs);
-    if (fault) return this.#refuse(id, request, fault);
+    if (fault) return this.#answers.refuse(id, request, fault);
     if (request.method === "REGISTER" && this.#policy.isOurs(uri.host, uri.port)) {
       return this.#register(id, request, flow);
     }
     if (request.to.tag !== undefined) return this.#receiveInDialog(id, request, flow, uri);
     const isTranslated = this.#policy.translate ?? this.#policy.route;
     if (!uri.isSip && isTranslated === undefined) {
-      return this.#refuse(id, request, { status: 416 });
+      return this.#answers.refuse(id, request, { status: 416 });
     }
     const sender = this.#admit(id, request, flow);
     if (!sender) return;
-    if (isForUs) return this.#refuse(id, request, this.#router.ownAnswer(request));
+    if (isForUs) return this.#answers.refuse(id, request, this.#router.ownAnswer(request));
     const groups = this.#groupsFor(request, uri, sender.identity, flow);
-    if (!groups.ok) return this.#refuse(id, request, groups.error);
+    if (!groups.ok) return this.#answers.refuse(id, request, groups.error);
     if (request.method === "INVITE") {
       this.#contacts.learnFrom(request.contacts, flow, sender.identity);
     }
@@ -333,7 +333,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     uri: SipUri,
   ): void {
     const match = this.#dialogs.find(request, flow);
-    if (!match) return this.#refuse(id, request, { status: 481 });
+    if (!match) return this.#answers.refuse(id, request, { status: 481 });
     if (!match.isFamiliar) {
       if (!match.isNear && !this.#admit(id, request, flow)) return;
       // A trunk is reached where it is configured, wherever it speaks from.
@@ -343,7 +343,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     const peer = match.peer ?? this.#contacts.find(uri);
     if (!peer) {
       this.#dialogs.end(request, this.#now);
-      return this.#refuse(id, request, { status: 481 });
+      return this.#answers.refuse(id, request, { status: 481 });
     }
     if (request.method === "INVITE") this.#contacts.learnFrom(request.contacts, flow, null);
     this.#fork(id, request, flow, [[{ uri: request.uri, flow: peer }]]);
@@ -351,7 +351,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
 
   /** Who sends it; undefined where it was refused, which is done here. */
   #admit(id: ServerTransactionId, request: SipRequest, flow: Flow): Sender | undefined {
-    const registered = this.#identities.get(flow.id) ?? null;
+    const registered = this.#registrations.identityOf(flow);
     const admitted = this.#gate.admit(request, flow, registered, this.#now);
     if (admitted.ok) return admitted.value;
     const username = admitted.error.failedUsername;
@@ -359,7 +359,7 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
       const { method } = request;
       this.#outputs.push({ type: "authentication-failed", flow, username, method });
     }
-    this.#refuse(id, request, admitted.error);
+    this.#answers.refuse(id, request, admitted.error);
     return undefined;
   }
 
@@ -371,63 +371,20 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
   ): void {
     const isInvite = request.method === "INVITE";
     const breadth = breadthOf(request);
-    if (breadth === 0) return this.#refuse(id, request, { status: 440 });
+    if (breadth === 0) return this.#answers.refuse(id, request, { status: 440 });
     // A request that can't wait asks all at once, whatever their q.
     const groups = limitBreadth(isInvite ? targets : [targets.flat()], breadth);
     const context = new ResponseContext({
       id,
       request,
       flow,
-      localTag: this.#newTag(),
+      localTag: this.#answers.newTag(),
       groups,
       groupRingMs: this.#groupRingMs,
       redirections: this.#redirections,
     });
     if (isInvite) this.#tell({ type: "respond", id, response: createResponse(request, 100) });
     this.#contexts.start(context, this.#now);
-  }
-
-  #forkTo(context: ResponseContext, targets: readonly Target[]): void {
-    const { request, flow: from } = context;
-    this.#dialogs.expect(context.id, request, from, targets.flatMap(({ flow }) => flow ?? []));
-    const maxBreadth = Math.floor(breadthOf(request) / targets.length);
-    const branchSuffix = loopSuffix(request);
-    // All branches first: an answer must not find a context that believes it has no more.
-    const branches = targets.map((target) => ({
-      branch: this.#contexts.addBranch(context, target, this.#now),
-      ...target,
-    }));
-    for (const { branch, uri, flow, path = [] } of branches) {
-      const create = (out: Flow) => {
-        const routes = recordRoutes(from, out, this.#sentBy);
-        // A route says whom to ask next, not who is meant.
-        const meant = flow === null && request.routes.length > 0 ? request.uri : uri;
-        return createForward(request, { uri: meant, recordRoutes: routes, path, maxBreadth });
-      };
-      if (flow) {
-        this.#tell({ type: "request", id: branch, request: create(flow), flow, branchSuffix });
-        continue;
-      }
-      this.#goOutside(context, { branch, create, branchSuffix, original: request, uri });
-    }
-  }
-
-  #goOutside(
-    context: ResponseContext,
-    { uri, create, original, ...rest }: Omit<OutsideRequest, "uri"> & { readonly uri: string },
-  ): void {
-    const parsed = parseUri(uri);
-    const next = original.routes[0]?.uri ?? (parsed.ok ? parsed.value : undefined);
-    if (!next) throw new Error(`target ${uri} was not checked`);
-    this.#outside.start({
-      ...rest,
-      original,
-      uri: next,
-      create: (flow) => {
-        this.#dialogs.expect(context.id, original, context.flow, [flow]);
-        return create(flow);
-      },
-    });
   }
 
   /** Where a 3xx points to, as far as that is with us (16.5, 16.7 step 4). */
@@ -453,74 +410,18 @@ export class ProxyCore implements SansIo<ProxyInput, ProxyOutput> {
     this.#tell({ type: "ack", request, flow });
   }
 
-  #refuse(id: ServerTransactionId, request: SipRequest, refusal: Refusal): void {
-    const { status, reason, headers = [] } = refusal;
-    // Whoever has proven nothing yet costs no memory, and no repetitions (RFC 3261 26.3.2.4).
-    const isStateless = status === 401 || status === 407;
-    const toTag = isStateless ? statelessTag(request) : this.#newTag();
-    this.#respond(id, createResponse(request, status, reason, { toTag, headers }), isStateless);
-  }
-
-  /** An answer of our own; what is passed on keeps the headers that it has. */
-  #respond(id: ServerTransactionId, response: SipResponse, isStateless = false): void {
-    if (this.#product !== undefined) response.headers.set("Server", this.#product);
-    this.#tell({ type: "respond", id, response, isStateless });
-  }
-
-  #newTag(): string {
-    return randomHex(this.#entropy, 64);
-  }
-
-  // --- registrar ---
-
   #register(id: ServerTransactionId, request: SipRequest, flow: Flow): void {
-    if (request.headers.has("Require")) {
-      const unknown = request.headers.getAll("Require").filter((t) => !REGISTRAR_EXTENSIONS.has(t));
-      if (unknown.length > 0) return this.#refuse(id, request, badExtension(unknown));
-    }
+    const fault = this.#registrations.inspect(request);
+    if (fault) return this.#answers.refuse(id, request, fault);
     if (!this.#admit(id, request, flow)) return;
-    const { uri } = request.to;
-    if (!uri.isSip || uri.user === null || !this.#policy.isOurs(uri.host, uri.port)) {
-      return this.#refuse(id, request, { status: 404 });
-    }
-    const aor = uri.aorKey(this.#policy.canonicalDomain);
-    const result = this.#registrar.register(request, aor, flow, this.#now, this.#newTag());
-    const isKnown = this.#identities.get(flow.id) === uri.user;
-    if (result.response.status < 300 && !isKnown) {
-      this.#identities.set(flow.id, copyText(uri.user));
-    }
-    for (const event of result.events) {
-      if (event.type !== "binding-removed") this.#learnBinding(event.binding, event.uri);
-      this.#outputs.push(event);
-    }
-    this.#respond(id, result.response);
-  }
-
-  #learnBinding({ flow, aor }: Binding, contact: SipUri): void {
-    this.#contacts.learn(contact, flow, aor);
-  }
-
-  #restore(made: NewBinding): void {
-    const { binding } = this.location.put(made);
-    const contact = parseUri(binding.contact);
-    if (contact.ok) this.#learnBinding(binding, contact.value);
-  }
-
-  #unregister(aor: string, contact: string | undefined): void {
-    for (const binding of this.location.lookup(aor, this.#now)) {
-      if (contact !== undefined && binding.contact !== contact) continue;
-      this.location.remove(binding);
-      this.#removed(binding, "unregistered");
-    }
-  }
-
-  #removed(binding: Binding, reason: RemovalReason): void {
-    this.#outputs.push({ type: "binding-removed", binding, reason });
+    const tag = this.#answers.newTag();
+    const made = this.#registrations.register(request, flow, this.#now, tag);
+    if (made.ok) this.#answers.respond(id, made.value);
+    else this.#answers.refuse(id, request, made.error);
   }
 
   #closeFlow(flow: FlowId): void {
-    for (const binding of this.location.removeFlow(flow)) this.#removed(binding, "flow-closed");
-    this.#identities.delete(flow);
+    this.#registrations.closeFlow(flow);
     this.#contacts.closeFlow(flow);
     this.#dialogs.closeFlow(flow);
     this.#tell({ type: "flow-closed", flow });
