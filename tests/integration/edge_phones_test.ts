@@ -157,3 +157,37 @@ Deno.test("a phone rings for another, and an operator ends that", async () => {
   const { termination } = await lab.call(call!.id);
   assert.equal(termination?.reason, "operator");
 });
+
+const video = (port: number, codec: string) =>
+  `m=video ${port} RTP/AVP 97\r\na=rtpmap:97 ${codec}/90000\r\n`;
+
+Deno.test("two phones without a common video codec: the call is audio, and says so", async () => {
+  await using lab = await Lab.start();
+  const target = { transport: "UDP" as const, host: HOST, port: lab.sipPort };
+  using mine = new RtpSocket();
+  using theirs = new RtpSocket();
+  for (const codec of ["H264", "VP8"]) {
+    await using caller = await SipPeer.open("1000", target);
+    await using callee = await SipPeer.open("1001", target);
+    for (const phone of [caller, callee]) assert.equal((await phone.register()).status, 200);
+    const invite = withSdp(
+      caller.request("INVITE", "sip:1001@localhost"),
+      mine.sdp + video(40_000, "VP8"),
+    );
+    const answered = caller.ask(invite);
+    const received = await callee.hearRequest("INVITE");
+    await accept(callee, received, theirs.sdp + video(codec === "VP8" ? 40_002 : 0, codec));
+    const response = await answered;
+    assert.equal(response.status, 200);
+    await caller.ack(invite, response);
+    await callee.hearRequest("ACK");
+    const [call] = await lab.calls();
+    const { warnings } = await lab.call(call!.id);
+    const said = warnings.filter((warning) => warning.startsWith("audio only"));
+    const why = ["audio only: no common video codec (VP8 | H264)"];
+    assert.deepEqual(said, codec === "VP8" ? [] : why);
+    assert((await post(lab, "/rest-api/call/terminate", { callId: call!.id })).ok);
+    for (const phone of [caller, callee]) await phone.answer(await phone.hearRequest("BYE"), 200);
+    await lab.noLiveCalls();
+  }
+});

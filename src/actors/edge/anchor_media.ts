@@ -11,6 +11,9 @@ export interface AnchorMediaOptions extends Omit<MediaChoice, "keep"> {
   readonly onMoved: () => void;
 }
 
+/** An m-line of video that is wanted. */
+const VIDEO = /^m=video [1-9]/m;
+
 /** Descriptions of the far end that are kept for direct media. */
 const MAX_TEXTS = 8;
 
@@ -21,6 +24,10 @@ const MAX_TEXTS = 8;
 export class AnchorMedia {
   /** The far end's own words by version of what was said of them inside. */
   readonly texts = new Map<number, string>();
+  /** Why what the far end offered is no part of the call, in words. */
+  missing: string | null = null;
+  /** Of the far end, where it offered video. */
+  #videoOffer: sdp.Sdp | null = null;
   #peer: EndpointToken | null = null;
   readonly #options: AnchorMediaOptions;
   #wire: WireMedia | null = null;
@@ -78,6 +85,7 @@ export class AnchorMedia {
         const answer = media.answerIn(clean);
         return this.#toAnswer(answer, () => exchange.innerToken);
       }
+      this.#videoOffer = VIDEO.test(clean) ? valueOf(sdp.parseSdp(clean)) : null;
       const offer = media.offerIn(clean);
       return offer.ok ? { body: offer.value } : offer.error;
     }
@@ -91,11 +99,24 @@ export class AnchorMedia {
     }
     if (kind === "answer") {
       const answer = direct ?? media.answerOut(abstract.value);
-      return this.#toAnswer(answer, () => token, direct !== undefined);
+      const offer = this.#videoOffer;
+      const translated = this.#toAnswer(answer, () => token, direct !== undefined);
+      return offer ? this.#withNote(translated, sdp.audioOnly(offer, abstract.value)) : translated;
     }
     exchange.innerToken = token;
     const offer = media.offerOut(abstract.value);
     return offer.ok ? { body: offer.value } : offer.error;
+  }
+
+  #withNote(translated: Translated, missing: string | null): Translated {
+    const { body, agree } = translated;
+    return {
+      body,
+      agree: (isFinal) => {
+        this.missing = missing;
+        agree?.(isFinal);
+      },
+    };
   }
 
   #toAnswer(
@@ -158,4 +179,8 @@ export class AnchorMedia {
     const oldest = this.texts.keys().next();
     if (this.texts.size > MAX_TEXTS && !oldest.done) this.texts.delete(oldest.value);
   }
+}
+
+function valueOf<T>(result: Result<T, unknown>): T | null {
+  return result.ok ? result.value : null;
 }

@@ -125,6 +125,8 @@ export interface AnchorView {
   readonly localUri: string;
   readonly remoteUri: string;
   readonly media: WireMediaView | null;
+  /** Why what the party offered is no part of the call, in words. */
+  readonly missing: string | null;
   /** Wall clock, ms since 1970. */
   readonly startedAt: number;
   readonly answeredAt: number | null;

@@ -46,9 +46,12 @@ export function toTransitView(transit: Transit): CallView {
     answeredAt: answeredAt === null ? null : iso(answeredAt),
     endedAt: null,
     legs,
-    warnings: answeredAt !== null && statistics?.receivePackets === 0
-      ? ["No media packet has come from the caller"]
-      : [],
+    warnings: [
+      ...answeredAt !== null && statistics?.receivePackets === 0
+        ? ["No media packet has come from the caller"]
+        : [],
+      ...[caller.missing ?? callee.missing ?? []].flat(),
+    ],
     custom: null,
     inviteParameters: null,
   };

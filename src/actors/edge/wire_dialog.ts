@@ -202,6 +202,7 @@ export class WireDialog implements AnchorHolder {
       state: this.actor.getSnapshot().value,
       ...this.#course.uris,
       media: this.media?.view() ?? null,
+      missing: this.#media.missing,
       startedAt: this.startedAt,
       answeredAt: this.answeredAt,
     };
