@@ -4,7 +4,7 @@ export type { LocalTransportLike } from "./write.ts";
 export type { AbstractOfferOptions } from "./abstract.ts";
 export type { OfferedMedia } from "./server_offer.ts";
 export { isMediaCodec, samePayload } from "./model.ts";
-export { parseSdp } from "./parse.ts";
+export { parseSdp, scanSdp } from "./parse.ts";
 export { directionOf } from "./direction.ts";
 export { checkSipSdp } from "./extra_lines.ts";
 export {

@@ -17,6 +17,7 @@ import {
   type SdpFault,
   type Transport,
 } from "./model.ts";
+import { scanPlain } from "./scan.ts";
 
 type Fingerprint = Transport["fingerprints"][number];
 
@@ -37,6 +38,8 @@ const TOKEN = /^[0-9a-f]{32}$/;
 
 /** Descriptions read last: on its way through the house each is looked at by several rooms. */
 const recent = new Map<string, Result<Sdp, SdpFault>>();
+/** Those that were only scanned. */
+const recentScans = new Map<string, Result<Sdp, SdpFault>>();
 const MAX_RECENT = 8;
 
 /**
@@ -47,12 +50,34 @@ export function parseSdp(text: string): Result<Sdp, SdpFault> {
   const known = recent.get(text);
   if (known) return known;
   const parsed = readSdp(text);
-  for (const oldest of recent.keys()) {
-    if (recent.size >= MAX_RECENT) recent.delete(oldest);
+  remember(recent, text, parsed);
+  return parsed;
+}
+
+/**
+ * The same for descriptions that may pass by us as they stand: plain ones are scanned, at a third
+ * of the cost; all others are parsed.
+ */
+export function scanSdp(text: string): Result<Sdp, SdpFault> {
+  const known = recentScans.get(text) ?? recent.get(text);
+  if (known) return known;
+  const plain = scanPlain(text);
+  if (!plain) return parseSdp(text);
+  const scanned = ok(toSdp(plain, []));
+  remember(recentScans, text, scanned);
+  return scanned;
+}
+
+function remember(
+  memory: Map<string, Result<Sdp, SdpFault>>,
+  text: string,
+  read: Result<Sdp, SdpFault>,
+): void {
+  for (const oldest of memory.keys()) {
+    if (memory.size >= MAX_RECENT) memory.delete(oldest);
     break;
   }
-  recent.set(text, parsed);
-  return parsed;
+  memory.set(text, read);
 }
 
 function readSdp(text: string): Result<Sdp, SdpFault> {
@@ -77,14 +102,14 @@ function readSdp(text: string): Result<Sdp, SdpFault> {
       `SDP has ${parsed.media.length} "m=" lines; at most ${MAX_MEDIA_SECTIONS} are taken`,
     );
   }
-  const fingerprints = text.includes("a=fingerprint:") ? scanFingerprints(lines) : [];
+  const unread = parsed.media.findIndex(({ type }) => type === undefined);
+  if (unread >= 0) return malformed(`m-line ${unread + 1} cannot be read`);
+  return ok(toSdp(parsed, text.includes("a=fingerprint:") ? scanFingerprints(lines) : []));
+}
+
+function toSdp(parsed: ParsedSession, fingerprints: readonly Fingerprint[][]): Sdp {
   const direction = directionIn(parsed, "sendrecv");
-  const media: MediaSection[] = [];
-  for (const [index, section] of parsed.media.entries()) {
-    if (section.type === undefined) return malformed(`m-line ${index + 1} cannot be read`);
-    media.push(toSection(section, direction, fingerprints[index + 1] ?? []));
-  }
-  return ok({
+  return {
     origin: {
       sessionId: String(parsed.origin?.sessionId ?? 0),
       version: integer(parsed.origin?.sessionVersion) ?? 0,
@@ -95,8 +120,10 @@ function readSdp(text: string): Result<Sdp, SdpFault> {
     extmapAllowMixed: parsed.extmapAllowMixed !== undefined,
     extraLines: extraLinesOf(parsed),
     transport: toTransport(parsed, fingerprints[0] ?? []),
-    media,
-  });
+    media: parsed.media.map((section, index) =>
+      toSection(section, direction, fingerprints[index + 1] ?? [])
+    ),
+  };
 }
 
 function malformed(text: string): Result<never, SdpFault> {

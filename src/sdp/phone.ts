@@ -4,7 +4,7 @@ import { sessionIdOf } from "./abstract.ts";
 import { intersect, reverse } from "./direction.ts";
 import type { Codec, Direction, MediaSection, Sdp, SdpFault } from "./model.ts";
 import { isMediaCodec, NO_TRANSPORT, SECURE_PROFILE, TRANSPORT_WIDE } from "./model.ts";
-import { parseSdp } from "./parse.ts";
+import { parseSdp, scanSdp } from "./parse.ts";
 import {
   carriesMedia,
   type CodecPair,
@@ -91,7 +91,11 @@ export interface PhoneMeans {
 /** What is taken of a phone's offers, beside their codecs. */
 export type OfferRules =
   & Pick<PhoneProfile, "srtpRequired" | "codecs">
-  & Pick<PhoneMeans, "transcodable">;
+  & Pick<PhoneMeans, "transcodable">
+  & {
+    /** Whoever answers may be told the phone's own words: these are not read more than needed. */
+    readonly mayPass?: boolean;
+  };
 
 const NOTHING: ReadonlySet<string> = new Set();
 /** Transport-wide numbers in offers of ours; no other extension stands beside them. */
@@ -179,9 +183,9 @@ export function offerOfPhone(
   text: string,
   before: readonly PhoneSection[],
   kinds: readonly ("audio" | "video")[],
-  { srtpRequired = false, transcodable = NOTHING, codecs: taken }: OfferRules = {},
+  { srtpRequired = false, transcodable = NOTHING, codecs: taken, mayPass = false }: OfferRules = {},
 ): Result<PhoneSection[], SdpFault> {
-  const parsed = parseSdp(text);
+  const parsed = mayPass ? scanSdp(text) : parseSdp(text);
   if (!parsed.ok) return parsed;
   const transports = phoneTransports(text);
   const { media } = parsed.value;
@@ -427,7 +431,7 @@ export function abstractOfAny(
   text: string,
   said: { readonly token: EndpointToken; readonly version: number },
 ): string {
-  const parsed = parseSdp(text);
+  const parsed = scanSdp(text);
   const sections = parsed.ok ? parsed.value.media : [];
   const media = sections.map((section) => ({
     ...toInner(baseOf(section, section.protocol)),

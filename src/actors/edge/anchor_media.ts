@@ -79,17 +79,18 @@ export class AnchorMedia {
   translate(side: Side, role: Role, text: string): Translated | sdp.SdpFault | "unopened" {
     const media = this.#wire!;
     const { exchange, kind } = role;
+    const read = this.#options.settings.media === "direct" ? sdp.scanSdp : sdp.parseSdp;
     if (side === "wire") {
       const clean = sdp.stripEndpointTokens(text);
       if (kind === "answer") {
         const answer = media.answerIn(clean);
         return this.#toAnswer(answer, () => exchange.innerToken);
       }
-      this.#videoOffer = VIDEO.test(clean) ? valueOf(sdp.parseSdp(clean)) : null;
+      this.#videoOffer = VIDEO.test(clean) ? valueOf(read(clean)) : null;
       const offer = media.offerIn(clean);
       return offer.ok ? { body: offer.value } : offer.error;
     }
-    const abstract = sdp.parseSdp(text);
+    const abstract = read(text);
     if (!abstract.ok) return abstract.error;
     const token = sdp.endpointToken(abstract.value);
     const direct = kind === "answer" ? this.#directAnswer(abstract.value) : undefined;

@@ -43,7 +43,7 @@ export class DirectMedia implements WireMedia {
   }
 
   offerIn(text: string): Result<string, sdp.SdpFault> {
-    const parsed = sdp.parseSdp(text);
+    const parsed = sdp.scanSdp(text);
     return parsed.ok ? ok(this.#toInner(text)) : parsed;
   }
 
@@ -77,7 +77,7 @@ export class DirectMedia implements WireMedia {
 
   /** What both sides agreed on, for operators. */
   note(text: string): void {
-    const parsed = sdp.parseSdp(text);
+    const parsed = sdp.scanSdp(text);
     if (!parsed.ok) return;
     this.#codecs = sdp.firstCodecs(parsed.value);
     this.#isHeld = sdp.directionOf(parsed.value) !== "sendrecv";

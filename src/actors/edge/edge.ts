@@ -488,7 +488,7 @@ function readable(input: ElementInput): SipMessage | undefined {
 function isOurs(invite: SipRequest): boolean {
   const text = sdpOf(invite);
   if (text === undefined) return true;
-  const parsed = sdp.parseSdp(text);
+  const parsed = sdp.scanSdp(text);
   return parsed.ok && sdp.endpointToken(parsed.value) !== undefined;
 }
 

@@ -31,9 +31,10 @@ export const openMedia = {
     text: string,
     mayWait: boolean,
   ): Result<WireMedia, sdp.SdpFault> {
-    const offer = sdp.parseSdp(side === "wire" ? sdp.stripEndpointTokens(text) : text);
-    if (!offer.ok) return offer;
     const { settings, original } = choice;
+    const read = settings.media === "direct" ? sdp.scanSdp : sdp.parseSdp;
+    const offer = read(side === "wire" ? sdp.stripEndpointTokens(text) : text);
+    if (!offer.ok) return offer;
     const near = sdp.endpointToken(offer.value);
     if (side === "inner" && settings.media === "direct" && original(offer.value) !== undefined) {
       return ok(openMedia.direct(choice, newToken(choice), 0));

@@ -116,6 +116,7 @@ export class PhoneMedia implements WireMedia {
     const offer = sdp.offerOfPhone(text, this.#agreed, kinds, {
       srtpRequired,
       transcodable,
+      mayPass: !this.hasEndpoint,
       ...only,
     });
     if (!offer.ok) return offer;
