@@ -1,7 +1,9 @@
 import type { ActorRefFrom } from "xstate";
 import { termination } from "../core/termination.ts";
 import { initialCallContext } from "./call_context.ts";
-import { callSetup } from "./call_setup.ts";
+import { holdStates } from "./call_hold_states.ts";
+import { bridgeSetup } from "./call_setup_bridge.ts";
+import { transferStates } from "./call_transfer_states.ts";
 
 export type CallActor = ActorRefFrom<typeof callMachine>;
 
@@ -91,7 +93,7 @@ export type CallActor = ActorRefFrom<typeof callMachine>;
  *   end note
  * ```
  */
-export const callMachine = callSetup.createMachine({
+export const callMachine = bridgeSetup.createMachine({
   id: "call",
   context: ({ input }) => initialCallContext(input),
   initial: "preparing",
@@ -229,159 +231,8 @@ export const callMachine = callSetup.createMachine({
         "bridge.completed": "bridged",
       },
       states: {
-        hold: {
-          initial: "settled",
-          states: {
-            settled: {
-              entry: { type: "entered", params: { state: "settled" } },
-              on: {
-                "client.hold": { target: "settling", actions: "wantHold" },
-                "client.unhold": { target: "settling", actions: "wantHold" },
-                "call.switched": "settling",
-              },
-            },
-            settling: {
-              entry: { type: "entered", params: { state: "settling" } },
-              always: [
-                { guard: "wantsChange", target: "reoffering" },
-                { target: "settled", actions: "confirmHold" },
-              ],
-            },
-            reoffering: {
-              entry: ["sendReoffer", { type: "entered", params: { state: "reoffering" } }],
-              on: {
-                "dialog.reanswered": { target: "settling", actions: ["settleHold", "applyFlow"] },
-                "dialog.reofferRefused": [
-                  { guard: "mayRetry", target: "waiting" },
-                  { target: "settling", actions: ["giveUpHold", "applyFlow"] },
-                ],
-                // What was offered to the side that has left is offered to the new one.
-                "call.switched": "settling",
-              },
-            },
-            waiting: {
-              entry: { type: "entered", params: { state: "waiting" } },
-              on: { "call.switched": "settling" },
-              after: { reofferRetry: "settling" },
-            },
-          },
-        },
-        /** Transfer (RFC 5589): asked for by this side, asked of it, or done by others. */
-        transfer: {
-          initial: "idle",
-          states: {
-            idle: {
-              on: {
-                "client.transfer": [
-                  { guard: "isBridgeable", target: "bridging", actions: "prepareBridge" },
-                  { guard: "isDialable", target: "requesting", actions: "sendRefer" },
-                  { actions: "tellTransferFailed" },
-                ],
-                "dialog.referred": [
-                  { guard: "isReferable", target: "dialling", actions: "acceptRefer" },
-                  { actions: "refuseRefer" },
-                ],
-                "invite.replacing": [
-                  { guard: "isReplaceable", target: "replacing", actions: "takeNewcomer" },
-                  { actions: "refuseNewcomer" },
-                ],
-              },
-            },
-            requesting: {
-              entry: { type: "traced", params: { state: "requesting" } },
-              on: {
-                "dialog.referProgress": [
-                  { guard: "lacksRefer", target: "bridging", actions: "prepareBridge" },
-                  { guard: "isDone", target: "idle", actions: ["noteReferProgress", "complete"] },
-                  {
-                    guard: "isRefused",
-                    target: "idle",
-                    actions: ["noteReferProgress", "tellTransferFailed"],
-                  },
-                  { actions: "noteReferProgress" },
-                ],
-              },
-              after: {
-                transferTimeout: { target: "idle", actions: ["giveUpRefer", "tellTransferFailed"] },
-              },
-            },
-            dialling: {
-              entry: ["dialTarget", { type: "traced", params: { state: "dialling" } }],
-              on: {
-                "next.progress": { actions: "noteTargetProgress" },
-                "next.answered": [
-                  {
-                    guard: "fitsTarget",
-                    target: "idle",
-                    actions: ["switchOver", "applyFlow", "leaveFormer", "switched"],
-                  },
-                  { target: "idle", actions: ["noteTargetProgress", "leaveTarget", "endAlone"] },
-                ],
-                "next.refused": { target: "idle", actions: ["noteTargetProgress", "endAlone"] },
-                // Who asked for it may leave before it is done.
-                "dialog.bye": { actions: "noteAlone" },
-              },
-            },
-            /** The far party knows no REFER: the target is called for it. */
-            bridging: {
-              entry: ["dialBridge", { type: "traced", params: { state: "bridging" } }],
-              on: {
-                "next.progress": { actions: "noteTargetProgress" },
-                "next.answered": { target: "handing", actions: "offerTarget" },
-                "next.refused": {
-                  target: "idle",
-                  actions: ["noteTargetProgress", "tellTransferFailed"],
-                },
-              },
-              after: {
-                transferTimeout: {
-                  target: "idle",
-                  actions: ["takeBackTarget", "tellTransferFailed"],
-                },
-              },
-            },
-            /** Both are there: the far party is offered the target's media. */
-            handing: {
-              entry: { type: "traced", params: { state: "handing" } },
-              on: {
-                "dialog.reanswered": { actions: "completeBridge" },
-                "dialog.reofferRefused": {
-                  target: "idle",
-                  actions: ["takeBackTarget", "tellTransferFailed", "switched"],
-                },
-                "next.refused": { target: "restoring", actions: "noteTargetProgress" },
-              },
-            },
-            restoring: {
-              entry: { type: "traced", params: { state: "restoring" } },
-              on: {
-                "dialog.reanswered": {
-                  target: "idle",
-                  actions: ["offerOwn", "tellTransferFailed", "switched"],
-                },
-                "dialog.reofferRefused": {
-                  target: "idle",
-                  actions: ["takeBackTarget", "tellTransferFailed", "switched"],
-                },
-              },
-            },
-            replacing: {
-              entry: ["answerNewcomer", { type: "traced", params: { state: "replacing" } }],
-              on: {
-                "next.acknowledged": [
-                  {
-                    guard: "fitsNewcomer",
-                    target: "idle",
-                    actions: ["switchToNewcomer", "applyFlow", "endFormer", "switched"],
-                  },
-                  { target: "idle", actions: ["noteTargetProgress", "leaveTarget", "endAlone"] },
-                ],
-                "next.refused": { target: "idle", actions: ["noteTargetProgress", "endAlone"] },
-                "dialog.bye": { actions: "noteAlone" },
-              },
-            },
-          },
-        },
+        hold: holdStates,
+        transfer: transferStates,
       },
     },
     /** Its browser has left: the far party and whom it was handed on to, joined by us. */

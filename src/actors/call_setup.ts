@@ -1,5 +1,5 @@
-import { assign, enqueueActions, raise, setup } from "xstate";
-import { type Termination, termination } from "../core/termination.ts";
+import { assign, enqueueActions, setup } from "xstate";
+import type { Termination } from "../core/termination.ts";
 import {
   clientCall,
   eventData,
@@ -7,14 +7,9 @@ import {
   RING_TIMEOUT_REASON,
   terminationOf,
 } from "./call_facts.ts";
-import { type CallInput, refuseInvite } from "./call_ports.ts";
+import type { CallInput } from "./call_ports.ts";
 import { type CallContext, type CallEvent, childrenOf } from "./call_context.ts";
-import {
-  bridgeDialogInput,
-  dialogInput,
-  newcomerDialogInput,
-  nextDialogInput,
-} from "./call_signalling.ts";
+import { dialogInput, terminateDialog } from "./call_signalling.ts";
 import { digitOfInfo, infoOfDigits, MAX_DIGITS } from "./dtmf.ts";
 import * as plan from "./media_plan.ts";
 import { mediaSessionMachine } from "./media_session.ts";
@@ -36,7 +31,10 @@ const FORMER_GRACE_MS = 2_000;
 const REOFFER_RETRY_MS = 500;
 const REOFFER_TRIES = 6;
 
-/** What a call does and by what it decides; its states stand in `call.ts`. */
+/**
+ * What a call does and by what it decides; its states stand in `call.ts`. What belongs to transfer
+ * is added by `call_setup_transfer.ts` and `call_setup_bridge.ts`.
+ */
 export const callSetup = setup({
   types: {
     input: {} as CallInput,
@@ -172,15 +170,6 @@ export const callSetup = setup({
       const call = clientCall(context);
       context.ports.notify(context.hold.local ? { type: "held", call } : { type: "talking", call });
     },
-    /** Where a call stands after a transfer that failed, and why it did. */
-    tellTransferFailed: ({ context, event }) =>
-      context.ports.notify({
-        type: context.hold.local ? "held" : "talking",
-        call: clientCall(context),
-        transferStatus: event.type === "client.transfer"
-          ? context.ports.parseTarget(event.target).ok ? 403 : 404
-          : context.transfer?.view.sipStatus ?? 500,
-      }),
     sendReoffer: enqueueActions(({ context, enqueue }) => {
       const { body, change } = plan.holdOffer(context);
       enqueue.assign({ ...change, reofferTries: context.reofferTries + 1 });
@@ -235,173 +224,6 @@ export const callSetup = setup({
       return { dtmf: [...context.dtmf, pressed].slice(-MAX_DIGITS) };
     }),
 
-    sendRefer: assign(({ context, event }) => {
-      const found = event.type === "client.transfer"
-        ? context.ports.parseTarget(event.target)
-        : null;
-      if (!found?.ok) return {};
-      context.dialog?.send({ type: "refer", target: found.value.uri });
-      return transfer.told(context, transfer.requested(found.value));
-    }),
-    noteReferProgress: assign(({ context, event }) =>
-      event.type === "dialog.referProgress" ? transfer.progressed(context, event.status) : {}
-    ),
-    giveUpRefer: assign(({ context }) => transfer.progressed(context, 408)),
-    complete: raise({ type: "transfer.completed" }),
-    completeBridge: raise({ type: "bridge.completed" }),
-
-    prepareBridge: assign(({ context, event }) => {
-      const { transfer: under, ports } = context;
-      const found = event.type === "client.transfer" ? ports.parseTarget(event.target) : undefined;
-      const target = found?.ok ? found.value : under?.role === "requested" ? under.target : null;
-      const bridging = target && transfer.bridgingOf(context, target);
-      return bridging ? transfer.told(context, bridging) : {};
-    }),
-    dialBridge: assign(({ context, spawn }) => {
-      const under = context.transfer;
-      if (under?.role !== "bridging") return {};
-      context.resources.others.add(under.resources);
-      const dialog = spawn("sipDialog", {
-        id: `dialog ${context.sipCallIds.length + 1} ${under.callId}`,
-        input: bridgeDialogInput(context, under),
-      });
-      return { transfer: { ...under, dialog } };
-    }),
-    offerTarget: assign(({ context, event }) => {
-      const under = context.transfer;
-      if (under?.role !== "bridging" || event.type !== "next.answered") return {};
-      context.dialog?.send({ type: "reoffer", body: event.body });
-      return { transfer: { ...under, isHanded: true } };
-    }),
-    /** The target has gone while the far party was told of it: all as it was. */
-    offerOwn: assign(({ context }) => {
-      const under = context.transfer;
-      const { body, change } = plan.holdOffer(context);
-      context.dialog?.send({ type: "reoffer", body });
-      return under?.role === "bridging"
-        ? { ...change, transfer: { ...under, isHanded: false } }
-        : change;
-    }),
-    takeBackTarget: assign(({ context, event }) => {
-      const under = context.transfer;
-      if (under?.role !== "bridging") return {};
-      const status = event.type === "dialog.reofferRefused" ? event.status : 408;
-      sendTo(under.dialog, { type: "terminate", sipStatus: status });
-      return transfer.takenBack(context, status);
-    }),
-    /** The browser is through with its call, which goes on between the two others. */
-    leaveBrowser: assign(({ context }) => {
-      const under = context.transfer;
-      if (under?.role !== "bridging") return {};
-      const text = `The other side was handed on to ${under.view.target}`;
-      const end = termination("transferred", { text });
-      context.ports.notify({ type: "finished", call: clientCall(context), termination: end });
-      context.media?.send({ type: "terminate" });
-      context.leg?.send({ type: "terminate" });
-      context.ports.leftClient();
-      return { ...transfer.bridged(context, under), told: "finished" as const };
-    }),
-    /** What the call's own far party says goes to the other one. */
-    passToTarget: ({ context, event }) => {
-      passOn(transfer.joiningOf(context)?.dialog ?? null, event);
-    },
-    passToFarParty: ({ context, event }) => {
-      if (event.type === "bridged.notice") passOn(context.dialog, event.notice);
-    },
-
-    refuseRefer: ({ context, event }) => {
-      if (event.type === "dialog.referred") {
-        event.refer.refuse(transfer.refusal(context, event.refer));
-      }
-    },
-    acceptRefer: assign(({ context, event }) => {
-      if (event.type !== "dialog.referred") return {};
-      const offer = transfer.diallingOf(context, event.refer);
-      if (!offer.ok) return {};
-      event.refer.accept();
-      return transfer.told(context, offer.value);
-    }),
-    dialTarget: assign(({ context, spawn }) => {
-      const under = context.transfer;
-      if (under?.role !== "dialling") return {};
-      const { rights } = context.ports;
-      // The will finds it here, whatever becomes of this machine.
-      context.resources.others.add(under.resources);
-      under.resources.takeBack = () => rights.takeBack(under.callId);
-      rights.lend(under.callId, context.remoteUri);
-      const dialog = spawn("sipDialog", {
-        id: `dialog ${context.sipCallIds.length + 1} ${under.callId}`,
-        input: nextDialogInput(context, under),
-      });
-      return { transfer: { ...under, dialog } };
-    }),
-    refuseNewcomer: ({ context, event }) => {
-      if (event.type !== "invite.replacing") return;
-      const status = transfer.replacingRefusal(context, event.invite);
-      refuseInvite(context.party.agent, event.invite, status);
-    },
-    takeNewcomer: assign(({ context, event, spawn }) => {
-      if (event.type !== "invite.replacing") return {};
-      const replacing = transfer.replacingOf(context, event.invite);
-      if (!replacing.ok) return {};
-      const { resources, callId, invite } = replacing.value;
-      resources.unanswered = { agent: context.party.agent, invite };
-      context.resources.others.add(resources);
-      const dialog = spawn("sipDialog", {
-        id: `dialog ${context.sipCallIds.length + 1} ${callId}`,
-        input: newcomerDialogInput(context, replacing.value),
-      });
-      return transfer.told(context, { ...replacing.value, dialog });
-    }),
-    answerNewcomer: ({ context }) => {
-      const under = context.transfer;
-      if (under?.role !== "replacing") return;
-      under.dialog?.send({ type: "accept", body: under.localSdp });
-    },
-    noteTargetProgress: assign(({ context, event }) => {
-      const under = context.transfer;
-      const status = event.type === "next.progress" || event.type === "next.refused"
-        ? event.status
-        : 488;
-      if (under?.role === "dialling") under.refer.progress(status);
-      return transfer.progressed(context, status);
-    }),
-    leaveTarget: ({ context }) => {
-      sendTo(transfer.joiningOf(context)?.dialog ?? null, { type: "terminate", sipStatus: 488 });
-    },
-    noteAlone: assign(({ context }) => {
-      const under = transfer.joiningOf(context);
-      return under ? { transfer: { ...under, isAlone: true } } : {};
-    }),
-    endAlone: enqueueActions(({ context, enqueue }) => {
-      if (!transfer.joiningOf(context)?.isAlone) return;
-      enqueue.raise({ type: "dialog.bye", reason: null });
-    }),
-    /** The target has answered: its dialog is the call's from here on, its endpoint our peer. */
-    switchOver: assign(({ context, event }) => {
-      const under = context.transfer;
-      if (under?.role !== "dialling" || event.type !== "next.answered") return {};
-      const joined = plan.joinTarget(under.localSdp, event.body);
-      if (!joined.ok) return {};
-      under.resources.usage?.describe(joined.value.change.localSdp ?? "");
-      if (joined.value.peer) context.media?.send({ type: "connect", peer: joined.value.peer });
-      return { ...joined.value.change, ...transfer.switched(context, under) };
-    }),
-    /** A newcomer's ACK is here: he takes the far party's place, who is told BYE (RFC 3891 3). */
-    switchToNewcomer: assign(({ context, event }) => {
-      const under = context.transfer;
-      if (under?.role !== "replacing" || event.type !== "next.acknowledged") return {};
-      const joined = newcomerJoined(under, event.body);
-      if (!joined) return {};
-      if (joined.peer) context.media?.send({ type: "connect", peer: joined.peer });
-      return { ...joined.change, ...transfer.switched(context, under) };
-    }),
-    leaveFormer: raise({ type: "former.due" }, { delay: "formerGrace" }),
-    endFormer: ({ context }) => {
-      sendTo(context.former, { type: "terminate", sipStatus: 200 });
-    },
-    switched: raise({ type: "call.switched" }),
-
     end: assign(({ context, event }) => ({
       termination: context.termination ?? context.fault ?? terminationOf(context, event),
       endedAt: context.ports.clock.epoch(),
@@ -420,9 +242,9 @@ export const callSetup = setup({
       if (under?.role === "dialling") under.refer.progress(487);
       under?.resources.takeBack?.();
       if (under && under.dialog !== context.dialog) {
-        sendTo(under.dialog, { type: "terminate", sipStatus: 487 });
+        terminateDialog(under.dialog, 487);
       }
-      sendTo(context.former, { type: "terminate", sipStatus: 200 });
+      terminateDialog(context.former, 200);
       context.dialog?.send({ type: "terminate", sipStatus: status, ...why });
       context.media?.send({ type: "terminate" });
       context.leg?.send({ type: "terminate" });
@@ -444,41 +266,6 @@ export const callSetup = setup({
       context.reofferTries < REOFFER_TRIES,
     childrenGone: ({ context }) =>
       childrenOf(context).every((child) => !child || child.getSnapshot().status !== "active"),
-    isDialable: ({ context, event }) => {
-      if (event.type !== "client.transfer") return false;
-      const found = context.ports.parseTarget(event.target);
-      return found.ok && context.ports.rights.mayTransfer(context.localUri, found.value.uri);
-    },
-    /** The far side has said what it takes, and REFER is not among it. */
-    isBridgeable: ({ context, event }) => {
-      if (event.type !== "client.transfer") return false;
-      const found = context.ports.parseTarget(event.target);
-      return found.ok && context.resources.dialog.usage?.takes("REFER") === false &&
-        context.ports.rights.mayTransfer(context.localUri, found.value.uri) &&
-        transfer.bridgingOf(context, found.value) !== undefined;
-    },
-    lacksRefer: ({ context, event }) => {
-      const under = context.transfer;
-      return event.type === "dialog.referProgress" && under?.role === "requested" &&
-        under.view.sipStatus === null && [405, 420, 501].includes(event.status) &&
-        transfer.bridgingOf(context, under.target) !== undefined;
-    },
-    isBridgeOver: ({ event }) =>
-      event.type === "bridged.notice" &&
-      ["dialog.bye", "dialog.expired", "dialog.unacknowledged"].includes(event.notice.type),
-    isReferable: ({ context, event }) =>
-      event.type === "dialog.referred" && transfer.diallingOf(context, event.refer).ok,
-    isReplaceable: ({ context, event }) =>
-      event.type === "invite.replacing" && transfer.replacingOf(context, event.invite).ok,
-    fitsNewcomer: ({ context, event }) =>
-      context.transfer?.role === "replacing" && event.type === "next.acknowledged" &&
-      newcomerJoined(context.transfer, event.body) !== undefined,
-    isDone: ({ event }) =>
-      event.type === "dialog.referProgress" && event.status >= 200 && event.status < 300,
-    isRefused: ({ event }) => event.type === "dialog.referProgress" && event.status >= 300,
-    fitsTarget: ({ context, event }) =>
-      context.transfer?.role === "dialling" && event.type === "next.answered" &&
-      plan.joinTarget(context.transfer.localSdp, event.body).ok,
   },
   delays: {
     ringTimeout: ({ context }) => context.ports.options.ringTimeoutMs,
@@ -489,37 +276,3 @@ export const callSetup = setup({
     endingLimit: ENDING_LIMIT_MS,
   },
 });
-
-/** How media goes on with a newcomer; undefined where his answer can't be used. */
-function newcomerJoined({ localSdp, remoteSdp }: transfer.Replacing, answer: string | null) {
-  if (remoteSdp !== null) return plan.joinNewcomer(localSdp, remoteSdp);
-  const joined = plan.joinTarget(localSdp, answer ?? "");
-  return joined.ok ? joined.value : undefined;
-}
-
-/** Of two dialogs that make one call: what was said in one is said in the other. */
-function passOn(dialog: CallContext["dialog"], notice: CallEvent): void {
-  if (dialog?.getSnapshot().status !== "active") return;
-  switch (notice.type) {
-    case "dialog.reoffered":
-      return dialog.send({ type: "reoffer", body: notice.body });
-    case "dialog.reanswered":
-      return dialog.send({ type: "reanswer", body: notice.body });
-    case "dialog.reofferRefused":
-      return dialog.send({ type: "refuseReoffer", status: notice.status });
-    case "dialog.info":
-      return dialog.send({
-        type: "info",
-        contentType: notice.contentType,
-        bodies: [notice.body],
-      });
-  }
-}
-
-/** To a child that may have ended by itself. */
-function sendTo(
-  dialog: CallContext["dialog"],
-  command: { readonly type: "terminate"; readonly sipStatus: number },
-): void {
-  if (dialog?.getSnapshot().status === "active") dialog.send(command);
-}

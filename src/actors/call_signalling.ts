@@ -43,14 +43,29 @@ export function dialogInput(context: CallContext): SipDialogInput {
 
 /** The dialog with the target of a transfer that was asked of this call. */
 export function nextDialogInput(context: CallContext, transfer: Dialling): SipDialogInput {
-  const { ports, party } = context;
-  const { refer, target, callId, localSdp, resources } = transfer;
+  const { refer } = transfer;
   const headers: Record<string, string> = {
     "Referred-By": refer.target.referredBy ?? `<${context.remoteUri}>`,
   };
   // Of what a Refer-To may bring along, only what attended transfer needs (RFC 3891).
   const replaces = refer.target.headers.find(([name]) => name.toLowerCase() === "replaces");
   if (replaces) headers.Replaces = replaces[1];
+  return targetDialogInput(context, transfer, headers);
+}
+
+/** The dialog with whom the far party is to talk with, who is called in this side's name. */
+export function bridgeDialogInput(context: CallContext, transfer: Bridging): SipDialogInput {
+  return targetDialogInput(context, transfer, {
+    "Referred-By": `<${context.party.identity.uri}>`,
+  });
+}
+
+/** A second dialog of a call, by an INVITE of ours to the target of its transfer. */
+function targetDialogInput(
+  { ports, party }: CallContext,
+  { target, callId, localSdp, resources }: Dialling | Bridging,
+  headers: Readonly<Record<string, string>>,
+): SipDialogInput {
   return {
     role: "uac",
     ports,
@@ -65,30 +80,6 @@ export function nextDialogInput(context: CallContext, transfer: Dialling): SipDi
         callId,
         body: localSdp,
         headers,
-        credentials: party.credentials,
-        ...(party.sessionTimer ? { sessionTimer: party.sessionTimer } : {}),
-      }, emit),
-  };
-}
-
-/** The dialog with whom the far party is to talk with, who is called in this side's name. */
-export function bridgeDialogInput(context: CallContext, transfer: Bridging): SipDialogInput {
-  const { ports, party } = context;
-  const { target, callId, localSdp, resources } = transfer;
-  return {
-    role: "uac",
-    ports,
-    resources,
-    start: (emit) =>
-      InviteUsage.outbound({
-        agent: party.agent,
-        clock: ports.clock,
-        hooks: hooksOf(emit),
-        local: party.identity,
-        target,
-        callId,
-        body: localSdp,
-        headers: { "Referred-By": `<${party.identity.uri}>` },
         credentials: party.credentials,
         ...(party.sessionTimer ? { sessionTimer: party.sessionTimer } : {}),
       }, emit),
@@ -113,6 +104,11 @@ export function newcomerDialogInput(context: CallContext, transfer: Replacing): 
         ...(sessionTimer ? { sessionTimer } : {}),
       }, emit),
   };
+}
+
+/** Ends a dialog, by the message that fits, which may have ended by itself. */
+export function terminateDialog(dialog: CallContext["dialog"], sipStatus: number): void {
+  if (dialog?.getSnapshot().status === "active") dialog.send({ type: "terminate", sipStatus });
 }
 
 /** What may be asked for inside a dialog of a call. */
