@@ -23,6 +23,7 @@ import {
   type SdesKey,
   type SdesSuite,
 } from "./phone_transport.ts";
+import { writePlain } from "./write_plain.ts";
 import { writeSdp } from "./write.ts";
 
 /**
@@ -251,12 +252,20 @@ export function answerToPhone(
   });
 }
 
+/** Whose description it is, and which of them. */
+interface AbstractOf {
+  readonly token: EndpointToken;
+  readonly version: number;
+  /** See `OfferRules`: nobody may ever read it. */
+  readonly mayPass?: boolean;
+}
+
 /** What the process is told of a phone's description. */
 export function abstractOfPhone(
   sections: readonly PhoneSection[],
-  said: { readonly token: EndpointToken; readonly version: number },
+  said: AbstractOf,
 ): string {
-  return writeSdp({
+  return (said.mayPass ? writePlain : writeSdp)({
     sessionId: sessionIdOf(said.token),
     version: said.version,
     media: sections.map(toInner),
@@ -429,7 +438,7 @@ function noCommonCodec(sdp: Sdp, why: string): Result<never, SdpFault> {
  */
 export function abstractOfAny(
   text: string,
-  said: { readonly token: EndpointToken; readonly version: number },
+  said: AbstractOf,
 ): string {
   const parsed = scanSdp(text);
   const sections = parsed.ok ? parsed.value.media : [];
@@ -439,7 +448,7 @@ export function abstractOfAny(
     direction: section.direction,
     codecs: section.codecs,
   }));
-  return writeSdp({
+  return writePlain({
     sessionId: sessionIdOf(said.token),
     version: said.version,
     media,

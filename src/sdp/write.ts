@@ -91,15 +91,11 @@ function toParsed(
   local: Description["local"],
 ): ParsedMedia {
   const candidate = local?.transport.candidates[0];
-  const payloads = section.kind === "other"
-    ? section.formats
-    : section.codecs.map((codec) => codec.payloadType).join(" ");
   const media: ParsedMedia = {
     type: section.type,
     port: section.rejected ? 0 : candidate?.port ?? DISCARD_PORT,
     protocol: section.protocol,
-    // An m-line needs a format even where nothing is accepted (RFC 8866 9).
-    payloads: payloads === "" ? "0" : payloads,
+    payloads: formatsOf(section),
     connection: connection(section.rejected ? undefined : candidate?.address),
     rtp: [],
     fmtp: [],
@@ -112,6 +108,15 @@ function toParsed(
   addSources(media, section, index, local !== undefined);
   if (local) addTransport(media, local);
   return media;
+}
+
+/** The format list of an m-line. */
+export function formatsOf(section: MediaSection): string {
+  const formats = section.kind === "other"
+    ? section.formats
+    : section.codecs.map((codec) => codec.payloadType).join(" ");
+  // One is needed even where nothing is accepted (RFC 8866 9).
+  return formats === "" ? "0" : formats;
 }
 
 function addNegotiated(media: ParsedMedia, section: MediaSection): void {
@@ -185,7 +190,7 @@ function addTransport(media: ParsedMedia, local: NonNullable<Description["local"
  * limits of an application to whatever follows the rtpmap of VP8 and H264. (The library would write
  * all rtpmap lines first, so these go in as verbatim lines.)
  */
-function codecLines(codec: Codec): string[] {
+export function codecLines(codec: Codec): string[] {
   const channels = codec.channels === undefined ? "" : `/${codec.channels}`;
   return [
     `rtpmap:${codec.payloadType} ${codec.name}/${codec.clockRate}${channels}`,

@@ -3,9 +3,24 @@ import fc from "../support/dice.ts";
 import { parseSdp } from "../../src/sdp/mod.ts";
 import { scanSdp } from "../../src/sdp/parse.ts";
 import { scanPlain } from "../../src/sdp/scan.ts";
+import { writeSdp } from "../../src/sdp/write.ts";
+import { writePlain } from "../../src/sdp/write_plain.ts";
 import { PHONES } from "../unit/sdp/phone_fixtures.ts";
 import { fixture } from "../unit/sdp/fixtures.ts";
 
+/** What sections lack that were made of a phone's. */
+const BARE = {
+  mid: undefined,
+  ownDirection: undefined,
+  extensions: [],
+  extmapAllowMixed: false,
+  rtcpRsize: false,
+  rtcpXr: undefined,
+  ssrcs: [],
+  ssrcGroups: [],
+  rids: [],
+  simulcast: undefined,
+};
 const KEY = "inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
 
 const PLAIN_LINES = [
@@ -172,6 +187,28 @@ Deno.test("the scan of a description says what the parser says, or nothing", () 
     { numRuns: 4_000 },
   );
   assert(scanned > 1_000, `${scanned} of 4,000 were plain: the dice show nothing`);
+});
+
+Deno.test("plain descriptions are written as the library writes them", () => {
+  let plain = 0;
+  fc.assert(
+    fc.property(fc.oneof(mutated, composed), fc.boolean(), fc.boolean(), (text, isBare, isLive) => {
+      const parsed = parseSdp(text);
+      if (!parsed.ok) return;
+      const media = parsed.value.media.map((section) => ({
+        ...section,
+        ...(isBare ? BARE : {}),
+        rejected: section.rejected || !isLive,
+      }));
+      if (isBare) plain++;
+      const { token, extmapAllowMixed } = parsed.value;
+      const mark = token === undefined ? {} : { token };
+      const description = { sessionId: "7", version: 3, media, extmapAllowMixed, ...mark };
+      assert.equal(writePlain(description), writeSdp(description));
+    }),
+    { numRuns: 2_000 },
+  );
+  assert(plain > 100, `${plain} were plain: the dice show nothing`);
 });
 
 Deno.test("descriptions of phones in common use are plain; a browser's is the parser's", () => {

@@ -257,7 +257,8 @@ export class PhoneMedia implements WireMedia {
   #toInner(sections: readonly sdp.PhoneSection[], text: string): string {
     const version = ++this.#innerVersion;
     this.#options.keep(version, text);
-    return sdp.abstractOfPhone(sections, { token: this.token, version });
+    const mayPass = !this.hasEndpoint;
+    return sdp.abstractOfPhone(sections, { token: this.token, version, mayPass });
   }
 
   #key(kind: string, suite: sdp.SdesSuite): sdp.SdesKey {
