@@ -8,31 +8,29 @@ import { type Termination, termination } from "../core/termination.ts";
 import type { MediaPort } from "../rtp/media_port.ts";
 import type { InviteUsage } from "../sip/user_agent/invite_usage.ts";
 import type { IncomingInvite } from "../sip/user_agent/user_agent.ts";
-import { type CallActor, callMachine } from "./call.ts";
+import { callMachine } from "./call.ts";
 import { type CallContext, childrenOf, initialCallContext } from "./call_context.ts";
 import { clientCall, eventData } from "./call_facts.ts";
+import { CallIndex, type CallRecord } from "./call_index.ts";
 import {
   type CallInput,
   type CallOptions,
   type CallOrigin,
   type CallParty,
   type CallPorts,
-  type CallResources,
   noResources,
   releaseResources,
   type TransferRights,
 } from "./call_ports.ts";
 import type { ClientNotice } from "./client.ts";
-import type { CallView } from "./control_plane.ts";
 import { infoOfDigits } from "./dtmf.ts";
 import { keyFrameRequest } from "./edge/bodies.ts";
+import { EndedCalls } from "./ended_calls.ts";
 import type { EventBus } from "./event_bus.ts";
 import type { Ladder } from "./ladder.ts";
 import type { Callee } from "./routing.ts";
 import { toCallView } from "./views.ts";
 
-/** Ended calls that stay readable. */
-export const ENDED_CALLS = 1_000;
 /** Live calls one session may have; a further INVITE is answered 486. */
 export const CALLS_PER_SESSION = 20;
 
@@ -61,27 +59,6 @@ export interface CallsPorts {
   trace?(machine: string, state: string): void;
 }
 
-/** One live call: its actor, and what its will needs. */
-export interface CallRecord {
-  readonly id: CallId;
-  readonly sessionId: SessionId;
-  readonly actor: CallActor;
-  readonly input: CallInput;
-  readonly resources: CallResources;
-  /** All that it has had, oldest first. */
-  readonly sipCallIds: string[];
-  /** Counts up; the cursor of a listing. */
-  readonly order: number;
-  /** The client has had its `finished`. */
-  isTold: boolean;
-}
-
-/** A call that is over; `order` counts up as calls end. */
-export interface EndedCall {
-  readonly order: number;
-  readonly view: CallView;
-}
-
 export interface NewCall {
   readonly callId?: CallId;
   readonly party: CallParty;
@@ -100,18 +77,18 @@ export interface NewCall {
  */
 export class Calls {
   readonly #ports: CallsPorts;
-  readonly #live = new Map<CallId, CallRecord>();
-  readonly #bySession = new Map<SessionId, Set<CallRecord>>();
-  readonly #bySipCall = new Map<string, Set<CallRecord>>();
-  readonly #ended = new Map<string, EndedCall>();
-  /** Calls that go on without their clients, by the session whose agent they need. */
-  readonly #bridged = new Map<SessionId, Set<CallRecord>>();
-  /** Ids of calls between two wire sides that are answered. */
-  readonly #transits = new Set<string>();
+  readonly #live = new CallIndex();
+  readonly #ended: EndedCalls;
   #order = 0;
 
   constructor(ports: CallsPorts) {
     this.#ports = ports;
+    this.#ended = new EndedCalls(ports.bus, ports.ladder);
+  }
+
+  /** Calls that are over, those between two wire sides among them. */
+  get archive(): EndedCalls {
+    return this.#ended;
   }
 
   get size(): number {
@@ -123,43 +100,32 @@ export class Calls {
   }
 
   live(): Iterable<CallRecord> {
-    return this.#live.values();
+    return this.#live.all();
   }
 
-  /** Oldest first. */
-  ended(): Iterable<EndedCall> {
-    return this.#ended.values();
-  }
-
-  endedCall(id: string): CallView | undefined {
-    return this.#ended.get(id)?.view;
-  }
-
-  ofSession(session: SessionId): ReadonlySet<CallRecord> {
-    return this.#bySession.get(session) ?? new Set();
+  ofSession(session: SessionId): readonly CallRecord[] {
+    return this.#live.ofSession(session);
   }
 
   /** The calls that one SIP Call-ID joins: caller, callee, and other places that ring. */
-  ofSipCall(sipCallId: string): ReadonlySet<CallRecord> {
-    return this.#bySipCall.get(sipCallId) ?? new Set();
+  ofSipCall(sipCallId: string): readonly CallRecord[] {
+    return this.#live.ofSipCall(sipCallId);
   }
 
   /** Whether a call that has left its client still speaks by the agent of this session. */
   isAgentNeeded(session: SessionId): boolean {
-    return this.#bridged.has(session);
+    return this.#live.hasBridged(session);
   }
 
   /** Ends the calls that no session would end. */
   endBridged(reason: Termination): void {
-    for (const records of [...this.#bridged.values()]) {
-      for (const record of [...records]) {
-        record.actor.send({ type: "terminate", termination: reason });
-      }
+    for (const { actor } of this.#live.bridged()) {
+      actor.send({ type: "terminate", termination: reason });
     }
   }
 
   isFull(session: SessionId): boolean {
-    return this.ofSession(session).size >= CALLS_PER_SESSION;
+    return this.#live.countOf(session) >= CALLS_PER_SESSION;
   }
 
   /** Starts a call. The id is free: whoever chose it has looked. */
@@ -217,8 +183,8 @@ export class Calls {
   }
 
   endOfSession(session: SessionId, reason: Termination): void {
-    for (const record of [...this.ofSession(session)]) {
-      record.actor.send({ type: "terminate", termination: reason });
+    for (const { actor } of this.#live.ofSession(session)) {
+      actor.send({ type: "terminate", termination: reason });
     }
   }
 
@@ -295,18 +261,14 @@ export class Calls {
   /** A call has one more Call-ID: a transfer has joined it with somebody else. */
   #join(id: CallId, sipCallId: string): void {
     const record = this.#live.get(id);
-    if (!record || record.sipCallIds.includes(sipCallId)) return;
-    record.sipCallIds.push(sipCallId);
-    addTo(this.#bySipCall, sipCallId, record);
-    this.#ports.ladder?.claim(sipCallId);
+    if (record && this.#live.join(record, sipCallId)) this.#ports.ladder?.claim(sipCallId);
   }
 
   /** From now on the session's end is not the call's. */
   #leaveClient(id: CallId, session: SessionId): void {
     const record = this.#live.get(id);
     if (!record) return;
-    removeFrom(this.#bySession, session, record);
-    addTo(this.#bridged, session, record);
+    this.#live.leaveClient(record);
     this.#ports.onCallGone(session);
   }
 
@@ -327,7 +289,7 @@ export class Calls {
   }
 
   #ofEndpoint(endpoint: EndpointToken): CallRecord | undefined {
-    for (const record of this.#live.values()) {
+    for (const record of this.#live.all()) {
       if (record.resources.endpoint?.token === endpoint) return record;
     }
     return undefined;
@@ -340,19 +302,12 @@ export class Calls {
   }
 
   #add(record: CallRecord): void {
-    this.#live.set(record.id, record);
-    addTo(this.#bySession, record.sessionId, record);
-    for (const sipCallId of record.sipCallIds) {
-      addTo(this.#bySipCall, sipCallId, record);
-      this.#ports.ladder?.claim(sipCallId);
-    }
+    this.#live.add(record);
+    for (const sipCallId of record.sipCallIds) this.#ports.ladder?.claim(sipCallId);
   }
 
   #finish(record: CallRecord, end: Termination | undefined): void {
-    if (!this.#live.delete(record.id)) return;
-    removeFrom(this.#bySession, record.sessionId, record);
-    removeFrom(this.#bridged, record.sessionId, record);
-    for (const sipCallId of record.sipCallIds) removeFrom(this.#bySipCall, sipCallId, record);
+    if (!this.#live.remove(record)) return;
     const reason = end ?? termination("internal_error");
     releaseResources(record.resources, refusalOf(reason), this.#ports.log);
     const context = this.#contextOf(record);
@@ -361,7 +316,7 @@ export class Calls {
       termination: reason,
       endedAt: context.endedAt ?? this.#ports.clock.epoch(),
     };
-    this.#archive(toCallView(ended, "ended", null));
+    this.#ended.add(toCallView(ended, "ended", null));
     this.#ports.bus.publish("call.ended", {
       ...eventData(ended),
       reason: reason.reason,
@@ -400,36 +355,6 @@ export class Calls {
     const snapshot = record.actor.getSnapshot() as { context?: CallContext };
     return snapshot.context ?? initialCallContext(record.input);
   }
-
-  /** A call between two wire sides begins, which is no call of ours but is listed. */
-  noteTransit(view: CallView): void {
-    this.#transits.add(view.id);
-    this.#ports.ladder?.claim(view.sipCallId);
-    this.#ports.bus.publish("call.connected", transitData(view));
-  }
-
-  /** It is over: kept like others. */
-  archiveTransit(view: CallView): void {
-    if (!this.#transits.delete(view.id)) this.#ports.ladder?.claim(view.sipCallId);
-    this.#archive(view);
-    this.#ports.bus.publish("call.ended", { ...transitData(view), ...view.termination });
-  }
-
-  #archive(view: CallView): void {
-    // An id may be used again once its call is over; then it names the later one.
-    this.#forget(view.id);
-    this.#ended.set(view.id, { order: ++this.#order, view });
-    const oldest = this.#ended.keys().next();
-    if (this.#ended.size > ENDED_CALLS && !oldest.done) this.#forget(oldest.value);
-  }
-
-  /** The view of an ended call goes, and with it its messages. */
-  #forget(id: string): void {
-    const ended = this.#ended.get(id);
-    if (!ended) return;
-    this.#ended.delete(id);
-    for (const sipCallId of ended.view.sipCallIds) this.#ports.ladder?.release(sipCallId);
-  }
 }
 
 /** The dialog of this tag: the call's own, or the one that it has bridged it with. */
@@ -439,23 +364,6 @@ function usageOf({ resources }: CallRecord, localTag: string): InviteUsage | und
   return heard.find(({ usage }) => usage?.localTag === localTag)?.usage ?? undefined;
 }
 
-function transitData(view: CallView): Readonly<Record<string, unknown>> {
-  const { id, sessionId, direction, caller, callee, sipCallId } = view;
-  return { id, sessionId, direction, caller, callee, sipCallId };
-}
-
 function refusalOf(reason: Termination): number {
   return reason.sipStatus >= 300 ? reason.sipStatus : 480;
-}
-
-function addTo<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
-  const values = index.get(key);
-  if (values) values.add(value);
-  else index.set(key, new Set([value]));
-}
-
-function removeFrom<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
-  const values = index.get(key);
-  values?.delete(value);
-  if (values?.size === 0) index.delete(key);
 }

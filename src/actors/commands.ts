@@ -4,7 +4,8 @@ import type { CallId } from "../core/ids.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { termination } from "../core/termination.ts";
 import type { CallActor } from "./call.ts";
-import type { CallRecord, Calls } from "./calls.ts";
+import type { CallRecord } from "./call_index.ts";
+import type { Calls } from "./calls.ts";
 import { isOwnHeader } from "./client_headers.ts";
 import type { CommandRefusal, DtmfMethod, Outcome, StartCall } from "./control_plane.ts";
 import type { SessionDirectory } from "./sessions.ts";
@@ -115,7 +116,7 @@ export class Commands {
   }
 
   #absent(id: string): CommandRefusal {
-    return this.#calls.endedCall(id)
+    return this.#calls.archive.get(id)
       ? { code: "ended", text: `Call ${id} has ended already` }
       : { code: "not_found", text: `There is no call ${id}` };
   }
@@ -163,7 +164,7 @@ export class Commands {
   /** The connected session of `login` rings first; on its answer `callee` is called. */
   startCall(request: StartCall): Answer<{ readonly callId: string }> {
     const { callId, login } = request;
-    if (callId !== undefined && (this.#calls.get(callId) || this.#calls.endedCall(callId))) {
+    if (callId !== undefined && (this.#calls.get(callId) || this.#calls.archive.get(callId))) {
       return err({ code: "conflict", text: `The call id ${callId} is in use` });
     }
     const session = this.#sessions.connected(login);

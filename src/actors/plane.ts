@@ -231,9 +231,9 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     } else if (effect.type === "key-frame-wanted") {
       calls.askForKeyFrame(effect.dialog.callId, effect.dialog.localTag);
     } else if (effect.type === "transit-connected") {
-      calls.noteTransit(toTransitView(effect.transit));
+      calls.archive.noteTransit(toTransitView(effect.transit));
     } else if (effect.type === "transit-ended") {
-      calls.archiveTransit(toEndedTransit(effect.transit, effect.reason, clock.epoch()));
+      calls.archive.addTransit(toEndedTransit(effect.transit, effect.reason, clock.epoch()));
     } else if (effect.type === "media-lost") {
       calls.loseMedia(effect.dialog.callId, effect.dialog.localTag, effect.text);
     } else calls.missMedia(effect.dialog.callId, effect.dialog.localTag, effect.ms);

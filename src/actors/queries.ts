@@ -1,7 +1,8 @@
 import type { Clock, Instant } from "../core/clock.ts";
 import type { WorkerView } from "../rtp/media_port.ts";
 import type { Binding } from "../sip/registrar/location.ts";
-import type { CallRecord, Calls } from "./calls.ts";
+import type { CallRecord } from "./call_index.ts";
+import type { Calls } from "./calls.ts";
 import type {
   CallQuery,
   CallSummary,
@@ -90,7 +91,7 @@ export class Queries {
         const snapshot = record.actor.getSnapshot();
         const view = toSessionView(snapshot.context, snapshot.value, {
           remoteAddress: record.connection?.remoteAddress ?? null,
-          calls: calls.ofSession(record.id).size,
+          calls: calls.ofSession(record.id).length,
         });
         yield { place: record.order, view };
       }
@@ -111,7 +112,7 @@ export class Queries {
 
   call(id: string): CallView | undefined {
     const record = this.#ports.calls.get(id);
-    if (!record) return this.#transit(id) ?? this.#ports.calls.endedCall(id);
+    if (!record) return this.#transit(id) ?? this.#ports.calls.archive.get(id);
     const { context, value } = record.actor.getSnapshot();
     return this.#withMedia(
       toCallView(context, toCallState(value, context), this.#peerOf(record)),
@@ -191,7 +192,7 @@ export class Queries {
 
   /** Newest first. */
   #endedSummaries(): Placed<CallSummary>[] {
-    return [...this.#ports.calls.ended()].reverse()
+    return [...this.#ports.calls.archive.all()].reverse()
       .map(({ order, view }) => ({ place: -order, view: summaryOf(view) }));
   }
 

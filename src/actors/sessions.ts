@@ -274,7 +274,7 @@ export class SessionDirectory implements Sessions {
       attachCalls: () => {
         for (const call of this.#calls.ofSession(id)) call.actor.send({ type: "client.attached" });
       },
-      callCount: () => this.#calls.ofSession(id).size,
+      callCount: () => this.#calls.ofSession(id).length,
       publish: bus.publish.bind(bus),
     };
     return trace ? { ...ports, trace } : ports;
@@ -392,7 +392,7 @@ export class SessionDirectory implements Sessions {
   #onReplace(id: SessionId, invite: IncomingInvite, replaced: Replaces): void {
     const record = this.#live.get(id);
     if (!record) return;
-    const call = [...this.#calls.ofSession(id)].find(({ resources: { dialog } }) =>
+    const call = this.#calls.ofSession(id).find(({ resources: { dialog } }) =>
       dialog.usage?.callId === replaced.callId && dialog.usage.localTag === replaced.localTag &&
       dialog.usage.remoteTag === replaced.remoteTag
     );
@@ -418,7 +418,7 @@ export class SessionDirectory implements Sessions {
 
   /** Its flow carries the BYEs of its calls, so it goes after the last of them. */
   #removeDead(record: SessionRecord): void {
-    if (this.#calls.ofSession(record.id).size === 0) this.#remove(record);
+    if (this.#calls.ofSession(record.id).length === 0) this.#remove(record);
   }
 
   #remove(record: SessionRecord): void {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CallSummary, Page, PageQuery } from "../../../src/actors/control_plane.ts";
-import { ENDED_CALLS } from "../../../src/actors/calls.ts";
+import { ENDED_CALLS } from "../../../src/actors/ended_calls.ts";
 import type { SimClient } from "../../sim/client.ts";
 import { SimWorld } from "../../sim/world.ts";
 
