@@ -210,6 +210,16 @@ export class Calls {
     }
   }
 
+  /** The wire side of a dialog has no connection any more. */
+  loseParty(sipCallId: string, localTag: string): void {
+    const text = "The other side's connection is gone, and it has not come back";
+    for (const record of this.ofSipCall(sipCallId)) {
+      if (!usageOf(record, localTag)) continue;
+      const reason = termination("session_expired", { text });
+      record.actor.send({ type: "terminate", termination: reason });
+    }
+  }
+
   /** Nothing comes from a dialog's wire side any more, ms. */
   missMedia(sipCallId: string, localTag: string, ms: number): void {
     for (const record of this.ofSipCall(sipCallId)) {

@@ -236,6 +236,8 @@ function build(ports: PlanePorts, options: PlaneOptions) {
       calls.archive.addTransit(toEndedTransit(effect.transit, effect.reason, clock.epoch()));
     } else if (effect.type === "media-lost") {
       calls.loseMedia(effect.dialog.callId, effect.dialog.localTag, effect.text);
+    } else if (effect.type === "party-lost") {
+      calls.loseParty(effect.dialog.callId, effect.dialog.localTag);
     } else calls.missMedia(effect.dialog.callId, effect.dialog.localTag, effect.ms);
   };
   return { bus, sip, sessions, calls, trunks, ladder, protection };

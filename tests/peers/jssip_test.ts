@@ -164,6 +164,23 @@ peerTest("a page with JsSIP", [BARESIP], async (t, stage) => {
       }
     });
 
+    await stage.step(t, "closes its window in a call, which ends for the other, too", async () => {
+      const page = await stage.page("1003", HIGH_HERTZ);
+      const jane = await JsSipUser.open("1003", page, site);
+      await jane.register(lab);
+      const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
+      await alice.login();
+      await alice.call("1003");
+      await jane.tells("ringing");
+      await jane.answer();
+      await alice.callIs("ESTABLISHED");
+      const callId = await alice.callId();
+      await page.close();
+      await alice.callIs("FAILED", { ms: 45_000 });
+      const { termination } = await lab.call(callId);
+      assert.equal(termination?.reason, "session_expired");
+    });
+
     const phoneAt = (): Promise<Baresip> =>
       Baresip.start({ user: "1004", hertz: PHONE_HERTZ, port: lab.sipPort, codec: "PCMU" });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { FlowId } from "../../src/core/ids.ts";
 import { EdgeWorld, type EdgeWorldOptions } from "./edge_world.ts";
 import { MEDIA_ADDRESS } from "./rtp_media.ts";
 import type { SimPhone } from "./phone.ts";
@@ -223,12 +224,12 @@ Deno.test("edge: an endpoint that can't be opened ends the call with a clear sta
   clean(house);
 });
 
-Deno.test("edge: a flow that goes takes its anchors along", () => {
+Deno.test("edge: a flow that goes takes calls along that ring", () => {
   const house = world();
   const desk = phone(house, "1000", 10, { transport: "TCP" });
   const alice = house.client("alice").connect();
   house.clock.advance(1_000);
-  desk.onIncoming = (call) => desk.answer(call);
+  desk.onIncoming = (call) => desk.ring(call);
   alice.call("1000");
   house.clock.advance(2_000);
   assert.equal(house.rtp.live.size, 1);
@@ -238,6 +239,51 @@ Deno.test("edge: a flow that goes takes its anchors along", () => {
   assert.equal(house.rtp.live.size, 0);
   clean(house);
 });
+
+for (const other of ["browser", "phone"] as const) {
+  for (const returns of [false, true]) {
+    const what = returns ? "finds its call when it comes back" : "is given up after a while";
+    Deno.test(`edge: a phone that loses its connection to a ${other} ${what}`, () => {
+      const house = world();
+      const desk = phone(house, "1000", 10, { transport: "TCP" });
+      const next = phone(house, "1001", 11);
+      const alice = house.client("alice").connect();
+      house.clock.advance(1_000);
+      desk.onIncoming = (call) => desk.answer(call);
+      const [out, there] = other === "browser" ? [alice.call("1000")] : [, next.call("1000")];
+      house.clock.advance(2_000);
+      const call = desk.live[0]!;
+      const endpoints = house.rtp.live.size;
+      const { flow } = desk;
+      house.plane.receiveWire({ type: "flow-closed", flow: flow.id });
+      house.phones.delete(flow.id);
+      house.clock.advance(10_000);
+      assert.equal(house.rtp.live.size, endpoints, "media goes on meanwhile");
+      if (returns) {
+        Object.assign(desk, { flow: { ...flow, id: `${flow.id} again` as FlowId } });
+        house.phones.set(desk.flow.id, desk);
+        desk.hold(call, true);
+        house.clock.advance(60_000);
+        assert.equal(call.held, true);
+        assert.equal(out ? out.status : there?.state, "talking");
+        if (out) alice.hangup(out);
+        else next.hangup(there!);
+        house.clock.advance(1_000);
+        assert.equal(call.state, "ended", "it is told over its new connection");
+        assert.equal(call.endedBy?.method, "BYE");
+      } else {
+        house.clock.advance(21_000);
+        assert.equal(house.rtp.live.size, 0);
+        assert.equal(out ? out.reason : there?.state, out ? "session_expired" : "ended");
+        const [ended] = house.plane.control.calls({ limit: 1, state: "ended" }).items;
+        assert.equal(ended?.termination?.reason, "session_expired");
+        desk.forget();
+      }
+      house.clock.advance(60_000);
+      clean(house);
+    });
+  }
+}
 
 Deno.test("edge: a transit call ends by BYE to both sides: operator, silence, lost worker", () => {
   for (const how of ["operator", "silence", "lost"] as const) {

@@ -84,6 +84,8 @@ export type EdgeEffect =
   }
   /** A far end whose call is a party's inside owes media, and nothing has come for this long. */
   | { readonly type: "silent"; readonly dialog: AnchorDialog; readonly ms: number }
+  /** The far end's connection is gone, and it has not come back. */
+  | { readonly type: "party-lost"; readonly dialog: AnchorDialog }
   /** Endpoint and anchor are gone while the dialog stands: whoever can, ends it. */
   | { readonly type: "media-lost"; readonly dialog: AnchorDialog; readonly text: string };
 

@@ -22,6 +22,7 @@ import {
 } from "./contract.ts";
 import { DirectWatch } from "./direct_watch.ts";
 import { Farewells } from "./farewells.ts";
+import { LostFlows } from "./lost_flows.ts";
 import { PhoneMedia } from "./phone_media.ts";
 import { type Passing, WireDialog, type WireDialogPorts } from "./wire_dialog.ts";
 import type { WireMedia } from "./wire_media.ts";
@@ -58,6 +59,7 @@ export class Edge {
 
   readonly #farewells: Farewells;
   readonly #watch: DirectWatch;
+  readonly #lostFlows: LostFlows;
   #order = 0;
   /** Why calls between wire sides end at this moment. */
   #cause: TransitEnd = "hangup";
@@ -73,6 +75,10 @@ export class Edge {
       dialogs: () => this.#dialogs.values(),
       ask: (dialog, done) => this.#ask(dialog, done),
       onGone: (dialog) => this.#endTransitOf(dialog, "session_expired"),
+    });
+    this.#lostFlows = new LostFlows({
+      clock: ports.clock,
+      onGone: (dialog) => this.#giveUp(dialog),
     });
     this.#dialogPorts = {
       ...bound(ports),
@@ -130,9 +136,12 @@ export class Edge {
     if (clean) this.#toElement(flow, clean);
   }
 
-  /** The flow is gone, and with it the anchors on it. */
+  /** The flow is gone, and with it the anchors on it, but for those of calls that talk. */
   flowClosed(flow: FlowId): void {
-    for (const dialog of [...this.#byFlow.get(flow) ?? []]) dialog.terminate();
+    for (const dialog of [...this.#byFlow.get(flow) ?? []]) {
+      if (dialog.isTalking) this.#lostFlows.lose(dialog, flow);
+      else dialog.terminate();
+    }
   }
 
   /** Whether a dialog needs this flow: such ones may be quiet for long. */
@@ -322,6 +331,7 @@ export class Edge {
   }
 
   #forget(dialog: WireDialog): void {
+    this.#lostFlows.forget(dialog);
     this.#answered(dialog);
     this.#tellEnd(dialog);
     this.#dialogs.delete(dialog.id);
@@ -356,6 +366,13 @@ export class Edge {
       this.#cause = "hangup";
     }
     return true;
+  }
+
+  /** Whoever was at the far end has no connection to us any more. */
+  #giveUp(dialog: WireDialog): void {
+    if (this.#endTransitOf(dialog, "session_expired")) return;
+    this.#ports.onEffect({ type: "party-lost", dialog: dialog.dialog });
+    dialog.terminate();
   }
 
   /** Nothing comes from a far end any more that owes media: it may be gone without a word. */

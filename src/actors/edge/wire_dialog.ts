@@ -68,6 +68,8 @@ export class WireDialog implements AnchorHolder {
   readonly startedAt: number;
   readonly actor: AnchorActor;
   flow: Flow;
+  /** Its flow is gone, and nobody has spoken for the far end on another one yet. */
+  isAdrift = false;
   answeredAt: number | null = null;
   readonly #ports: WireDialogPorts;
   readonly #course: DialogCourse;
@@ -142,6 +144,12 @@ export class WireDialog implements AnchorHolder {
 
   get isAnswered(): boolean {
     return this.#course.isAnswered;
+  }
+
+  /** Answered, and not about to end. */
+  get isTalking(): boolean {
+    const state = this.actor.getSnapshot().value;
+    return state === "answered" || state === "confirmed";
   }
 
   /** Nothing has come from the far end since the time for it was over. */
@@ -402,8 +410,11 @@ export class WireDialog implements AnchorHolder {
   }
 
   #note({ side, flow, message }: Passing): void {
-    if (message.kind === "request" && side === "inner" && flow.id !== this.flow.id) {
+    // What an element has taken from the far end comes from nobody else.
+    const isProven = message.kind === "request" || (this.isAdrift && isSuccess(message));
+    if (side === "inner" && isProven && flow.id !== this.flow.id) {
       this.flow = flow;
+      this.isAdrift = false;
       this.#ports.onMoved(this);
     }
     const { learnt, isAgreed, event } = this.#course.take(side, message);
@@ -462,8 +473,12 @@ export class WireDialog implements AnchorHolder {
   }
 }
 
-function isAccepting({ status, cseq }: SipResponse): boolean {
-  return cseq.method === "INVITE" && status >= 200 && status < 300;
+function isAccepting(response: SipResponse): boolean {
+  return response.cseq.method === "INVITE" && isSuccess(response);
+}
+
+function isSuccess({ status }: SipResponse): boolean {
+  return status >= 200 && status < 300;
 }
 
 /** The same message again: a transaction repeats it while the first still waits. */
