@@ -4,24 +4,13 @@ import type {
   CallSummary,
   CallView,
   HealthView,
-  LadderMessage,
   LadderView,
   RegistrationView,
   SessionView,
   TrunkView,
 } from "../../src/actors/control_plane.ts";
 
-export type {
-  AccountView,
-  CallSummary,
-  CallView,
-  HealthView,
-  LadderMessage,
-  LadderView,
-  RegistrationView,
-  SessionView,
-  TrunkView,
-};
+export type * from "../../src/actors/control_plane.ts";
 
 /** The server answered, but not with what was asked for. */
 export class ApiRefusal extends Error {
