@@ -1,5 +1,8 @@
 import type { EndpointId, EndpointToken, WorkerId } from "../core/ids.ts";
+import type { RemoteTransport } from "../core/remote_transport.ts";
 import type { TranscodedSides, TranscodingStatistics } from "./rtp_media_port.ts";
+
+export type { RemoteTransport } from "../core/remote_transport.ts";
 
 /**
  * The media plane as the actors see it: endpoints that are opened, told their remote side, joined
@@ -57,22 +60,6 @@ export interface LocalTransport {
   readonly fingerprint: string;
   /** Host candidates, one for each announced address; never empty. */
   readonly candidates: readonly { readonly address: string; readonly port: number }[];
-}
-
-/** What the browser's SDP says of its side. */
-export interface RemoteTransport {
-  readonly iceUfrag: string;
-  readonly icePwd: string;
-  readonly fingerprints: readonly { readonly algorithm: string; readonly value: string }[];
-  /** For statistics by kind: payload type -> codec name, per media section. */
-  readonly payloads: readonly {
-    readonly payloadType: number;
-    readonly kind: "audio" | "video";
-    readonly codec: string;
-    readonly clockRate: number;
-  }[];
-  /** Id of the header extension with transport-wide sequence numbers, where it was agreed on. */
-  readonly transportWideId?: number;
 }
 
 export type IceState = "new" | "checking" | "connected" | "disconnected";

@@ -1,3 +1,4 @@
+import type { RemoteTransport } from "../core/remote_transport.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { matchSections, sessionIdOf } from "./abstract.ts";
 import {
@@ -10,22 +11,6 @@ import {
 } from "./model.ts";
 import { rejectedSection } from "./negotiate.ts";
 import { type LocalTransportLike, writeSdp } from "./write.ts";
-
-/**
- * What a browser's description says of its side; the shape of the media port's type of this name.
- */
-export interface RemoteTransport {
-  readonly iceUfrag: string;
-  readonly icePwd: string;
-  readonly fingerprints: readonly { readonly algorithm: string; readonly value: string }[];
-  readonly payloads: readonly {
-    readonly payloadType: number;
-    readonly kind: "audio" | "video";
-    readonly codec: string;
-    readonly clockRate: number;
-  }[];
-  readonly transportWideId?: number;
-}
 
 /** RFC 8839 5.4: 4 to 256 and 22 to 256 characters. */
 const ICE_UFRAG = /^[A-Za-z0-9+/]{4,256}$/;

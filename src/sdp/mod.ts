@@ -5,14 +5,10 @@ export type { AbstractOfferOptions } from "./abstract.ts";
 export type { OfferedMedia } from "./server_offer.ts";
 export { isMediaCodec, samePayload } from "./model.ts";
 export { parseSdp, scanSdp } from "./parse.ts";
+export type { RemoteTransport } from "../core/remote_transport.ts";
 export { directionOf } from "./direction.ts";
 export { checkSipSdp } from "./extra_lines.ts";
-export {
-  browserAnswer,
-  browserOffer,
-  checkBrowserDescription,
-  type RemoteTransport,
-} from "./browser.ts";
+export { browserAnswer, browserOffer, checkBrowserDescription } from "./browser.ts";
 export {
   abstractAnswer,
   abstractOffer,

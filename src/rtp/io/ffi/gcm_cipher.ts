@@ -13,6 +13,9 @@ const RTCP_HEADER = 8;
 const INDEX = 4;
 /** Key words of one protocol: the salt, as bytes of the IV and as they lie in memory. */
 const SALT = 0;
+/** What libcrypto takes for the two directions of a cipher. */
+const ENCRYPT = 1;
+const DECRYPT = 0;
 
 /** AEAD_AES_128_GCM and AEAD_AES_256_GCM (RFC 7714 8, 9) by libcrypto: five calls a packet. */
 export class GcmCipher extends LibcryptoCipher {
@@ -116,10 +119,6 @@ export class GcmCipher extends LibcryptoCipher {
     words[at + 2] = keys[keysAt + 2]! ^ (swapped >>> 16) ^ swap32(low);
   }
 
-  /**
-   * @param key 0: the context has it
-   * @param index where the RTCP index word lies, associated data behind the header; -1: none
-   */
   #encrypt(
     context: bigint,
     key: bigint,
@@ -129,16 +128,8 @@ export class GcmCipher extends LibcryptoCipher {
     length: number,
     index: number,
   ): void {
-    const { library, arena, ivAddress, writtenAddress, digestAddress } = this.memory;
-    library.EVP_EncryptInit_ex(context, 0n, 0n, key, ivAddress);
-    library.EVP_EncryptUpdate(context, 0n, writtenAddress, arena.address(aad), aadLength);
-    if (index >= 0) {
-      library.EVP_EncryptUpdate(context, 0n, writtenAddress, arena.address(index), INDEX);
-    }
-    if (length > 0) {
-      const body = arena.address(at);
-      library.EVP_EncryptUpdate(context, body, writtenAddress, body, length);
-    }
+    const { library, writtenAddress, digestAddress } = this.memory;
+    this.#update(ENCRYPT, context, key, aad, aadLength, at, length, index);
     library.EVP_EncryptFinal_ex(context, digestAddress, writtenAddress);
     library.EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG, digestAddress);
   }
@@ -152,19 +143,38 @@ export class GcmCipher extends LibcryptoCipher {
     length: number,
     index: number,
   ): boolean {
-    const { library, arena, ivAddress, writtenAddress, digestAddress } = this.memory;
-    library.EVP_DecryptInit_ex(context, 0n, 0n, key, ivAddress);
-    library.EVP_DecryptUpdate(context, 0n, writtenAddress, arena.address(aad), aadLength);
-    if (index >= 0) {
-      library.EVP_DecryptUpdate(context, 0n, writtenAddress, arena.address(index), INDEX);
-    }
-    if (length > 0) {
-      const body = arena.address(at);
-      library.EVP_DecryptUpdate(context, body, writtenAddress, body, length);
-    }
+    const { library, writtenAddress, digestAddress } = this.memory;
+    this.#update(DECRYPT, context, key, aad, aadLength, at, length, index);
     library.EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG, digestAddress);
     // Nothing is left to be written; a wrong tag gives 0 or less.
     return library.EVP_DecryptFinal_ex(context, digestAddress, writtenAddress) > 0;
+  }
+
+  /**
+   * All but the tag, either way.
+   * @param key 0: the context has it
+   * @param index where the RTCP index word lies, associated data behind the header; -1: none
+   */
+  #update(
+    direction: typeof ENCRYPT | typeof DECRYPT,
+    context: bigint,
+    key: bigint,
+    aad: number,
+    aadLength: number,
+    at: number,
+    length: number,
+    index: number,
+  ): void {
+    const { library, arena, ivAddress, writtenAddress } = this.memory;
+    library.EVP_CipherInit_ex(context, 0n, 0n, key, ivAddress, direction);
+    library.EVP_CipherUpdate(context, 0n, writtenAddress, arena.address(aad), aadLength);
+    if (index >= 0) {
+      library.EVP_CipherUpdate(context, 0n, writtenAddress, arena.address(index), INDEX);
+    }
+    if (length > 0) {
+      const body = arena.address(at);
+      library.EVP_CipherUpdate(context, body, writtenAddress, body, length);
+    }
   }
 
   #copyTag(from: number, to: number): void {
