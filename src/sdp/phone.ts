@@ -1,6 +1,5 @@
 import type { EndpointToken } from "../core/ids.ts";
 import { err, ok, type Result } from "../core/result.ts";
-import { sessionIdOf } from "./abstract.ts";
 import { intersect, reverse } from "./direction.ts";
 import type { Codec, Direction, MediaSection, Sdp, SdpFault } from "./model.ts";
 import { isMediaCodec, NO_TRANSPORT, SECURE_PROFILE, TRANSPORT_WIDE } from "./model.ts";
@@ -260,13 +259,18 @@ interface AbstractOf {
   readonly mayPass?: boolean;
 }
 
+/** It stands beside the token, inside, and need not hide it. */
+function innerSessionId(token: EndpointToken): string {
+  return String(parseInt(token.slice(0, 12), 16));
+}
+
 /** What the process is told of a phone's description. */
 export function abstractOfPhone(
   sections: readonly PhoneSection[],
   said: AbstractOf,
 ): string {
   return (said.mayPass ? writePlain : writeSdp)({
-    sessionId: sessionIdOf(said.token),
+    sessionId: innerSessionId(said.token),
     version: said.version,
     media: sections.map(toInner),
     extmapAllowMixed: false,
@@ -449,7 +453,7 @@ export function abstractOfAny(
     codecs: section.codecs,
   }));
   return writePlain({
-    sessionId: sessionIdOf(said.token),
+    sessionId: innerSessionId(said.token),
     version: said.version,
     media,
     extmapAllowMixed: false,

@@ -1,4 +1,5 @@
 import type { SipMessage } from "../../sip/message/mod.ts";
+import { encodeText } from "../../sip/message/text.ts";
 import { stripEndpointTokens } from "../../sdp/mod.ts";
 
 /** Bodies of SIP messages as the edge looks at them. */
@@ -37,7 +38,7 @@ export function withSdp<M extends SipMessage>(message: M, text: string): M {
   copy.headers.set("Content-Type", SDP);
   copy.headers.remove("Content-Encoding");
   copy.headers.remove("MIME-Version");
-  copy.body = encoder.encode(text);
+  copy.body = encodeText(text);
   return copy;
 }
 
