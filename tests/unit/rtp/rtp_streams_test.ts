@@ -404,6 +404,18 @@ Deno.test("a phone that says nothing is told silent; held, its time starts over"
   assert.equal(harness.of("silent").length, 1, "RTCP is a sign of life too");
 });
 
+Deno.test("a phone that rang for long has all its time from the answer on", () => {
+  const harness = new EngineHarness(5000);
+  const phone = new FakePhone(harness, 2);
+  phone.open();
+  harness.advance(4500);
+  phone.describe();
+  harness.advance(4500);
+  assert.deepEqual(harness.of("silent"), []);
+  harness.advance(1500);
+  assert.equal(harness.of("silent").length, 1);
+});
+
 Deno.test("a phone beyond a bridge: a new SSRC of it is no new stream for the browser either", () => {
   const harness = new EngineHarness();
   const browser = new FakeBrowser(harness, 1);
