@@ -1,4 +1,4 @@
-import type { CallView } from "./control_plane.ts";
+import type { CallSummary, CallView } from "./control_plane.ts";
 import type { EventBus } from "./event_bus.ts";
 import type { Ladder } from "./ladder.ts";
 
@@ -46,7 +46,7 @@ export class EndedCalls {
   }
 
   /** A call between two wire sides begins, which is no call of ours but is listed. */
-  noteTransit(view: CallView): void {
+  noteTransit(view: CallSummary): void {
     this.#transits.add(view.id);
     this.#ladder?.claim(view.sipCallId);
     this.#bus.publish("call.connected", transitData(view));
@@ -68,7 +68,7 @@ export class EndedCalls {
   }
 }
 
-function transitData(view: CallView): Readonly<Record<string, unknown>> {
+function transitData(view: CallSummary): Readonly<Record<string, unknown>> {
   const { id, sessionId, direction, caller, callee, sipCallId } = view;
   return { id, sessionId, direction, caller, callee, sipCallId };
 }

@@ -29,7 +29,7 @@ import {
   type EdgePorts,
   type WireSettings,
 } from "./edge/contract.ts";
-import { toEndedTransit, toTransitView } from "./edge/transit_views.ts";
+import { toEndedTransit, toTransitSummary } from "./edge/transit_views.ts";
 import type { SessionOptions } from "./session.ts";
 import { SessionDirectory } from "./sessions.ts";
 import { type Hop, type HopMessage, memoryHop, SipService } from "./sip_service.ts";
@@ -231,7 +231,7 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     } else if (effect.type === "key-frame-wanted") {
       calls.askForKeyFrame(effect.dialog.callId, effect.dialog.localTag);
     } else if (effect.type === "transit-connected") {
-      calls.archive.noteTransit(toTransitView(effect.transit));
+      calls.archive.noteTransit(toTransitSummary(effect.transit));
     } else if (effect.type === "transit-ended") {
       calls.archive.addTransit(toEndedTransit(effect.transit, effect.reason, clock.epoch()));
     } else if (effect.type === "media-lost") {
