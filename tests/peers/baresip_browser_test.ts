@@ -24,12 +24,10 @@ async function phoneAt(
   { lab }: Stage,
   line: Line & Partial<BaresipOptions> = {},
 ): Promise<Baresip> {
-  const isTls = line.transport === "tls";
   return await Baresip.start({
     user: "1002",
     hertz: PHONE_HERTZ,
-    port: isTls ? lab.sipTlsPort : lab.sipPort,
-    ...(isTls ? { trusted: await lab.certificate() } : {}),
+    ...await lab.door(line.transport),
     ...line,
   });
 }

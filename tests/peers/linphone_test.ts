@@ -28,12 +28,10 @@ async function phoneAt(
   { lab }: Stage,
   line: Line = LINES[0]!,
 ): Promise<Linphone> {
-  const isTls = line.transport === "tls";
   return await Linphone.start({
     user: "1002",
     hertz: PHONE_HERTZ,
-    port: isTls ? lab.sipTlsPort : lab.sipPort,
-    ...(isTls ? { trusted: await lab.certificate() } : {}),
+    ...await lab.door(line.transport),
     ...line,
   });
 }

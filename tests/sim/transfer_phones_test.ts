@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ClientCallRecord } from "./client.ts";
 import { EdgeWorld } from "./edge_world.ts";
 import type { PhoneCall, SimPhone } from "./phone.ts";
 import { seeds } from "../support/dice.ts";
@@ -39,6 +40,22 @@ function stage() {
   const ringing = desk.live[0];
   assert(ringing && out.status === "talking");
   return { house, desk, alice, carol, out, ringing };
+}
+
+/** A browser's call, which it has had with another and has handed on to the phone 1000. */
+function handedOn(house: EdgeWorld): ClientCallRecord {
+  const alice = house.client("alice").connect();
+  const bob = house.client("bob").connect();
+  bob.onIncoming = (call) => bob.answer(call);
+  house.clock.advance(1_000);
+  const out = alice.call("bob");
+  house.clock.advance(1_000);
+  alice.transfer(out, "1000");
+  house.clock.advance(5_000);
+  assert.equal(out.reason, "transferred");
+  const [in_] = [...bob.calls.values()];
+  assert(in_?.status === "talking");
+  return in_;
 }
 
 const progressOf = (desk: SimPhone): string[] => {
@@ -119,17 +136,7 @@ Deno.test("REFERs that can't be done are refused, and the call goes on", () => {
 Deno.test("a browser hands a browser on to a phone", () => {
   const house = world();
   const desk = phone(house, "1000", 10);
-  const alice = house.client("alice").connect();
-  const bob = house.client("bob").connect();
-  bob.onIncoming = (call) => bob.answer(call);
-  house.clock.advance(1_000);
-  const out = alice.call("bob");
-  house.clock.advance(1_000);
-  alice.transfer(out, "1000");
-  house.clock.advance(5_000);
-  assert.equal(out.reason, "transferred");
-  const [in_] = [...bob.calls.values()];
-  assert.equal(in_?.status, "talking");
+  const in_ = handedOn(house);
   const [browser] = house.media.open_.values();
   const [rtp] = house.rtp.live.values();
   assert.equal(browser?.peer, rtp?.token);
@@ -273,17 +280,7 @@ Deno.test("a browser that talks Opus is handed on to a phone that has none, by a
     codecs: [[0, "PCMU/8000"], [101, "telephone-event/8000"]],
   });
   desk.onIncoming = (call) => desk.answer(call);
-  const alice = house.client("alice").connect();
-  const bob = house.client("bob").connect();
-  bob.onIncoming = (call) => bob.answer(call);
-  house.clock.advance(1_000);
-  const out = alice.call("bob");
-  house.clock.advance(1_000);
-  alice.transfer(out, "1000");
-  house.clock.advance(5_000);
-  assert.equal(out.reason, "transferred");
-  const [in_] = [...bob.calls.values()];
-  assert.equal(in_?.status, "talking");
+  const in_ = handedOn(house);
   assert.equal(house.plane.control.call(in_.id)?.codecs[0], "opus");
   const [rtp] = house.rtp.live.values();
   assert(rtp?.sides, "the phone's endpoint should be transcoded");

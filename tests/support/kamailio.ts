@@ -1,4 +1,4 @@
-import { Child } from "./child_process.ts";
+import { type KamailioPlace, KamailioProcess } from "./kamailio_process.ts";
 
 /** Kamailio as a SIP server of others: registrar with digest, proxy with Record-Route. */
 
@@ -6,39 +6,22 @@ export const KAMAILIO_DOMAIN = "pbx.test";
 /** Of everybody. */
 export const KAMAILIO_PASSWORD = "s3cret";
 
-const FOLDERS = [
-  "/usr/lib/x86_64-linux-gnu/kamailio/modules",
-  "/usr/lib/aarch64-linux-gnu/kamailio/modules",
-  "/usr/lib64/kamailio/modules",
-  "/usr/local/lib/kamailio/modules",
-  "/usr/lib/kamailio/modules",
-];
 const READY_MS = 20_000;
-const END_MS = 10_000;
 
 export class Kamailio implements AsyncDisposable {
   readonly port: number;
-  readonly #child: Child;
-  readonly #directory: string;
+  readonly #process: KamailioProcess;
 
-  private constructor(port: number, child: Child, directory: string) {
-    this.port = port;
-    this.#child = child;
-    this.#directory = directory;
+  private constructor(process: KamailioProcess) {
+    this.port = process.place.port;
+    this.#process = process;
   }
 
   /** On a free port of loopback, UDP and TCP. */
   static async start(path: string): Promise<Kamailio> {
-    const directory = await Deno.makeTempDir({ prefix: "portzero-kamailio-" });
-    const port = freePort();
-    const file = `${directory}/kamailio.cfg`;
-    await Deno.writeTextFile(file, configuration(port, modules()));
-    // deno-fmt-ignore
-    const child = new Child(path, ["-DD", "-E", "-m", "32", "-M", "4", "-Y", directory, "-f", file], {
-      cwd: directory,
-      env: {},
-    });
-    const kamailio = new Kamailio(port, child, directory);
+    const kamailio = new Kamailio(
+      await KamailioProcess.start({ path, memory: [32, 4], configuration }),
+    );
     try {
       await kamailio.#answers();
       return kamailio;
@@ -49,17 +32,11 @@ export class Kamailio implements AsyncDisposable {
   }
 
   get output(): string {
-    return this.#child.output;
+    return this.#process.child.output;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#child.signal("SIGTERM");
-      await this.#child.ended(END_MS);
-    } finally {
-      await this.#child[Symbol.asyncDispose]();
-      await Deno.remove(this.#directory, { recursive: true });
-    }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#process[Symbol.asyncDispose]();
   }
 
   /** Asks by OPTIONS until it does. */
@@ -82,7 +59,7 @@ export class Kamailio implements AsyncDisposable {
     const limit = Promise.withResolvers<never>();
     const timer = setTimeout(() => limit.reject(new Error("too late")), READY_MS);
     try {
-      await Promise.race([socket.receive(), limit.promise, this.#child.ended(READY_MS)]);
+      await Promise.race([socket.receive(), limit.promise, this.#process.child.ended(READY_MS)]);
     } catch {
       throw new Error(`Kamailio does not answer:\n${this.output}`);
     } finally {
@@ -93,26 +70,7 @@ export class Kamailio implements AsyncDisposable {
   }
 }
 
-function modules(): string {
-  const found = FOLDERS.find((folder) => {
-    try {
-      return Deno.statSync(`${folder}/auth.so`).isFile;
-    } catch {
-      return false;
-    }
-  });
-  if (found === undefined) throw new Error(`Kamailio's modules are in none of ${FOLDERS.join()}`);
-  return found;
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
-}
-
-function configuration(port: number, folder: string): string {
+function configuration({ port, modules }: KamailioPlace): string {
   const loaded = ["tm", "sl", "rr", "pv", "maxfwd", "siputils", "textops", "usrloc", "registrar"];
   return `#!KAMAILIO
 debug=1
@@ -123,7 +81,7 @@ auto_aliases=no
 alias="${KAMAILIO_DOMAIN}"
 listen=udp:127.0.0.1:${port}
 listen=tcp:127.0.0.1:${port}
-mpath="${folder}/"
+mpath="${modules}/"
 ${[...loaded, "auth"].map((name) => `loadmodule "${name}.so"`).join("\n")}
 modparam("rr", "enable_full_lr", 1)
 modparam("usrloc", "db_mode", 0)

@@ -120,6 +120,12 @@ export class Lab {
     return this.#sipTlsPort;
   }
 
+  /** What a phone must know to come by this transport. */
+  async door(transport: string | undefined): Promise<{ port: number; trusted?: string }> {
+    if (transport !== "tls") return { port: this.#sipPort };
+    return { port: this.#sipTlsPort, trusted: await this.certificate() };
+  }
+
   get webSocket(): string {
     return `ws://127.0.0.1:${this.#port}`;
   }

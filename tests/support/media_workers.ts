@@ -1,3 +1,5 @@
+import { keepWorkers } from "../../src/actors/media_worker.ts";
+import { SeededEntropy } from "../../src/core/entropy.ts";
 import type { Clock } from "../../src/core/clock.ts";
 import type {
   HandshakeCommand,
@@ -7,6 +9,8 @@ import type {
   WorkerFactory,
   WorkerListener,
 } from "../../src/rtp/contract.ts";
+import { MediaPool } from "../../src/rtp/pool.ts";
+import type { PoolOptions } from "../../src/rtp/pool_options.ts";
 
 /**
  * A worker in this thread that the test plays: it keeps what it was told and says what it is given.
@@ -79,6 +83,23 @@ export class Cast {
     this.handshakes.push(worker);
     return worker;
   };
+
+  /** A pool of so many workers that play. */
+  pool(workers: number, hear: Pick<PoolOptions, "log" | "onWorkerEvent">): MediaPool {
+    return new MediaPool({
+      clock: this.clock,
+      entropy: new SeededEntropy(7),
+      workers,
+      keepWorker: keepWorkers(this.clock),
+      mediaFactory: this.mediaFactory,
+      handshakeFactory: this.handshakeFactory,
+      addresses: ["127.0.0.1"],
+      portRange: [1, 2],
+      silentAfterMs: 1000,
+      allowCrash: false,
+      ...hear,
+    });
+  }
 
   /** The present worker of this number. */
   worker(id: number): PlayedWorker<MediaCommand, MediaEvent> {

@@ -4,6 +4,7 @@ import { systemClock } from "../../../src/core/io/system_clock.ts";
 import { createAccount } from "../../../src/sip/auth/accounts.ts";
 import { SipStore } from "../../../src/sip/io/store.ts";
 import { Child } from "../../support/child_process.ts";
+import { type KamailioPlace, KamailioProcess } from "../../support/kamailio_process.ts";
 
 /** The servers that are compared, each in processes of its own on core 0. */
 
@@ -31,11 +32,6 @@ export interface Server extends AsyncDisposable {
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const TICK_MS = 10;
-const MODULES = [
-  "/usr/lib/x86_64-linux-gnu/kamailio/modules",
-  "/usr/lib/aarch64-linux-gnu/kamailio/modules",
-  "/usr/lib64/kamailio/modules",
-];
 
 export function onCore(core: number, command: readonly string[]): [string, string[]] {
   return ["chrt", ["-r", "10", "taskset", "-c", `${core}`, ...command]];
@@ -125,12 +121,13 @@ export async function startKamailio(
   /** `hasDialogs`: its dialog module follows all calls. */
   { hasDialogs = false }: { readonly hasDialogs?: boolean } = {},
 ): Promise<Server> {
-  const directory = await Deno.makeTempDir({ prefix: "portzero-kamailio-" });
-  const port = freePort();
-  const file = `${directory}/kamailio.cfg`;
-  await Deno.writeTextFile(file, configuration(port, directory, hasDialogs));
-  const command = [path, "-DD", "-E", "-m", "512", "-M", "16", "-Y", directory, "-f", file];
-  const child = new Child(...onCore(SERVER_CORE, command), { cwd: directory });
+  const kamailio = await KamailioProcess.start({
+    path,
+    memory: [512, 16],
+    configuration: (place) => configuration(place, hasDialogs),
+    wrap: (command) => onCore(SERVER_CORE, command),
+  });
+  const { child, place: { directory, port } } = kamailio;
   // It says nothing when it is ready, but it opens this file at the end of its start.
   await until(() => isThere(`${directory}/kamailio_ctl`));
   return {
@@ -142,12 +139,7 @@ export async function startKamailio(
     },
     cpuMs: () => cpuMs(child.pid),
     memoryMb: () => sharedMb(`${directory}/kamailio_ctl`),
-    async [Symbol.asyncDispose]() {
-      child.signal("SIGTERM");
-      await child.ended();
-      await child[Symbol.asyncDispose]();
-      await Deno.remove(directory, { recursive: true });
-    },
+    [Symbol.asyncDispose]: () => kamailio[Symbol.asyncDispose](),
   };
 }
 
@@ -177,16 +169,10 @@ async function until(test: () => boolean): Promise<void> {
   }
 }
 
-function freePort(): number {
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  const { port } = socket.addr as Deno.NetAddr;
-  socket.close();
-  return port;
-}
-
-function configuration(port: number, directory: string, hasDialogs: boolean): string {
-  const folder = MODULES.find(isThere);
-  if (folder === undefined) throw new Error(`Kamailio's modules are in none of ${MODULES.join()}`);
+function configuration(
+  { port, directory, modules: folder }: KamailioPlace,
+  hasDialogs: boolean,
+): string {
   // deno-fmt-ignore
   const modules = [
     "tm", "sl", "rr", "pv", "maxfwd", "siputils", "textops", "usrloc", "registrar", "auth", "ctl",

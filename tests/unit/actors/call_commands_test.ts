@@ -24,6 +24,24 @@ function talking() {
   return { world, control: world.plane.control, alice: alice!, bob: bob!, out, in_ };
 }
 
+/** A browser that talks with a phone. */
+function withPhone(seed: number) {
+  const house = new EdgeWorld({ seed, accounts: ["1000"] });
+  const desk = house.phone({
+    user: "1000",
+    transport: "UDP",
+    address: "192.0.2.9",
+    codecs: [[96, "opus/48000/2"]],
+  });
+  desk.onIncoming = (call) => desk.answer(call);
+  const alice = house.client("alice").connect();
+  house.clock.advance(1_000);
+  const call = alice.call("1000");
+  house.clock.advance(2_000);
+  assert.equal(call.status, "talking");
+  return { house, desk, call };
+}
+
 Deno.test("commands: hold and unhold tell their outcome once, and twice the same is fine", () => {
   const { world, control, out, in_ } = talking();
   const heard: Heard = [];
@@ -69,19 +87,7 @@ Deno.test("commands: a call that ends meanwhile, or a far side that says nothing
   assert.equal(heard.length, 1);
   assert.deepEqual(world.finish(), []);
 
-  const house = new EdgeWorld({ seed: 2, accounts: ["1000"] });
-  const desk = house.phone({
-    user: "1000",
-    transport: "UDP",
-    address: "192.0.2.9",
-    codecs: [[96, "opus/48000/2"]],
-  });
-  desk.onIncoming = (call) => desk.answer(call);
-  const alice = house.client("alice").connect();
-  house.clock.advance(1_000);
-  const call = alice.call("1000");
-  house.clock.advance(2_000);
-  assert.equal(call.status, "talking");
+  const { house, desk, call } = withPhone(2);
   // The phone is unplugged.
   house.phones.delete(desk.flow.id);
   house.plane.control.setHold(call.id, true, ear(heard));
@@ -92,18 +98,7 @@ Deno.test("commands: a call that ends meanwhile, or a far side that says nothing
 });
 
 Deno.test("commands: a phone that refuses to be held leaves the call as it was", () => {
-  const house = new EdgeWorld({ seed: 3, accounts: ["1000"] });
-  const desk = house.phone({
-    user: "1000",
-    transport: "UDP",
-    address: "192.0.2.9",
-    codecs: [[96, "opus/48000/2"]],
-  });
-  desk.onIncoming = (call) => desk.answer(call);
-  const alice = house.client("alice").connect();
-  house.clock.advance(1_000);
-  const call = alice.call("1000");
-  house.clock.advance(2_000);
+  const { house, desk, call } = withPhone(3);
   // It takes nothing but what it has not got.
   Object.assign(desk.options, { codecs: [[77, "AMR/8000"]] });
   const heard: Heard = [];

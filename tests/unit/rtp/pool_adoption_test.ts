@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { keepWorkers } from "../../../src/actors/media_worker.ts";
-import { SeededEntropy } from "../../../src/core/entropy.ts";
 import { ManualClock } from "../../../src/core/manual_clock.ts";
 import type { MediaCommand, SrtpKeys } from "../../../src/rtp/contract.ts";
 import type { EndpointEvent, EndpointHandle } from "../../../src/rtp/media_port.ts";
-import { MediaPool } from "../../../src/rtp/pool.ts";
+import type { MediaPool } from "../../../src/rtp/pool.ts";
 import type { PoolWorkerEvent } from "../../../src/rtp/pool_options.ts";
 import type { RtpEndpointEvent, RtpEndpointHandle } from "../../../src/rtp/rtp_media_port.ts";
 import { Cast } from "../../support/media_workers.ts";
@@ -38,17 +36,7 @@ class Stage {
 
   constructor(workers: number) {
     this.cast.adopts = true;
-    this.pool = new MediaPool({
-      clock: this.clock,
-      entropy: new SeededEntropy(7),
-      workers,
-      keepWorker: keepWorkers(this.clock),
-      mediaFactory: this.cast.mediaFactory,
-      handshakeFactory: this.cast.handshakeFactory,
-      addresses: ["127.0.0.1"],
-      portRange: [1, 2],
-      silentAfterMs: 1000,
-      allowCrash: false,
+    this.pool = this.cast.pool(workers, {
       log: () => {},
       onWorkerEvent: (event) => this.told.push(event),
     });

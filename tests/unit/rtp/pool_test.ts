@@ -29,17 +29,7 @@ class Stage {
   started: string | null | undefined;
 
   constructor(workers: number) {
-    this.pool = new MediaPool({
-      clock: this.clock,
-      entropy: new SeededEntropy(7),
-      workers,
-      keepWorker: keepWorkers(this.clock),
-      mediaFactory: this.cast.mediaFactory,
-      handshakeFactory: this.cast.handshakeFactory,
-      addresses: ["127.0.0.1"],
-      portRange: [1, 2],
-      silentAfterMs: 1000,
-      allowCrash: false,
+    this.pool = this.cast.pool(workers, {
       log: (_level, text) => this.logged.push(text),
       onWorkerEvent: (event) => this.told.push(event),
     });
