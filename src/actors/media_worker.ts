@@ -13,8 +13,8 @@ const INTENSITY = 5;
 const PERIOD_MS = 60_000;
 /**
  * A worker that has not said that it is ready by then is taken for dead, ms. It compiles and checks
- * itself first, which takes a second, and many times that where others have the cores: to be late is
- * no death, and whoever starts again then begins at the end of the queue.
+ * itself first, which takes a second, and many times that where others have the cores: to be late
+ * is no death, and whoever starts again then begins at the end of the queue.
  */
 const START_TIMEOUT_MS = 60_000;
 

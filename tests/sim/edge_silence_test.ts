@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { EdgeWorld } from "./edge_world.ts";
 
-/** Phones that vanish without a word while their media is ours: nothing comes from them any more. */
+/**
+ * Phones that vanish without a word while their media is ours: nothing comes from them any more.
+ */
 
 const CODECS = [[0, "PCMU/8000"]] as const;
 /** What the house waits for, and a little less. */

@@ -43,9 +43,10 @@ export function sidesOfPairs(
 }
 
 /**
- * The transcoder that a browser's answer needs, to an offer with more than its caller has; `body`: what the caller is told of it. A browser that
- * was offered the caller's codec may send it though its answer has another (a page can change what
- * an answer says, and not what is sent): that passes as it is.
+ * The transcoder that a browser's answer needs, to an offer with more than its caller has; `body`:
+ * what the caller is told of it. A browser that was offered the caller's codec may send it though
+ * its answer has another (a page can change what an answer says, and not what is sent): that passes
+ * as it is.
  */
 export function sidesOfBrowser(
   pairs: readonly sdp.CodecPair[],
