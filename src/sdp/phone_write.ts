@@ -1,4 +1,4 @@
-import type { PhoneSection } from "./phone.ts";
+import type { PhoneSection } from "./phone_section.ts";
 import { writeCrypto } from "./phone_transport.ts";
 
 /** Our side of one m-line; the shape of the media port's type of this name. */
