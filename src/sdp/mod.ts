@@ -8,11 +8,7 @@ export { parseSdp, scanSdp } from "./parse.ts";
 export type { RemoteTransport } from "../core/remote_transport.ts";
 export { directionOf } from "./direction.ts";
 export { checkSipSdp } from "./extra_lines.ts";
-export {
-  browserAnswer,
-  browserOffer,
-  checkBrowserDescription,
-} from "./browser.ts";
+export { browserAnswer, browserOffer, checkBrowserDescription } from "./browser.ts";
 export {
   abstractAnswer,
   abstractOffer,
@@ -25,19 +21,8 @@ export {
   settledOffer,
 } from "./abstract.ts";
 export { serverOffer } from "./server_offer.ts";
-export {
-  codecsOf,
-  endpointToken,
-  firstCodecs,
-  mediaOf,
-  stripEndpointTokens,
-} from "./view.ts";
-export {
-  answerOfPhone,
-  answerToPhone,
-  offerOfPhone,
-  offerToPhone,
-} from "./phone.ts";
+export { codecsOf, endpointToken, firstCodecs, mediaOf, stripEndpointTokens } from "./view.ts";
+export { answerOfPhone, answerToPhone, offerOfPhone, offerToPhone } from "./phone.ts";
 export { abstractOfAny, abstractOfPhone } from "./phone_abstract.ts";
 export {
   hasFeedback,
@@ -49,22 +34,8 @@ export {
   wantsFir,
 } from "./phone_section.ts";
 export type { CodecPair } from "./phone_codecs.ts";
-export {
-  settledByBrowser,
-  widenedForBrowser,
-  type WidenedPairs,
-} from "./browser_transcoding.ts";
+export { settledByBrowser, widenedForBrowser, type WidenedPairs } from "./browser_transcoding.ts";
 export { audioOnly } from "./audio_only.ts";
 export { transcodableName, transcodedPair } from "./phone_transcoding.ts";
-export {
-  isNowhere,
-  SDES_BYTES,
-  type SdesKey,
-  type SdesSuite,
-} from "./phone_transport.ts";
-export {
-  type LocalRtp,
-  type PhoneDescription,
-  withVersion,
-  writePhone,
-} from "./phone_write.ts";
+export { isNowhere, SDES_BYTES, type SdesKey, type SdesSuite } from "./phone_transport.ts";
+export { type LocalRtp, type PhoneDescription, withVersion, writePhone } from "./phone_write.ts";
