@@ -21,7 +21,14 @@ export {
   settledOffer,
 } from "./abstract.ts";
 export { serverOffer } from "./server_offer.ts";
-export { codecsOf, endpointToken, firstCodecs, mediaOf, stripEndpointTokens } from "./view.ts";
+export {
+  codecsOf,
+  endpointToken,
+  firstCodecs,
+  mediaOf,
+  namesEndpoint,
+  stripEndpointTokens,
+} from "./view.ts";
 export { answerOfPhone, answerToPhone, offerOfPhone, offerToPhone } from "./phone.ts";
 export { abstractOfAny, abstractOfPhone } from "./phone_abstract.ts";
 export {

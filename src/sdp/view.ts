@@ -1,5 +1,11 @@
 import type { EndpointToken } from "../core/ids.ts";
-import { isMediaCodec, type MediaSection, OWN_ATTRIBUTE_PREFIX, type Sdp } from "./model.ts";
+import {
+  ENDPOINT_ATTRIBUTE,
+  isMediaCodec,
+  type MediaSection,
+  OWN_ATTRIBUTE_PREFIX,
+  type Sdp,
+} from "./model.ts";
 
 /** What others want to know of a description. */
 
@@ -24,6 +30,14 @@ export function mediaOf(sdp: Sdp): { readonly audio: boolean; readonly video: bo
 /** Whose media it is; undefined where the description did not come from inside the process. */
 export function endpointToken(sdp: Sdp): EndpointToken | undefined {
   return sdp.token as EndpointToken | undefined;
+}
+
+const TOKEN_LINE = new RegExp(`^a=${ENDPOINT_ATTRIBUTE}:[0-9a-f]{32}\\r?$`, "m");
+
+/** Whether a description names the endpoint whose media it is, by a look at its session part. */
+export function namesEndpoint(text: string): boolean {
+  const media = text.indexOf("\nm=");
+  return TOKEN_LINE.test(media < 0 ? text : text.slice(0, media));
 }
 
 const OWN_LINE = new RegExp(`^a=${OWN_ATTRIBUTE_PREFIX}[^\\r\\n]*(?:\\r\\n|\\r|\\n|$)`, "gim");

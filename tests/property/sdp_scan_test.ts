@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "../support/dice.ts";
-import { parseSdp } from "../../src/sdp/mod.ts";
+import { endpointToken, namesEndpoint, parseSdp } from "../../src/sdp/mod.ts";
 import { scanSdp } from "../../src/sdp/parse.ts";
 import { scanPlain } from "../../src/sdp/scan.ts";
 import { writeSdp } from "../../src/sdp/write.ts";
@@ -164,6 +164,7 @@ const composed = fc.tuple(
     "t=0 0",
     "",
     "a=x-pz-endpoint:01",
+    "a=x-pz-endpoint:0123456789abcdef0123456789abcdef",
     "a=crypto:",
   ),
   fc.array(
@@ -187,6 +188,22 @@ Deno.test("the scan of a description says what the parser says, or nothing", () 
     { numRuns: 4_000 },
   );
   assert(scanned > 1_000, `${scanned} of 4,000 were plain: the dice show nothing`);
+});
+
+Deno.test("whose media it is shows at a look as the parser says it", () => {
+  let named = 0;
+  fc.assert(
+    fc.property(fc.oneof(mutated, composed), (text) => {
+      const parsed = parseSdp(text);
+      // With line ends of old nothing of ours was written.
+      if (!parsed.ok || /\r(?!\n)/.test(text)) return;
+      const isNamed = namesEndpoint(text);
+      if (isNamed) named++;
+      assert.equal(isNamed, endpointToken(parsed.value) !== undefined);
+    }),
+    { numRuns: 2_000 },
+  );
+  assert(named > 50, `${named} named one: the dice show nothing`);
 });
 
 Deno.test("plain descriptions are written as the library writes them", () => {

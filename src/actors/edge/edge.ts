@@ -504,9 +504,7 @@ function readable(input: ElementInput): SipMessage | undefined {
 /** Whether elements of ours made the description, or leave it to the far end to make one. */
 function isOurs(invite: SipRequest): boolean {
   const text = sdpOf(invite);
-  if (text === undefined) return true;
-  const parsed = sdp.scanSdp(text);
-  return parsed.ok && sdp.endpointToken(parsed.value) !== undefined;
+  return text === undefined || sdp.namesEndpoint(text);
 }
 
 /** INVITE, CANCEL, ACK to a refusal, and responses share it; branches of strangers are not ours. */
