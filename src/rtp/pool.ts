@@ -6,7 +6,6 @@ import { Handshakes } from "./handshakes.ts";
 import type {
   EndpointEvent,
   EndpointHandle,
-  LocalTransport,
   MediaPort,
   OpenEndpoint,
   WorkerView,
@@ -24,6 +23,7 @@ import { Handles } from "./pool_handles.ts";
 import { Joints } from "./pool_joints.ts";
 import type { PoolOptions } from "./pool_options.ts";
 import { addressTowards, localOf, type PoolRtp } from "./pool_rtp.ts";
+import { localTransportOf, toldOf } from "./pool_told.ts";
 import type {
   OpenRtp,
   RtpEndpointEvent,
@@ -370,33 +370,13 @@ export class MediaPool implements MediaPort, RtpMediaPort {
         this.#forget(endpoint);
         this.#tell(endpoint, { type: "failed", reason: "no_port", text: event.text });
         break;
-      case "ice":
-        this.#tell(endpoint, {
-          type: "ice",
-          state: event.state,
-          remoteAddress: event.remoteAddress,
-        });
-        break;
       case "dtls-receive":
         this.#handshakes.send(event);
         break;
-      case "media":
-        if (endpoint.rtp === null) this.#tell(endpoint, { type: "media", kind: event.kind });
-        break;
-      case "silent":
-        this.#tell(endpoint, { type: "silent", ms: event.ms });
-        break;
-      case "latched":
-        this.#tell(endpoint, { type: "latched", kind: event.kind, address: event.address });
-        break;
-      case "dtmf": {
-        const { digit, durationMs } = event;
-        this.#tell(endpoint, { type: "dtmf", digit, durationMs });
-        break;
+      default: {
+        const told = toldOf(endpoint, event);
+        if (told !== null) this.#tell(endpoint, told);
       }
-      case "key-frame-wanted":
-        this.#tell(endpoint, { type: "key-frame-wanted" });
-        break;
     }
   }
 
@@ -418,18 +398,8 @@ export class MediaPool implements MediaPort, RtpMediaPort {
       this.#tell(endpoint, { type: "opened", local, worker: worker.id });
       return;
     }
-    const candidates = [...worker.addresses];
-    const port = candidates[0]?.port;
-    const isNew = candidates.every(({ address }) => address !== publicAddress);
-    if (publicAddress !== undefined && port !== undefined && isNew) {
-      candidates.push({ address: publicAddress, port });
-    }
-    const local: LocalTransport = {
-      iceUfrag: endpoint.iceUfrag,
-      icePwd: endpoint.icePwd,
-      fingerprint: this.#handshakes.fingerprint,
-      candidates,
-    };
+    const { fingerprint } = this.#handshakes;
+    const local = localTransportOf(endpoint, worker, fingerprint, publicAddress);
     this.#tell(endpoint, { type: "opened", local, worker: worker.id });
   }
 
