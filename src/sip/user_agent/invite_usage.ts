@@ -2,8 +2,8 @@ import type { SipRequest } from "../message/mod.ts";
 import type { ServerTransactionId } from "../stack.ts";
 import { Extras } from "./extras.ts";
 import { InfoSender } from "./info_sender.ts";
-import { InviteClient } from "./invite_client.ts";
-import { InviteServer } from "./invite_server.ts";
+import { InviteUac } from "./invite_uac.ts";
+import { InviteUas } from "./invite_uas.ts";
 import { Modification } from "./modification.ts";
 import { SessionTimer } from "./session_timer.ts";
 import { UsageCore, type UsageNames } from "./usage_core.ts";
@@ -21,7 +21,7 @@ const TAG_BITS = 64;
  * CANCEL, BYE, PRACK and of changes of the session, without any decision about the call. Every
  * method is safe in every state.
  *
- * It begins with an INVITE that is sent (`invite_client.ts`) or has come (`invite_server.ts`);
+ * It begins with an INVITE that is sent (`invite_uac.ts`) or has come (`invite_uas.ts`);
  * afterwards both sides are the same: changes (`modification.ts`), all else (`extras.ts`).
  */
 export class InviteUsage {
@@ -35,8 +35,8 @@ export class InviteUsage {
   readonly #infos: InfoSender;
   readonly #extras: Extras;
   /** One of the two is there. */
-  #client: InviteClient | undefined;
-  #server: InviteServer | undefined;
+  #uac: InviteUac | undefined;
+  #uas: InviteUas | undefined;
   #closeDialog: (() => void) | undefined;
 
   private constructor(core: UsageCore, options: UsageOptions, ownsCallId: boolean) {
@@ -73,8 +73,8 @@ export class InviteUsage {
     };
     const core = new UsageCore(options, names, emit);
     const usage = new InviteUsage(core, options, true);
-    usage.#client = new InviteClient(core, usage.#modification, usage.#timer, options);
-    usage.#client.start();
+    usage.#uac = new InviteUac(core, usage.#modification, usage.#timer, options);
+    usage.#uac.start();
     return usage;
   }
 
@@ -89,7 +89,7 @@ export class InviteUsage {
     };
     const core = new UsageCore(options, names, emit);
     const usage = new InviteUsage(core, options, false);
-    usage.#server = new InviteServer(core, usage.#modification, usage.#timer, options.invite);
+    usage.#uas = new InviteUas(core, usage.#modification, usage.#timer, options.invite);
     return usage;
   }
 
@@ -110,27 +110,27 @@ export class InviteUsage {
 
   /** UAS: a provisional response; reliably where it must not get lost (RFC 3262 3). */
   ring(status: 180 | 183, body: string | null): void {
-    this.#server?.ring(status, body);
+    this.#uas?.ring(status, body);
   }
 
   /** UAS: 200 with the answer; with the offer, where the INVITE had none. */
   accept(body: string): void {
-    this.#server?.accept(body);
+    this.#uas?.accept(body);
   }
 
   /** UAS: a final refusal. */
   reject(status: number, headers: Readonly<Record<string, string>> = {}): void {
-    this.#server?.reject(status, headers);
+    this.#uas?.reject(status, headers);
   }
 
   /** UAC: our answer to `usage.answered` with an offer, or to `usage.offered`. */
   acknowledge(body: string): void {
-    this.#client?.acknowledge(body);
+    this.#uac?.acknowledge(body);
   }
 
   /** UAC: gives up before the final response, which still comes. */
   cancel(reason?: string): void {
-    this.#client?.cancel(reason);
+    this.#uac?.cancel(reason);
   }
 
   /**
@@ -146,7 +146,7 @@ export class InviteUsage {
       core.emit({ type: "usage.closed" });
       return;
     }
-    this.#client?.payAck();
+    this.#uac?.payAck();
     core.isEnded = true;
     const headers: [string, string][] = reason === undefined ? [] : [["Reason", reason]];
     core.agent.request(dialog.request("BYE", { headers }), (event) => {
@@ -196,10 +196,10 @@ export class InviteUsage {
    */
   abandon(status: number): void {
     const dialog = this.#core.confirmed;
-    if (this.#server?.isAnswered === false) this.#server.reject(status);
-    else if (this.#client?.isAnswered === false) this.#client.cancel();
+    if (this.#uas?.isAnswered === false) this.#uas.reject(status);
+    else if (this.#uac?.isAnswered === false) this.#uac.cancel();
     else if (dialog) {
-      this.#client?.payAck();
+      this.#uac?.payAck();
       this.#core.agent.request(dialog.request("BYE"), () => {});
     }
     this.dispose();
@@ -209,7 +209,7 @@ export class InviteUsage {
   dispose(): void {
     this.#core.isEnded = true;
     this.#settle();
-    this.#server?.dispose();
+    this.#uas?.dispose();
     this.#closeDialog?.();
     this.#closeDialog = undefined;
   }
@@ -222,7 +222,7 @@ export class InviteUsage {
 
   #onDialogRequest(event: DialogRequest): void {
     if (event.type === "ack") {
-      if (this.#modification.receiveAck(event.request)) this.#server?.receiveAck(event.request);
+      if (this.#modification.receiveAck(event.request)) this.#uas?.receiveAck(event.request);
       return;
     }
     const { id, request } = event;
@@ -236,7 +236,7 @@ export class InviteUsage {
       case "UPDATE":
         return this.#onUpdate(id, request);
       case "PRACK":
-        if (this.#server) return this.#server.receivePrack(id, request);
+        if (this.#uas) return this.#uas.receivePrack(id, request);
         return this.#core.respond(id, request, 481);
       case "OPTIONS":
         return this.#core.respond(id, request, 200, this.#core.agent.capabilities);

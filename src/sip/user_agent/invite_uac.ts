@@ -18,7 +18,7 @@ const NO_ANSWER = "No answer from the next hop";
  * The caller's side of one INVITE (RFC 3261 13.2): from the INVITE, with a second one where the
  * first was challenged, through early dialogs and their PRACKs, to the ACK of the 2xx.
  */
-export class InviteClient {
+export class InviteUac {
   readonly #core: UsageCore;
   readonly #modification: Modification;
   readonly #timer: SessionTimer;

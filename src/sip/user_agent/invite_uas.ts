@@ -12,7 +12,7 @@ import type { IncomingInvite, ServerEvent } from "./user_agent.ts";
  * The callee's side of one INVITE (RFC 3261 13.3): provisional responses, reliably where that is
  * asked for (RFC 3262), and one final response, whose ACK is waited for.
  */
-export class InviteServer {
+export class InviteUas {
   readonly #core: UsageCore;
   readonly #modification: Modification;
   readonly #timer: SessionTimer;
