@@ -6,7 +6,7 @@ import type { Log } from "../core/log.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { type Termination, termination } from "../core/termination.ts";
 import { escapeUser } from "../sip/message/mod.ts";
-import type { Replaces } from "../sip/user_agent/refer.ts";
+import type { Replaces } from "../sip/user_agent/replaces.ts";
 import type { AgentHooks, IncomingInvite, UserAgent } from "../sip/user_agent/user_agent.ts";
 import type { CallParty } from "./call_ports.ts";
 import type { Calls } from "./calls.ts";

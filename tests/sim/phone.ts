@@ -4,7 +4,7 @@ import { createInvite, createRegister } from "../../src/sip/dialog/requests.ts";
 import type { Flow, SipTransport } from "../../src/sip/flow.ts";
 import { createResponse, type SipRequest, type SipResponse } from "../../src/sip/message/mod.ts";
 import type { ServerTransactionId, StackOutput } from "../../src/sip/stack.ts";
-import { readReplaces } from "../../src/sip/user_agent/refer.ts";
+import { readReplaces } from "../../src/sip/user_agent/replaces.ts";
 import type { EdgeWorld } from "./edge_world.ts";
 import { newCall, type PhoneCall } from "./phone_call.ts";
 import { PhoneMedia, type PhoneMediaOptions } from "./phone_media.ts";

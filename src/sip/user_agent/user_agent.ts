@@ -1,7 +1,7 @@
 import type { SipRequest, SipResponse } from "../message/mod.ts";
 import type { Flow, ServerTransactionId } from "../stack.ts";
 import type { Way } from "./outside_way.ts";
-import type { Replaces } from "./refer.ts";
+import type { Replaces } from "./replaces.ts";
 
 /** What a user agent is to those who use it: its face, and what it tells them. */
 

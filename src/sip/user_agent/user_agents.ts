@@ -25,8 +25,8 @@ import { refuseLateAnswer } from "./late_answer.ts";
 import { MergedRequests } from "./merged_requests.ts";
 import { OutsideRequest } from "./outside_request.ts";
 import type { Way } from "./outside_way.ts";
-import { readReplaces } from "./refer.ts";
 import { RELIABLE } from "./reliable.ts";
+import { readReplaces } from "./replaces.ts";
 import type {
   AgentHooks,
   ClientEvent,
