@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type AccountView, removeAccount, setPassword } from "./api.ts";
 import { ConfirmButton } from "./confirm_button.tsx";
 
@@ -86,7 +86,7 @@ function PasswordForm({ name, onDone, onCancel }: {
   const [password, setText] = useState("");
   const [fault, setFault] = useState("");
   const input = useRef<HTMLInputElement>(null);
-  useEffect(() => input.current?.focus(), []);
+  useLayoutEffect(() => input.current?.focus(), []);
   const change = async () => {
     try {
       await setPassword(name, password);

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { clockOf, secondsSince } from "../shared/format.ts";
 import { useNow } from "../shared/hooks.ts";
 import { CloseIcon } from "../shared/icons.tsx";
@@ -25,7 +25,7 @@ export function CallDetail({ id, otherIds, looks, onClose, onChanged }: {
 }) {
   const [loaded, setLoaded] = useState<Loaded>("loading");
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []);
+  useLayoutEffect(() => heading.current?.focus(), []);
   useEffect(() => {
     let isCurrent = true;
     void load(id, otherIds[0]).then((found) => {

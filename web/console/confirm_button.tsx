@@ -1,6 +1,6 @@
 /// <reference lib="dom" />
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 type Step = "resting" | "asking" | "working";
 
@@ -21,7 +21,7 @@ export function ConfirmButton({ label, question, yes, no, working, action, onDon
   const harmless = useRef<HTMLButtonElement>(null);
   const resting = useRef<HTMLButtonElement>(null);
   const wasAsking = useRef(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (step === "asking") harmless.current?.focus();
     else if (step === "resting" && wasAsking.current) resting.current?.focus();
     wasAsking.current = step === "asking";

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type CallView, sendDigits, setHold, transferCall } from "./api.ts";
 import { otherOf, ownerOf } from "./words.ts";
 
@@ -125,7 +125,7 @@ function OneField({ label, placeholder, pattern, hint, verb, isBusy, onSend, onC
 }) {
   const [text, setText] = useState("");
   const input = useRef<HTMLInputElement>(null);
-  useEffect(() => input.current?.focus(), []);
+  useLayoutEffect(() => input.current?.focus(), []);
   return (
     <form
       class="inline-form"

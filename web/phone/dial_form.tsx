@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { CameraIcon, HandsetIcon } from "../shared/icons.tsx";
 import type { Phone } from "./phone.ts";
 import { suggestedCallee } from "./settings.ts";
@@ -13,7 +13,7 @@ export function DialForm({ phone, state }: { readonly phone: Phone; readonly sta
   const [callee, setCallee] = useState(lastCallee);
   const [media, setMedia] = useState(lastMedia);
   const input = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Only where nothing else has the focus: the form also comes back after each call.
     if (document.activeElement === document.body) input.current?.focus();
   }, []);

@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import type { Phone } from "./phone.ts";
 import type { CallState } from "./state.ts";
 
@@ -27,7 +27,8 @@ export function Keypad({ phone, call, id, onClose }: {
   onClose(): void;
 }) {
   const { actions } = phone.calls;
-  useEffect(() => {
+  // Not after the paint: a digit may come at once.
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
       if (event.target instanceof HTMLElement && event.target.matches("input, select, textarea")) {

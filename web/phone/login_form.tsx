@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { ConnectionPanel } from "./connection_panel.tsx";
 import type { Phone } from "./phone.ts";
 import type { Settings } from "./settings.ts";
@@ -15,7 +15,7 @@ export function LoginForm({ phone, line, isUnfolded, settings, onChange }: {
   onChange(settings: Settings): void;
 }) {
   const name = useRef<HTMLInputElement>(null);
-  useEffect(() => name.current?.focus(), []);
+  useLayoutEffect(() => name.current?.focus(), []);
   const isBusy = line === "connecting";
   return (
     <section class="card login" aria-labelledby="login-title">

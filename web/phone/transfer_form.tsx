@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Phone } from "./phone.ts";
 import type { CallState } from "./state.ts";
 
@@ -13,7 +13,7 @@ export function TransferForm({ phone, call, id, onClose }: {
   const [target, setTarget] = useState("");
   const input = useRef<HTMLInputElement>(null);
   const isUnderWay = call.transferTo !== null;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!isUnderWay) input.current?.focus();
   }, [isUnderWay]);
   return (
