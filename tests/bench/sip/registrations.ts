@@ -119,7 +119,9 @@ export async function bindings(options: RegistrationOptions): Promise<void> {
   await pause(LINGERING_MS);
   const rest = await ours.memoryMb();
   const theirsMb = await theirs.memoryMb();
-  console.log(`${LINGERING_MS / 1000} s later ${rest.toFixed(0)} MB; Kamailio ${theirsMb} MB`);
+  console.log(
+    `${LINGERING_MS / 1000} s later ${rest.toFixed(0)} MB; Kamailio ${theirsMb.toFixed(0)} MB`,
+  );
   const unit = "MB";
   printVerdicts(`${MANY} bindings`, [
     { what: "failed while they came", value: filled[0]!.failed, unit: "", digits: 0, must: 0 },
