@@ -9,9 +9,9 @@ import { linkedFactory, type MediaWorkerMessage } from "../../src/rtp/io/ffi/lin
 import { workerFactory } from "../../src/rtp/io/worker_port.ts";
 import type { EndpointEvent } from "../../src/rtp/media_port.ts";
 import { MediaPool } from "../../src/rtp/pool.ts";
-import type { RtpEndpointEvent } from "../../src/rtp/rtp_media_port.ts";
 import type { SrtpEngine } from "../../src/rtp/srtp/cipher.ts";
 import { keysAtOnce, keysOf, LoadPeer } from "../support/load_peer.ts";
+import { holds, opened, PAYLOADS, phoneSide, type Side, type Token } from "../support/load_side.ts";
 import { needs } from "../support/needs.ts";
 
 const CALLS = 200;
@@ -20,7 +20,6 @@ const WORKERS = 2;
 const INTERVAL = 100;
 /** Packets of a second. */
 const SECOND = 1000 / INTERVAL;
-const PAYLOADS = [{ payloadType: 0, kind: "audio", codec: "PCMU", clockRate: 8000 }] as const;
 
 const { ignore: hasNoLibcrypto } = needs("libcrypto");
 
@@ -57,26 +56,6 @@ async function end(pool: MediaPool): Promise<void> {
 
 const descriptorsOpen = () => readdirSync("/proc/self/fd").length;
 
-interface Side {
-  readonly handle: { readonly token: Token; connect(peer: Token): void; close(): void };
-  readonly peer: LoadPeer;
-  readonly told: (EndpointEvent | RtpEndpointEvent)[];
-}
-type Token = Parameters<ReturnType<MediaPool["open"]>["connect"]>[0];
-
-async function opened<T extends { readonly type: string }>(told: T[]) {
-  await holds("opened", () => told.some(({ type }) => type === "opened"));
-  return told.find(({ type }) => type === "opened")! as Extract<T, { type: "opened" }>;
-}
-
-async function holds(what: string, check: () => boolean): Promise<void> {
-  const end = performance.now() + 60_000;
-  while (!check()) {
-    assert.ok(performance.now() < end, `${what}: not within a minute`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 async function webrtcSide(
   pool: MediaPool,
   engine: SrtpEngine,
@@ -93,47 +72,6 @@ async function webrtcSide(
   handle.setRemote({ iceUfrag: "x", icePwd: "y", fingerprints: [], payloads: PAYLOADS });
   peer.check(local);
   await holds("a check is answered", () => peer.answers > 0);
-  return { handle, peer, told };
-}
-
-async function phoneSide(
-  pool: MediaPool,
-  engine: SrtpEngine,
-  number: number,
-  near: Token | undefined,
-  isSecret: boolean,
-): Promise<Side> {
-  const told: RtpEndpointEvent[] = [];
-  const options = { label: `${number}`, towards: "127.0.0.1", media: ["audio"] as const };
-  const handle = pool.openRtp({ ...options, ...(near ? { near } : {}) }, (event) => {
-    told.push(event);
-  });
-  const { local } = await opened(told);
-  const keys = keysOf(number, 1);
-  const peer = new LoadPeer(
-    1000 + number,
-    65_400 + number % 100,
-    isSecret ? { engine, keys } : null,
-  );
-  peer.aim(local[0]!.port);
-  const material = (key: Uint8Array, salt: Uint8Array) => ({
-    suite: "AES_CM_128_HMAC_SHA1_80" as const,
-    material: Uint8Array.of(...key, ...salt),
-  });
-  handle.setRemote([{
-    address: "127.0.0.1",
-    // Half of them are elsewhere than they say.
-    port: number % 4 === 0 ? 9 : peer.port,
-    rtcpPort: null,
-    keys: isSecret
-      ? {
-        receive: material(keys.remoteKey, keys.remoteSalt),
-        send: material(keys.localKey, keys.localSalt),
-      }
-      : null,
-    payloads: PAYLOADS,
-    hasFeedback: false,
-  }]);
   return { handle, peer, told };
 }
 
