@@ -3,8 +3,8 @@ import type { Entropy } from "../../core/entropy.ts";
 import type { EndpointToken, FlowId } from "../../core/ids.ts";
 import type { Log } from "../../core/log.ts";
 import type { TerminationReason } from "../../core/termination.ts";
-import type { TranscodingView } from "../control_plane.ts";
-import type { EndpointStatistics, MediaPort } from "../../rtp/media_port.ts";
+import type { SipMediaView } from "../control_plane.ts";
+import type { MediaPort } from "../../rtp/media_port.ts";
 import type { RtpMediaPort } from "../../rtp/rtp_media_port.ts";
 import type { Flow } from "../../sip/flow.ts";
 import type { SipMessage, SipRequest } from "../../sip/message/mod.ts";
@@ -134,18 +134,9 @@ export interface AnchorView {
   readonly answeredAt: number | null;
 }
 
-export interface WireMediaView {
-  readonly kind: "rtp" | "webrtc" | "direct";
-  readonly codecs: readonly string[];
-  /** `address:port` where the far end's packets come from or are sent to. */
-  readonly remoteAddress: string | null;
-  readonly localAddress: string | null;
-  readonly worker: number | null;
-  readonly isSecure: boolean;
+/** As operators see it; addresses are where the far end's packets come from or are sent to. */
+export interface WireMediaView extends SipMediaView {
   readonly isHeld: boolean;
-  /** Null: audio passes as it is. */
-  readonly transcoding: TranscodingView | null;
-  readonly statistics: EndpointStatistics | null;
 }
 
 /** Times, ms. */

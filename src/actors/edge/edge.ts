@@ -1,4 +1,5 @@
 import { randomHex, uuid } from "../../core/entropy.ts";
+import { Groups } from "../../core/groups.ts";
 import type { EndpointToken, FlowId } from "../../core/ids.ts";
 import type { Flow } from "../../sip/flow.ts";
 import {
@@ -49,8 +50,8 @@ export class Edge {
   readonly #dialogs = new Map<string, WireDialog>();
   /** By transaction of the INVITE, and by dialog; each anchor knows its own keys. */
   readonly #byTransaction = new Map<string, WireDialog>();
-  readonly #byDialog = new Map<string, Set<WireDialog>>();
-  readonly #byFlow = new Map<FlowId, Set<WireDialog>>();
+  readonly #byDialog = new Groups<string, WireDialog>();
+  readonly #byFlow = new Groups<FlowId, WireDialog>();
   readonly #byToken = new Map<EndpointToken, WireDialog>();
   /** By `address:port` where an endpoint of ours receives. */
   readonly #byPlace = new Map<string, WireDialog>();
@@ -138,7 +139,7 @@ export class Edge {
 
   /** The flow is gone, and with it the anchors on it, but for those of calls that talk. */
   flowClosed(flow: FlowId): void {
-    for (const dialog of [...this.#byFlow.get(flow) ?? []]) {
+    for (const dialog of this.#byFlow.valuesOf(flow)) {
       if (dialog.isTalking) this.#lostFlows.lose(dialog, flow);
       else dialog.terminate();
     }
@@ -172,8 +173,7 @@ export class Edge {
   }
 
   anchorOf(dialog: AnchorDialog): AnchorView | undefined {
-    for (const found of this.#byDialog.get(dialogKey(dialog)) ?? []) return found.view();
-    return undefined;
+    return this.#byDialog.firstOf(dialogKey(dialog))?.view();
   }
 
   /** Calls between two wire sides, oldest first; `order` counts up and never changes. */
@@ -246,12 +246,11 @@ export class Edge {
     // Whoever sent the request stands in From.
     const isFromWire = (side === "wire") === (message.kind === "request");
     const [localTag, remoteTag] = isFromWire ? [to, from] : [from, to];
-    const found = this.#byDialog.get(dialogKey({ callId: message.callId, localTag, remoteTag }));
-    if (!found) return undefined;
-    for (const dialog of found) if (dialog.flow.id === flow.id) return dialog;
+    const key = dialogKey({ callId: message.callId, localTag, remoteTag });
+    const found = this.#byDialog.valuesOf(key);
     // A phone may have come back on another connection.
-    const [only] = found;
-    return found.size === 1 ? only : undefined;
+    return found.find((dialog) => dialog.flow.id === flow.id) ??
+      (found.length === 1 ? found[0] : undefined);
   }
 
   /** A new anchor for an INVITE that opens a dialog and may have one. */
@@ -278,7 +277,7 @@ export class Edge {
       unansweredOn: flow.id,
     };
     this.#entries.set(dialog, entry);
-    addTo(this.#byFlow, flow.id, dialog);
+    this.#byFlow.add(flow.id, dialog);
     this.#unanswered.set(flow.id, (this.#unanswered.get(flow.id) ?? 0) + 1);
     dialog.start();
     return dialog;
@@ -298,8 +297,10 @@ export class Edge {
 
   #learn(dialog: WireDialog, name: AnchorDialog): void {
     const key = dialogKey(name);
-    addTo(this.#byDialog, key, dialog);
-    this.#entries.get(dialog)?.dialogs.add(key);
+    const known = this.#entries.get(dialog)?.dialogs;
+    if (known?.has(key)) return;
+    this.#byDialog.add(key, dialog);
+    known?.add(key);
   }
 
   /** Keeps the indices by flow, token and port as the dialog stands now. */
@@ -307,9 +308,9 @@ export class Edge {
     const entry = this.#entries.get(dialog);
     if (!entry) return;
     if (entry.flow !== dialog.flow.id) {
-      removeFrom(this.#byFlow, entry.flow, dialog);
+      this.#byFlow.delete(entry.flow, dialog);
       entry.flow = dialog.flow.id;
-      addTo(this.#byFlow, entry.flow, dialog);
+      this.#byFlow.add(entry.flow, dialog);
     }
     const { media } = dialog;
     if (media) {
@@ -339,8 +340,8 @@ export class Edge {
     if (!entry) return;
     this.#entries.delete(dialog);
     this.#byTransaction.delete(entry.transaction);
-    removeFrom(this.#byFlow, entry.flow, dialog);
-    for (const key of entry.dialogs) removeFrom(this.#byDialog, key, dialog);
+    this.#byFlow.delete(entry.flow, dialog);
+    for (const key of entry.dialogs) this.#byDialog.delete(key, dialog);
     for (const token of entry.tokens) this.#byToken.delete(token);
     for (const place of entry.places) this.#byPlace.delete(place);
   }
@@ -544,16 +545,4 @@ function bound(ports: EdgePorts): EdgePorts {
     ...(ports.transcodable ? { transcodable: () => ports.transcodable?.() ?? new Set() } : {}),
     ...(ports.trace ? { trace: (machine, state) => ports.trace?.(machine, state) } : {}),
   };
-}
-
-function addTo<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
-  const values = index.get(key);
-  if (values) values.add(value);
-  else index.set(key, new Set([value]));
-}
-
-function removeFrom<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
-  const values = index.get(key);
-  values?.delete(value);
-  if (values?.size === 0) index.delete(key);
 }
