@@ -17,8 +17,9 @@ import { RtpLegs } from "./rtp_legs.ts";
 import { type MediaShell, SCRATCH_LENGTH } from "./shell.ts";
 import { Role, StateMemory } from "./state_memory.ts";
 import { StatisticsRows } from "./statistics_rows.ts";
+import { TickWheel } from "./tick_wheel.ts";
 
-/** How often consent, silence and statistics are looked after, ms. */
+/** How often consent, silence and statistics of an endpoint are looked after, ms. */
 const TICK = 1000;
 /** Blocks of state of an engine that is given no memory for it: some thousand calls. */
 const STATE_BLOCKS = 65_535;
@@ -63,7 +64,7 @@ export class MediaEngine {
   readonly #ice: IceLite;
   readonly #forwarder: Forwarder;
   readonly #legs: RtpLegs;
-  #nextTick: Instant = Infinity;
+  readonly #ticks = new TickWheel<Endpoint>(TICK);
   /** Least `keyFrameDue` of all endpoints. */
   #keyFrameDue: Instant = Infinity;
   #strays = 0;
@@ -219,7 +220,7 @@ export class MediaEngine {
       : this.#openOther(command, now);
     if (endpoint === null) return;
     this.#endpoints.set(endpoint.id, endpoint);
-    if (this.#nextTick === Infinity) this.#nextTick = now + TICK;
+    this.#ticks.add(endpoint, now);
   }
 
   #openOther(
@@ -348,6 +349,7 @@ export class MediaEngine {
 
   #close(endpoint: Endpoint, now: Instant): void {
     this.#endpoints.delete(endpoint.id);
+    this.#ticks.delete(endpoint);
     this.#connect(endpoint, null, now);
     for (const source of [...endpoint.sources]) {
       this.#connect(source, null, now);
@@ -360,18 +362,18 @@ export class MediaEngine {
     endpoint.out?.close();
     endpoint.record.close();
     if (endpoint.kind === "plain") this.#shell.closeSocket(endpoint.socket);
-    if (this.#endpoints.size === 0) this.#nextTick = this.#keyFrameDue = Infinity;
+    if (this.#endpoints.size === 0) this.#keyFrameDue = Infinity;
   }
 
   /** When `wake` is wanted next; the bare number of `deadline`, to be looked at for each packet. */
   get nextWake(): Instant {
-    return Math.min(this.#nextTick, this.#keyFrameDue, this.#legs.nextWake);
+    return Math.min(this.#ticks.next, this.#keyFrameDue, this.#legs.nextWake);
   }
 
   deadline(): Deadline | undefined {
     const at = this.nextWake;
     if (at === Infinity) return undefined;
-    if (at === this.#nextTick) return { at, reason: "tick" };
+    if (at === this.#ticks.next) return { at, reason: "tick" };
     const isKeyFrame = at === this.#keyFrameDue;
     return { at, reason: isKeyFrame ? "key frame put off by the rate limit" : "SIP leg" };
   }
@@ -385,13 +387,12 @@ export class MediaEngine {
       }
     }
     if (now >= this.#legs.nextWake) this.#legs.wake(now);
-    if (now < this.#nextTick) return;
-    // A late tick is not made up for.
-    this.#nextTick = now + TICK;
+    const endpoints = this.#ticks.take(now);
+    if (endpoints === null) return;
     this.#rows.begin(this.#forwarder.packets, this.#strays);
     this.#tickAt = now;
     // An iterator would leave an object for each endpoint.
-    this.#endpoints.forEach(this.#tick);
+    endpoints.forEach(this.#tick);
     this.#shell.emitStatistics(this.#rows);
   }
 
