@@ -141,6 +141,10 @@ export class SendQueue {
     return this.#names + this.#length * NAME_STRIDE;
   }
 
+  get length(): number {
+    return this.#length;
+  }
+
   /** @param dscp mark of this one; 0: that of the socket */
   push(
     descriptor: number,

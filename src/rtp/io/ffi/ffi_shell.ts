@@ -39,17 +39,18 @@ const SLOT = 2048;
 const SHARED_BATCH = 64;
 const LEG_BATCH = 4;
 const MAX_EVENTS = 256;
+/** So many are sent before more is taken: a longer wait saves next to nothing. */
+const FULL_QUEUE = 32;
 /** The loop looks at its orders at least this often, ms. */
 const MAX_WAIT = 200;
 /** With more packets than this (20 calls, packets a ms) waking up is shared by gathering. */
 const BUSY_RATE = 2;
 /**
- * How long packets are gathered after the first one, us. Above this rate (250 calls, packets a ms)
- * it may be longer: the first one, which waits longest, is then one of many.
+ * How long packets are gathered after the first one, us, above so many packets a ms. From 250 calls
+ * on it may be longer: the first one, which waits longest, is then one of many. From 750 on a short
+ * time brings enough of them.
  */
-const LONG_RATE = 25;
-const SHORT_GATHER = 350;
-const LONG_GATHER = 450;
+const GATHERS = [[75, 200], [25, 450], [0, 350]] as const;
 /** How late the system may wake us, ns; 50 us by default. */
 const TIMER_SLACK = 1000n;
 /** How often the packet rate is looked at, ms. */
@@ -106,7 +107,7 @@ export class FfiShell implements MediaShell {
   /** A batch came back full: more is waiting, and gathering would only lose it. */
   #isBehind = false;
   #isBusy = false;
-  #gather = SHORT_GATHER;
+  #gather: number = GATHERS[0][1];
   #packets = 0;
   #rateAt = 0;
   #stopped = false;
@@ -267,6 +268,7 @@ export class FfiShell implements MediaShell {
         now,
       );
     }
+    if (this.#queue.length >= FULL_QUEUE) this.#flush();
   }
 
   #datagram(
@@ -296,7 +298,7 @@ export class FfiShell implements MediaShell {
     if (now - this.#rateAt >= RATE_PERIOD) {
       const rate = this.#packets / (now - this.#rateAt);
       this.#isBusy = rate > BUSY_RATE;
-      this.#gather = rate > LONG_RATE ? LONG_GATHER : SHORT_GATHER;
+      this.#gather = gatherAt(rate);
       this.#packets = 0;
       this.#rateAt = now;
     }
@@ -409,4 +411,10 @@ export class FfiShell implements MediaShell {
     }
     for (const until = this.now() + hangMs; this.now() < until;);
   }
+}
+
+/** @param rate packets a ms */
+function gatherAt(rate: number): number {
+  for (let i = 0; i < GATHERS.length; i++) if (rate > GATHERS[i]![0]) return GATHERS[i]![1];
+  return 0;
 }
