@@ -28,6 +28,9 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   workers,
 };
 
+/** Two others' turns are within consent's 30 s (RFC 7675 5.1). */
+const MAX_SECONDS = 10;
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -46,6 +49,11 @@ const wanted = names.map((name) => {
   return section;
 });
 const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
+if (!(rounds >= 1) || !(seconds >= 1) || seconds > MAX_SECONDS) {
+  console.error(`--rounds ${values.rounds} --seconds ${values.seconds}: expected at least 1 round`);
+  console.error(`of 1 to ${MAX_SECONDS} s; a relay that waits longer for its turn ends its calls.`);
+  Deno.exit(2);
+}
 const duration = wanted.reduce((sum, section) => sum + section.duration({ rounds, seconds }), 10);
 console.log(`${wanted.length} sections, about ${Math.ceil(duration / 60)} minutes.`);
 

@@ -166,6 +166,14 @@ export class Relay {
     return this.#background.output;
   }
 
+  pause(): void {
+    this.#background.pause();
+  }
+
+  resume(): void {
+    this.#background.resume();
+  }
+
   async measure(bytes: number, seconds: number): Promise<Run> {
     const { pid } = this.#background;
     const args = [

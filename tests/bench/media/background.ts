@@ -54,7 +54,17 @@ export class Background {
     }
   }
 
+  /** It has no core and no timers until `resume`. */
+  pause(): void {
+    if (!this.#isEnded) this.#child.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    if (!this.#isEnded) this.#child.kill("SIGCONT");
+  }
+
   async end(): Promise<void> {
+    this.resume();
     if (!this.#isEnded) this.#child.kill("SIGTERM");
     await this.#child.status;
     await this.#read;

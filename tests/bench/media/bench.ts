@@ -63,9 +63,13 @@ export function printRun(name: string, run: Run): void {
   );
 }
 
+/** Until the code of a hot path is compiled for good, s. */
+const WARM_UP = 6;
+
 /**
  * All relays stay up and are loaded by turns, so that whatever else the machine does meets all of
- * them alike; each is warmed up once. Gives the runs of each by round. A disturbed round is done
+ * them alike; each is warmed up once, and stands still while it is another's turn: the timers of an
+ * idle rtpengine look at every call. Gives the runs of each by round. A disturbed round is done
  * again, as many times as there are rounds.
  * @param calm who tells that a round was disturbed; absent: all of them
  */
@@ -81,12 +85,17 @@ export async function byTurns(
     for (const { name, contender, spec } of entries) {
       relays.set(name, await arena.start(contender, spec));
     }
-    for (const relay of relays.values()) await relay.measure(bytes, 2);
+    for (const relay of relays.values()) {
+      await relay.measure(bytes, WARM_UP);
+      relay.pause();
+    }
     printHead();
     for (let round = 0, retries = 0; round < rounds; round++) {
       const runs = new Map<string, Run>();
       for (const [name, relay] of relays) {
+        relay.resume();
         const run = await relay.measure(bytes, seconds);
+        relay.pause();
         printRun(name, run);
         if (run.bad > 0) throw new Error(`${name}: ${run.bad} packets came back wrong`);
         runs.set(name, run);

@@ -31,7 +31,7 @@ function contenders({ hasRtpengine }: Bench): readonly ("rtpengine" | "ours" | "
 }
 
 const turns = (count: number) => ({ rounds, seconds }: Pick<Bench, "rounds" | "seconds">): number =>
-  count * (START + 2 + rounds * (seconds + AROUND));
+  count * (START + 8 + rounds * (seconds + AROUND));
 
 /** Ours against the others on one load. */
 function compare(title: string, spec: LoadSpec, bytes: number): Section {
