@@ -54,6 +54,7 @@ async function serve(table: string): Promise<never> {
   const events = new Ring(start.attachment.events);
   const wire = new Wire();
   let ready: string | null = null;
+  let toldAt = -Infinity;
   while (true) {
     await events.wait(1000);
     for (let bytes = events.read(); bytes !== null; bytes = events.read()) {
@@ -64,6 +65,8 @@ async function serve(table: string): Promise<never> {
         // The first of them tells that all legs are open.
         if (ready !== null) console.error(ready);
         ready = null;
+        if (performance.now() < toldAt + 1000) continue;
+        toldAt = performance.now();
         console.log(`packets ${event.packets}`);
       }
     }
