@@ -223,7 +223,9 @@ export type MediaEvent =
   /** Something of ours threw and was contained; the worker goes on. */
   | { readonly type: "fault"; readonly text: string };
 
-/** Once a second: the totals, and the endpoints whose counters have moved. */
+/**
+ * The totals, and the endpoints whose turn it is and whose counters have moved: each once a second.
+ */
 export interface WorkerStatistics {
   readonly type: "statistics";
   readonly endpoints: readonly {

@@ -63,6 +63,6 @@ export class TickWheel<T> {
     const other = this.#due.findIndex((due) => due < Infinity);
     if (other < 0) return now + this.#period;
     const away = this.#due[other]! + (turn - other) * this.#period / TURNS - now;
-    return now + away - Math.floor(away / this.#period) * this.#period;
+    return now + away - (Math.ceil(away / this.#period) - 1) * this.#period;
   }
 }
