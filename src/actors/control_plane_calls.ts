@@ -77,6 +77,8 @@ export interface TranscodingView {
   readonly from: string;
   /** What the other side does. */
   readonly to: string;
+  /** Name of the codec worker that does it, as in the log; null before it is known. */
+  readonly worker: string | null;
   /** How long audio waits in the jitter buffer, either way, ms; null before it is known. */
   readonly delayMs: number | null;
   /** Audio that was made up for what was lost or late, both ways, ms. */

@@ -151,6 +151,9 @@ const statistics = z.object({
 const transcoding = z.object({
   from: z.string().meta({ description: "What this leg's phone or browser sends and hears." }),
   to: z.string().meta({ description: "What the other side does." }),
+  worker: z.string().nullable().meta({
+    description: "Name of the codec worker that does it, as in the log.",
+  }),
   delayMs: count().nullable().meta({ description: "Wait in the jitter buffer, ms." }),
   concealedMs: count().meta({ description: "Audio made up for what was lost or late, ms." }),
 }).meta({ id: "Transcoding", description: "A transcoder between a leg and its far side." });

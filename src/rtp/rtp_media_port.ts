@@ -71,6 +71,8 @@ export interface TranscodedSides {
 
 /** What a transcoder has done so far, and how it stands. */
 export interface TranscodingStatistics {
+  /** Name of the codec worker that it is in. */
+  readonly worker: string;
   /** What came from this leg's far end, and what went to it. */
   readonly fromOwn: DirectionStatistics;
   readonly fromPeer: DirectionStatistics;

@@ -106,7 +106,8 @@ export class Transcodings {
         }
         return;
       case "statistics": {
-        const statistics = { fromOwn: event.fromA, fromPeer: event.fromB };
+        const { worker, fromA: fromOwn, fromB: fromPeer } = event;
+        const statistics = { worker, fromOwn, fromPeer };
         return this.#ports.tell(endpoint, { type: "transcoding", statistics });
       }
       case "failed":

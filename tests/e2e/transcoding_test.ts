@@ -18,14 +18,16 @@ async function phone({ lab }: Stage, codec: CodecName): Promise<WirePhone> {
   return await WirePhone.register(lab, String(++number), found, HIGH_HERTZ);
 }
 
-async function transcodingOf({ lab }: Stage): Promise<string[]> {
+async function transcodersOf({ lab }: Stage) {
   const [call] = await lab.calls();
   const { legs } = await lab.call(call!.id);
   return legs.flatMap((leg) =>
-    leg.kind === "sip" && leg.media?.transcoding
-      ? [leg.media.transcoding.from, leg.media.transcoding.to]
-      : []
+    leg.kind === "sip" && leg.media?.transcoding ? [leg.media.transcoding] : []
   );
+}
+
+async function transcodingOf(stage: Stage): Promise<string[]> {
+  return (await transcodersOf(stage)).flatMap(({ from, to }) => [from, to]);
 }
 
 e2e("a browser and a phone without a common codec", {}, async (t, stage) => {
@@ -48,6 +50,11 @@ e2e("a browser and a phone without a common codec", {}, async (t, stage) => {
       await alice.callIs("ESTABLISHED");
       await Promise.all([alice.hears(HIGH_HERTZ), desk.media.hears(LOW_HERTZ)]);
       assert.deepEqual(await transcodingOf(stage), ["PCMA", "OPUS"]);
+      await lab.until(
+        "its worker is told",
+        () => transcodersOf(stage),
+        ([transcoder]) => /^codec-\d+$/.test(transcoder?.worker ?? ""),
+      );
       const { codecs } = await alice.report();
       assert.deepEqual(codecs, ["audio/opus"]);
 

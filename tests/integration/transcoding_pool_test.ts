@@ -57,7 +57,9 @@ for (const workers of [1, 2]) {
       await Promise.all([near.peer.hears(1000, 30_000), far.hears(440)]);
       assert.equal(pool.workers()[0]!.bridges, workers - 1);
       await far.until("statistics come", () => near.of("transcoding").length > 0);
-      assert(near.of("transcoding").at(-1)!.statistics.fromOwn.receivePackets > 0);
+      const { statistics } = near.of("transcoding").at(-1)!;
+      assert(statistics.fromOwn.receivePackets > 0);
+      assert.equal(statistics.worker, codecs.workers()[0]!.name);
       const reported = () => {
         const { fromOwn, fromPeer } = near.of("transcoding").at(-1)!.statistics;
         return [Math.round(fromOwn.reportedLossPercent), fromPeer.reportedLossPercent];

@@ -101,11 +101,13 @@ export function holdWords(hold: CallView["hold"], owner: string, other: string):
   return hold.remote ? `${other} holds ${owner}` : "";
 }
 
-/** How audio is translated between two codecs, and what that costs. */
-export function transcodingWords({ from, to, delayMs, concealedMs }: TranscodingView): string {
+/** How audio is translated between two codecs, where, and what that costs. */
+export function transcodingWords(view: TranscodingView): string {
+  const { from, to, worker, delayMs, concealedMs } = view;
   const parts = [
     // The codec's own name is written small, as in lists of codecs.
     `${from} ↔ ${to}`.replace(/\bOPUS\b/g, "opus"),
+    ...(worker === null ? [] : [`by worker ${worker}`]),
     ...(delayMs === null ? [] : [`${delayMs} ms buffer`]),
     ...(concealedMs === 0 ? [] : [`${concealedMs.toLocaleString("en")} ms made up`]),
   ];

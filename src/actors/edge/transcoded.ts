@@ -85,6 +85,7 @@ export function transcodingView(
   return {
     from: own.codec,
     to: peer.codec,
+    worker: statistics?.worker ?? null,
     delayMs: ways.length === 0 ? null : Math.round(Math.max(...ways.map((way) => way.delayMs))),
     concealedMs: Math.round(ways.reduce((sum, way) => sum + way.concealedMs, 0)),
   };

@@ -30,6 +30,8 @@ export type TranscoderEvent =
   | { readonly type: "packet"; readonly side: Side; readonly bytes: Uint8Array }
   | {
     readonly type: "statistics";
+    /** Name of the codec worker that it is in. */
+    readonly worker: string;
     readonly fromA: DirectionStatistics;
     readonly fromB: DirectionStatistics;
   }
@@ -305,7 +307,8 @@ export class CodecPool {
       case "statistics":
         slot.load = event.load;
         for (const { id, fromA, fromB } of event.transcoders) {
-          this.#entries.get(id)?.listener({ type: "statistics", fromA, fromB });
+          const worker = slot.name;
+          this.#entries.get(id)?.listener({ type: "statistics", worker, fromA, fromB });
         }
         break;
       case "fault":

@@ -63,9 +63,13 @@ Deno.test("the way of media, and what translating costs", () => {
     mediaWayWords({ kind: "rtp", worker: 0 }, false),
     "relayed by worker 0, not encrypted",
   );
-  const costs = { from: "PCMU", to: "OPUS", delayMs: 40, concealedMs: 1_200 };
-  assert.equal(transcodingWords(costs), "PCMU ↔ opus, 40 ms buffer, 1,200 ms made up");
-  assert.equal(transcodingWords({ ...costs, delayMs: null, concealedMs: 0 }), "PCMU ↔ opus");
+  const costs = { from: "PCMU", to: "OPUS", worker: "codec-1", delayMs: 40, concealedMs: 1_200 };
+  assert.equal(
+    transcodingWords(costs),
+    "PCMU ↔ opus, by worker codec-1, 40 ms buffer, 1,200 ms made up",
+  );
+  const unknown = { ...costs, worker: null, delayMs: null, concealedMs: 0 };
+  assert.equal(transcodingWords(unknown), "PCMU ↔ opus");
 });
 
 Deno.test("registrations outside and trunks in words", () => {
