@@ -79,6 +79,51 @@ Deno.test({
 
 Deno.test({
   ...BROWSER_TEST,
+  name: "a call whose browser has left, and one that never had one, are not steered; it says why",
+  async fn() {
+    await using lab = await Lab.open();
+    const browser = await lab.browser();
+    const operator = await openWindow(browser, `${lab.url}console`);
+    const codec = (await codecsHere()).get("PCMU");
+    assert(codec, "G.711 is always there");
+    const sipPort = await lab.sipPort();
+    await using desk = await WirePhone.register({ sipPort }, "1000", codec, 1_000);
+    await using other = await WirePhone.register({ sipPort }, "1001", codec, 440);
+    desk.allow = "INVITE, ACK, BYE, CANCEL";
+
+    const alice = await Person.comeIn(browser, lab.url, "alice");
+    await alice.calls("1000");
+    await alice.sees("In a call with 1000");
+    await operator.getByRole("button", { name: "alice to 1000", exact: true }).click();
+    const steering = operator.getByRole("group", { name: "In place of alice" });
+    await steering.getByRole("button", { name: "Transfer" }).click();
+    await steering.getByLabel("Hand 1000 on to").fill("1001");
+    await steering.getByRole("button", { name: "Transfer now" }).click();
+    await alice.sees("The call with 1000 has ended");
+
+    const reason = "Two phones talk: they hold, press digits and transfer themselves.";
+    const detail = (name: string) => operator.getByRole("complementary", { name });
+    const isNotSteered = async (name: string) => {
+      await detail(name).getByText(reason).waitFor();
+      for (const label of ["Hold", "Send digits", "Transfer"]) {
+        assert.equal(await detail(name).getByRole("button", { name: label }).count(), 0, label);
+      }
+    };
+    await isNotSteered("1001 → 1000");
+    await other.media.hears(1_000);
+    await detail("1001 → 1000").getByRole("button", { name: /^Hang up/ }).click();
+    await detail("1001 → 1000").getByRole("button", { name: "End call" }).click();
+    await other.media.until("the phone is told", () => other.isOver);
+    await detail("1001 → 1000").getByRole("button", { name: "Close details" }).click();
+
+    assert.equal((await desk.call("1001")).status, 200);
+    await operator.getByRole("button", { name: "1000 to 1001", exact: true }).click();
+    await isNotSteered("1000 → 1001");
+  },
+});
+
+Deno.test({
+  ...BROWSER_TEST,
   name: "accounts are made, given another password, and deleted; long lists are short to read",
   async fn() {
     await using lab = await Lab.open();

@@ -17,6 +17,8 @@ export class WirePhone implements AsyncDisposable {
   /** Descriptions that it was given, in their order. */
   readonly told: string[] = [];
   isOver = false;
+  /** The Allow header of its answers to INVITE; "" is none. */
+  allow = "";
   readonly #tag = crypto.randomUUID();
 
   private constructor(sip: SipPeer, media: CodecPhone, readonly video: VideoEcho | undefined) {
@@ -68,6 +70,7 @@ export class WirePhone implements AsyncDisposable {
     const response = createResponse(request, 200, undefined, { toTag, recordRoute: true });
     if (request.method === "INVITE") {
       response.headers.set("Contact", `<${this.sip.contact}>`);
+      if (this.allow !== "") response.headers.set("Allow", this.allow);
       this.#hear(request);
       const isHeld = /^a=(sendonly|inactive)/m.test(this.told.at(-1) ?? "");
       const sdp = isHeld ? this.media.sdp.replace("a=sendrecv", "a=recvonly") : this.media.sdp;

@@ -1,4 +1,4 @@
-import type { CallSummary } from "../../src/actors/control_plane.ts";
+import type { CallSummary, CallView } from "../../src/actors/control_plane.ts";
 
 /**
  * One conversation as people see it: of two browsers, two calls with one SIP Call-ID; while several
@@ -49,6 +49,14 @@ function conversationOf(group: readonly CallSummary[]): Conversation {
     codecs: lead.codecs.length > 0 ? lead.codecs : others[0]?.codecs ?? [],
     losses: shown.map((call) => call.lossPercent),
   };
+}
+
+/**
+ * Whether a client of ours talks, in whose place one could act. In a transit call none ever did; a
+ * client that has handed a phone without REFER on has left its call to two phones.
+ */
+export function hasClient({ direction, legs }: CallView): boolean {
+  return direction !== "transit" && legs[0].kind === "webrtc";
 }
 
 /** Above this, people hear it. */

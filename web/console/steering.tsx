@@ -1,6 +1,7 @@
 /// <reference lib="dom" />
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type CallView, sendDigits, setHold, transferCall } from "./api.ts";
+import { hasClient } from "./model.ts";
 import { otherOf, ownerOf } from "./words.ts";
 
 type Tool = "digits" | "transfer";
@@ -20,8 +21,15 @@ export function Steering({ call, onChanged }: { readonly call: CallView; onChang
     transfer: useRef<HTMLButtonElement>(null),
   };
   const isTalking = call.state === "active" || call.state === "held";
-  // A call between two phones has no client of ours in whose place one could act.
-  if (!isTalking || call.direction === "transit") return null;
+  if (!isTalking) return null;
+  if (!hasClient(call)) {
+    return (
+      <p class="sub">
+        Two phones talk: they hold, press digits and transfer themselves. Here the call can only be
+        ended.
+      </p>
+    );
+  }
   const [owner, other] = [ownerOf(call), otherOf(call)];
   const isHeld = call.hold.local;
   const run = async (action: Promise<void>, done: string): Promise<boolean> => {
