@@ -7,6 +7,7 @@ import { type CallView, fetchCall } from "./api.ts";
 import { Side } from "./call_side.tsx";
 import { EndCallButton } from "./end_call_button.tsx";
 import { Ladder } from "./ladder.tsx";
+import { endingOf } from "./model.ts";
 import { Fact, StateTag } from "./parts.tsx";
 import { endingWords, ownerOf } from "./words.ts";
 
@@ -97,6 +98,7 @@ function Conversation({ call, peer, looks, onChanged, onEnded }: {
 }) {
   const now = useNow();
   const until = call.endedAt === null ? now : Date.parse(call.endedAt);
+  const ending = endingOf({ lead: call, others: peer === undefined ? [] : [peer] });
   const warnings = [call, ...(peer === undefined ? [] : [peer])].flatMap((one) =>
     one.warnings.map((text) => `${ownerOf(one)}: ${text}`)
   );
@@ -109,9 +111,9 @@ function Conversation({ call, peer, looks, onChanged, onEnded }: {
         <span class="grow" />
         {call.state !== "ended" && <EndCallButton call={call} onEnded={onEnded} />}
       </div>
-      {call.termination !== null && (
+      {ending.termination !== null && (
         <p class="ending">
-          {endingWords(call)} <span class="code">{call.termination.sipStatus}</span>
+          {endingWords(ending)} <span class="code">{ending.termination.sipStatus}</span>
         </p>
       )}
       {warnings.length > 0 && (

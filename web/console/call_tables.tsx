@@ -4,7 +4,7 @@ import { clockOf, secondsSince } from "../shared/format.ts";
 import { useNow } from "../shared/hooks.ts";
 import { LIST_LIMIT } from "./api.ts";
 import { EndCallButton } from "./end_call_button.tsx";
-import type { Conversation } from "./model.ts";
+import { type Conversation, endingOf } from "./model.ts";
 import { useListTools } from "./list_tools.tsx";
 import { callStateWords, endingWords } from "./words.ts";
 import { Empty, Loss, Parties, Section, StateTag } from "./parts.tsx";
@@ -94,9 +94,12 @@ export function CallTable(
   );
 }
 
-function textOf({ lead, others, state, codecs }: Conversation): string {
+function textOf(conversation: Conversation): string {
+  const { lead, others, state, codecs } = conversation;
   const who = [lead, ...others].flatMap(({ caller, callee }) => [caller, callee]);
-  const ending = lead.termination === null ? callStateWords(state) : endingWords(lead);
+  const ending = lead.termination === null
+    ? callStateWords(state)
+    : endingWords(endingOf(conversation));
   return [...who, ...codecs, ending, lead.sipCallId].join(" ");
 }
 
@@ -169,12 +172,13 @@ export function EndedTable({ conversations, selected, onSelect }: Selectable & {
 
 /** The reason in words, and the SIP status for those who want it. */
 function Ending({ conversation }: { readonly conversation: Conversation }) {
-  const { termination } = conversation.lead;
+  const call = endingOf(conversation);
+  const { termination } = call;
   if (termination === null) return <>Ended</>;
   return (
     <>
       <span class={termination.result === "success" ? "" : "bad"}>
-        {endingWords(conversation.lead)}
+        {endingWords(call)}
       </span>{" "}
       <span class="code">{termination.sipStatus}</span>
     </>

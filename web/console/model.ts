@@ -52,6 +52,18 @@ function conversationOf(group: readonly CallSummary[]): Conversation {
 }
 
 /**
+ * The call that knows why a conversation has ended: one side hears of a BYE alone, the other that
+ * its client was lost. Of several windows the last to end is the one that had answered.
+ */
+export function endingOf({ lead, others }: Pick<Conversation, "lead" | "others">): CallSummary {
+  if (lead.termination?.reason !== "remote_hangup") return lead;
+  const [last] = others
+    .filter(({ termination }) => termination !== null)
+    .sort((a, b) => b.since.localeCompare(a.since));
+  return last?.termination && last.termination.result !== "success" ? last : lead;
+}
+
+/**
  * Whether a client of ours talks, in whose place one could act. In a transit call none ever did; a
  * client that has handed a phone without REFER on has left its call to two phones.
  */

@@ -164,6 +164,8 @@ export function endingWords(call: CallSummary): string {
       return direction === "transit" ? termination.text : `${local} hung up`;
     case "remote_hangup":
       return `${remote} hung up`;
+    case "session_lost":
+      return `The connection to ${local} was lost`;
     case "transferred":
       return `${local} handed ${remote} on`;
     case "cancelled":

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { CallSummary } from "../../../src/actors/control_plane.ts";
 import { termination, type TerminationReason } from "../../../src/core/termination.ts";
-import { conversationsOf } from "../../../web/console/model.ts";
+import { conversationsOf, endingOf } from "../../../web/console/model.ts";
 import { clientWords, endingWords } from "../../../web/console/words.ts";
 import { bytesOf, clockOf, percentOf, secondsSince } from "../../../web/shared/format.ts";
 
@@ -62,6 +62,28 @@ Deno.test("an ending names who did it, whichever side tells it", () => {
   assert.equal(of("hangup", "inbound"), "bob hung up");
   assert.equal(of("operator", "outbound"), "An operator ended the call");
   assert.equal(endingWords(call({})), "Ended");
+});
+
+Deno.test("the side that was lost tells the ending, not the one that only heard of it", () => {
+  const ended = (
+    reason: TerminationReason,
+    direction: CallSummary["direction"] = "inbound",
+    second = 9,
+  ) =>
+    call({
+      id: `${reason} ${direction}`,
+      state: "ended",
+      direction,
+      since: `2026-01-01T00:00:0${second}.000Z`,
+      termination: termination(reason),
+    });
+  const lead = ended("remote_hangup", "outbound");
+  const words = (...others: CallSummary[]) => endingWords(endingOf({ lead, others }));
+  assert.equal(words(ended("session_lost")), "The connection to bob was lost");
+  assert.equal(words(ended("hangup")), "bob hung up");
+  assert.equal(words(), "bob hung up");
+  // A second window was closed while both rang; the first one answered, and hung up later.
+  assert.equal(words(ended("session_lost", "inbound", 1), ended("hangup")), "bob hung up");
 });
 
 Deno.test("user agents are cut down to the browser", () => {
