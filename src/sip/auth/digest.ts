@@ -1,36 +1,17 @@
-import { createHash } from "node:crypto";
-import { encodeText } from "../message/text.ts";
-import { md5Hex } from "./md5.ts";
-import { sha256Hex } from "./sha256.ts";
+import { hash } from "node:crypto";
 
 /** Hash algorithms of digest authentication (RFC 8760); `-sess` is a matter of `session`. */
 export type DigestAlgorithm = "MD5" | "SHA-256" | "SHA-512-256";
 
+const NAMES: Readonly<Record<DigestAlgorithm, string>> = {
+  "MD5": "md5",
+  "SHA-256": "sha256",
+  "SHA-512-256": "sha512-256",
+};
+
 /** H() in lower-case hex; text counts as its UTF-8 bytes. */
 export function digest(algorithm: DigestAlgorithm, text: string): string {
-  const bytes = bytesOf(text);
-  switch (algorithm) {
-    case "MD5":
-      return md5Hex(bytes);
-    case "SHA-256":
-      return sha256Hex(bytes);
-    case "SHA-512-256":
-      return createHash("sha512-256").update(bytes).digest("hex");
-  }
-}
-
-const scratch = new Uint8Array(1_024);
-
-/** `encodeText`, good until the next call: nearly every text here is short and of ASCII. */
-export function bytesOf(text: string): Uint8Array {
-  const { length } = text;
-  if (length > scratch.length) return encodeText(text);
-  for (let i = 0; i < length; i++) {
-    const code = text.charCodeAt(i);
-    if (code >= 0x80) return encodeText(text);
-    scratch[i] = code;
-  }
-  return scratch.subarray(0, length);
+  return hash(NAMES[algorithm], text, "hex");
 }
 
 /** Name in an `algorithm` parameter; undefined for one that we do not know. */
