@@ -94,11 +94,15 @@ export class Commands {
       return refuse({ code: "conflict", text: `Call ${id} is being transferred already` });
     }
     actor.send({ type: "client.transfer", target });
-    if (!actor.getSnapshot().matches({ active: { transfer: "requesting" } })) {
+    // A far party without REFER agrees to nothing: the server joins it with the target itself.
+    const isBridging = () => actor.getSnapshot().context.transfer?.role === "bridging";
+    if (actor.getSnapshot().matches({ active: { transfer: "idle" } })) {
       const text = `Call ${id} may not be transferred to ${found.value.name}`;
       return refuse({ code: "conflict", text });
     }
+    if (isBridging()) return this.#clock.defer(() => done(ok(undefined)));
     this.#await(actor, done, ({ context }) => {
+      if (isBridging()) return ok(undefined);
       const status = context.transfer?.view.sipStatus ?? null;
       if (status === null) return undefined;
       if (status < 300) return ok(undefined);

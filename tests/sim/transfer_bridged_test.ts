@@ -142,6 +142,32 @@ Deno.test("a phone that refuses REFER by 405, 420 or 501 is joined with the targ
   }
 });
 
+Deno.test("an operator who asks for it is told that it is under way, not refused", () => {
+  const knowsNot = { allow: "INVITE, ACK, CANCEL, BYE, OPTIONS" };
+  for (const options of [knowsNot, { refer: 405 }]) {
+    const all = stage(options);
+    const { house, next, out, there } = all;
+    next.onIncoming = (call) => next.ring(call, false);
+    const { control } = house.plane;
+    const heard: string[] = [];
+    control.transferCall(out.id, "1001", (answer) => {
+      heard.push(answer.ok ? "ok" : answer.error.text);
+    });
+    house.clock.advance(1_000);
+    assert.deepEqual(heard, ["ok"]);
+    const view = control.call(out.id)?.transfer;
+    assert.deepEqual([view?.role, view?.target], ["bridging", "1001"]);
+    next.answer(target(next));
+    house.clock.advance(2_000);
+    assert.deepEqual([there.state, target(next).state], ["talking", "talking"]);
+    assert.deepEqual(heard, ["ok"]);
+    joined(all);
+    next.hangup(target(next));
+    house.clock.advance(1_000);
+    clean(house);
+  }
+});
+
 Deno.test("who says by Allow that it knows no REFER is not asked", () => {
   const all = stage({ allow: "INVITE, ACK, CANCEL, BYE, OPTIONS" });
   const { house, next, alice, out, asked } = all;
