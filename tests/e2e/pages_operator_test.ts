@@ -110,6 +110,7 @@ Deno.test({
       }
     };
     await isNotSteered("1001 → 1000");
+    await detail("1001 → 1000").getByText("handed on to 1001").waitFor();
     await other.media.hears(1_000);
     await detail("1001 → 1000").getByRole("button", { name: /^Hang up/ }).click();
     await detail("1001 → 1000").getByRole("button", { name: "End call" }).click();

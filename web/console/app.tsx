@@ -25,6 +25,7 @@ export function App({ feed }: { readonly feed: Feed }) {
           Port Zero <span class="brand-part">Console</span>
         </a>
         <FeedLine state={state} />
+        <a class="bar-link" href="/api/docs" target="_blank" rel="noopener">API</a>
         <a class="bar-link" href="/" target="_blank" rel="noopener">Phone</a>
       </header>
       <main class={selected === null ? "console" : "console console-split"}>

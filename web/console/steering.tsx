@@ -24,10 +24,12 @@ export function Steering({ call, onChanged }: { readonly call: CallView; onChang
   if (!isTalking) return null;
   if (!hasClient(call)) {
     return (
-      <p class="sub">
-        Two phones talk: they hold, press digits and transfer themselves. Here the call can only be
-        ended.
-      </p>
+      <div class="steering">
+        <p class="sub">
+          Two phones talk: they hold, press digits and transfer themselves. Here the call can only
+          be ended.
+        </p>
+      </div>
     );
   }
   const [owner, other] = [ownerOf(call), otherOf(call)];

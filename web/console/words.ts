@@ -80,8 +80,11 @@ export function dialogWords(leg: SipLegView): string {
 
 /** A transfer, as far as it has come. */
 export function transferWords({ role, target, status, sipStatus }: TransferView): string {
-  const isHandedOn = role === "requested" || role === "bridging";
-  const whose = isHandedOn ? `to ${target} asked for` : `joined with ${target}`;
+  const whose = role === "requested"
+    ? `to ${target} asked for`
+    : role === "bridging"
+    ? `handed on to ${target}`
+    : `joined with ${target}`;
   switch (status) {
     case "trying":
       return role === "replacing" ? `${target} is taking over` : `${target} is being called`;
