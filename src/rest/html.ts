@@ -9,6 +9,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
   max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 a { color: var(--accent); }
 code, pre { font: 0.875rem/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
+td:first-child code { overflow-wrap: normal; }
 pre { background: var(--soft); padding: 0.75rem; border-radius: 0.375rem; white-space: pre-wrap; }
 details { border: 1px solid var(--line); border-radius: 0.5rem; margin: 0.5rem 0; }
 summary { padding: 0.6rem 0.8rem; cursor: pointer; }

@@ -45,7 +45,8 @@ export const PROBLEM_KINDS = {
   "conflict": {
     status: 409,
     title: "The request does not fit what is there",
-    meaning: "Something of that name exists already, such as a call with the same id.",
+    meaning: "Something of that name exists already, such as a call with the same id; or what " +
+      "is there does not allow it, such as digits in a call that still rings. The detail tells.",
   },
   "already-ended": {
     status: 409,
