@@ -12,6 +12,11 @@ code, pre { font: 0.875rem/1.5 ui-monospace, monospace; overflow-wrap: anywhere;
 td:first-child code { overflow-wrap: normal; }
 pre { background: var(--soft); padding: 0.75rem; border-radius: 0.375rem; white-space: pre-wrap; }
 details { border: 1px solid var(--line); border-radius: 0.5rem; margin: 0.5rem 0; }
+input, button { font: inherit; padding: 0.5rem 0.75rem; border-radius: 0.375rem;
+  border: 1px solid var(--ink); }
+input { width: 100%; max-width: 26rem; color: inherit; background: var(--paper); }
+button { color: var(--paper); background: var(--accent); border-color: var(--accent);
+  cursor: pointer; }
 summary { padding: 0.6rem 0.8rem; cursor: pointer; }
 summary b { display: inline-block; min-width: 5.5rem; color: var(--accent); }
 .inside { padding: 0 0.8rem 0.8rem; }

@@ -4,9 +4,10 @@ import { page } from "./html.ts";
 export function tokenPage(): string {
   return page(
     "Operator token",
-    `<h1>Operator token</h1><p>The server printed it when it started.</p>` +
+    `<h1>Operator token</h1><p>The server printed it when it started; ` +
+      `where you have set <code>api.token</code>, it is that.</p>` +
       `<form id="form"><p><label for="token">Token</label><br>` +
-      `<input id="token" type="password" autocomplete="current-password" required></p>` +
+      `<input id="token" type="password" autocomplete="current-password" autofocus required></p>` +
       `<p><button>Open the console</button></p>` +
       `<p id="fault" role="alert"></p></form>` +
       `<noscript>This page needs JavaScript.</noscript><script src="/console/token.js"></script>`,

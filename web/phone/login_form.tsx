@@ -15,8 +15,11 @@ export function LoginForm({ phone, line, isUnfolded, settings, onChange }: {
   onChange(settings: Settings): void;
 }) {
   const name = useRef<HTMLInputElement>(null);
-  useLayoutEffect(() => name.current?.focus(), []);
   const isBusy = line === "connecting";
+  // A field that was disabled has lost the focus.
+  useLayoutEffect(() => {
+    if (!isBusy) name.current?.focus();
+  }, [isBusy]);
   return (
     <section class="card login" aria-labelledby="login-title">
       <h1 id="login-title">Pick a name and be called</h1>

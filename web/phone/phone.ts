@@ -234,6 +234,9 @@ function lossNotice(end: LineEnd): Notice {
   };
 }
 
+/** How the server's words begin where the name is at fault; the page has another word for it. */
+const NAME_FAULT = "sipLogin: ";
+
 function refusalNotice(settings: Settings, end: LineEnd): Notice {
   if (end.isUnreachable) {
     const isSecure = settings.serverUrl.startsWith("wss:");
@@ -246,7 +249,16 @@ function refusalNotice(settings: Settings, end: LineEnd): Notice {
       action: { kind: "reconnect", label: "Try again" },
     };
   }
-  if (end.isWrongPassword) return passwordNotice(settings.login.trim());
+  const name = settings.login.trim();
+  if (end.isWrongPassword) return passwordNotice(name);
+  if (end.info.startsWith(NAME_FAULT)) {
+    const why = end.info.slice(NAME_FAULT.length);
+    return {
+      kind: "error",
+      text: `“${name}” can't be a name here.`,
+      hint: `${why.slice(0, 1).toUpperCase()}${why.slice(1)}`,
+    };
+  }
   return {
     kind: "error",
     text: "The server refused the connection.",
