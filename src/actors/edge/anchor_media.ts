@@ -50,6 +50,11 @@ export class AnchorMedia {
     return this.#wire;
   }
 
+  /** Where it is a phone's. */
+  get phone(): PhoneMedia | undefined {
+    return this.#wire instanceof PhoneMedia ? this.#wire : undefined;
+  }
+
   /**
    * Chooses the media that this offer needs, and opens its endpoint.
    * @param mayWait the endpoint need not be opened before `translate` asks for it
@@ -64,12 +69,12 @@ export class AnchorMedia {
 
   /** Whether an endpoint is open, or none is needed. */
   get isOpen(): boolean {
-    return !(this.#wire instanceof PhoneMedia) || this.#wire.hasEndpoint;
+    return this.phone?.hasEndpoint ?? true;
   }
 
   /** Opens the endpoint that `translate` has asked for; `opened` or `failed` follows. */
   openEndpoint(): void {
-    if (this.#wire instanceof PhoneMedia) this.#wire.open(this.#near ?? undefined);
+    this.phone?.open(this.#near ?? undefined);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { type Entropy, randomHex } from "../../core/entropy.ts";
 import { Driver } from "../../core/sans_io.ts";
 import type { Flow } from "../../sip/flow.ts";
 import type { SipMessage, SipRequest } from "../../sip/message/mod.ts";
@@ -8,6 +9,7 @@ import {
   type StackOutput,
 } from "../../sip/stack.ts";
 import type { EdgePorts } from "./contract.ts";
+import type { WireDialog } from "./wire_dialog.ts";
 
 /**
  * Requests of the edge's own: BYEs to both wire sides of a call that has lost its media or that an
@@ -15,6 +17,8 @@ import type { EdgePorts } from "./contract.ts";
  * somebody is still there. Their answers go no further.
  */
 export class Farewells {
+  readonly #entropy: Entropy;
+  readonly #sentBy: string;
   readonly #stack: SipStack;
   readonly #driver: Driver<StackInput, StackOutput>;
   /** Branches under way, by transaction. */
@@ -28,10 +32,10 @@ export class Farewells {
     ports: Pick<EdgePorts, "clock" | "entropy" | "sentBy">,
     toWire: (flow: Flow, bytes: Uint8Array, message: SipMessage) => void,
   ) {
-    this.#stack = new SipStack({
-      entropy: ports.entropy,
-      sentBy: ports.sentBy ?? "localhost",
-    });
+    const { entropy, sentBy = "localhost" } = ports;
+    this.#entropy = entropy;
+    this.#sentBy = sentBy;
+    this.#stack = new SipStack({ entropy, sentBy });
     this.#driver = new Driver(this.#stack, ports.clock, (output) => {
       if (output.type === "send") {
         const { branch } = output.message.topVia;
@@ -54,6 +58,14 @@ export class Farewells {
     this.#branches.set(id, "");
     if (done) this.#listeners.set(id, done);
     this.#driver.feed({ type: "request", id, request, flow });
+  }
+
+  /** Asks whoever is at the far end whether he is there; `done` hears once, where he can be asked. */
+  ask(dialog: WireDialog, done: (isThere: boolean) => void): void {
+    const tag = randomHex(this.#entropy, 64);
+    const ping = dialog.ping(randomHex(this.#entropy, 128), `<sip:${this.#sentBy}>;tag=${tag}`);
+    // Whatever it says, it is there; only a proxy before it says 408 in its place.
+    if (ping) this.say(dialog.flow, ping, (status) => done((status ?? 408) !== 408));
   }
 
   /** Takes an answer to one of ours; false for all other messages. */

@@ -2,39 +2,28 @@ import { createActor } from "xstate";
 import { randomHex } from "../../core/entropy.ts";
 import type { EndpointToken } from "../../core/ids.ts";
 import type { Flow } from "../../sip/flow.ts";
-import {
-  createResponse,
-  serialize,
-  type SipMessage,
-  type SipRequest,
-  type SipResponse,
-} from "../../sip/message/mod.ts";
+import { createResponse, type SipRequest, type SipResponse } from "../../sip/message/mod.ts";
 import { createCancel } from "../../sip/transaction/derived.ts";
 import * as sdp from "../../sdp/mod.ts";
 import { type AnchorActor, type AnchorEvent, type AnchorHolder, anchorLogic } from "./anchor.ts";
 import { AnchorMedia } from "./anchor_media.ts";
 import { asksForKeyFrame, cleaned, sdpOf, withoutBody, withSdp } from "./bodies.ts";
+import type { Crossing, Passing } from "./crossing.ts";
 import { DialogCourse } from "./dialog_course.ts";
 import {
   type AnchorDialog,
   type AnchorView,
   type EdgePorts,
-  MAX_HELD,
   type WireSettings,
 } from "./contract.ts";
-import { Exchanges, remember, type Role, type Side } from "./exchange.ts";
+import { Exchanges, remember, type Role } from "./exchange.ts";
+import type { PhoneMedia } from "./phone_media.ts";
+import { WaitingLine } from "./waiting_line.ts";
 import type { WireMedia, WireMediaEvent } from "./wire_media.ts";
-
-/** A message on its way over the edge. `bytes`: as it stands, where that is known. */
-export interface Passing {
-  readonly side: Side;
-  readonly flow: Flow;
-  readonly message: SipMessage;
-  readonly bytes?: Uint8Array;
-}
 
 /** What a wire dialog needs of the edge that holds all of them. */
 export interface WireDialogPorts extends EdgePorts {
+  readonly crossing: Crossing;
   /** The far end's own words of another anchor that allows direct media. */
   original(abstract: sdp.Sdp): string | undefined;
   /** Why this anchor may not send there, in words. */
@@ -75,11 +64,10 @@ export class WireDialog implements AnchorHolder {
   readonly #course: DialogCourse;
   readonly #media: AnchorMedia;
   readonly #exchanges = new Exchanges();
-  readonly #held: Passing[] = [];
+  /** Messages go on at once, or when the endpoint that they need is open. */
+  readonly #line = new WaitingLine((item) => this.#guard(item));
   /** Packets that had come when the far end fell silent. */
   #silentAt: number | null = null;
-  #isOpening = false;
-  #isDraining = false;
   #isClosed = false;
   /** An operator has taken back what the far end asked for. */
   #isCancelled = false;
@@ -128,6 +116,10 @@ export class WireDialog implements AnchorHolder {
     return this.#media.wire;
   }
 
+  get phone(): PhoneMedia | undefined {
+    return this.#media.phone;
+  }
+
   /** Whose packets go to the far end. */
   get peer(): EndpointToken | null {
     return this.#media.peer;
@@ -167,11 +159,8 @@ export class WireDialog implements AnchorHolder {
 
   /** Takes a message; it goes on at once, or when the endpoint that it needs is open. */
   pass(item: Passing): void {
-    if (this.#isClosed) return this.#giveUp(item, 500);
-    if (this.#isOpening && this.#held.some((held) => isSame(held, item))) return;
-    if (this.#held.length >= MAX_HELD) return;
-    this.#held.push(item);
-    this.#drain();
+    if (this.#isClosed) this.#giveUp(item, 500);
+    else this.#line.push(item);
   }
 
   /** Ends the anchor, whatever its state; nothing is sent. */
@@ -191,7 +180,7 @@ export class WireDialog implements AnchorHolder {
     const invite = this.#course.unanswered;
     if (!invite || this.#isCancelled) return false;
     this.#isCancelled = true;
-    this.#toElement(this.flow, createCancel(invite, reason));
+    this.#ports.crossing.toElement(this.flow, createCancel(invite, reason));
     return true;
   }
 
@@ -219,13 +208,11 @@ export class WireDialog implements AnchorHolder {
   // --- what the machine asks ---
 
   release(): void {
-    this.#isOpening = false;
-    this.#drain();
+    this.#line.release();
   }
 
   refuse(): void {
-    this.#isOpening = false;
-    const held = this.#held.splice(0);
+    const held = this.#line.empty();
     const agreed = held.find(({ message }) => message.kind === "response" && isAccepting(message));
     // Whoever was called has answered already: the call is made, and ends.
     if (agreed) this.#note(agreed);
@@ -238,20 +225,6 @@ export class WireDialog implements AnchorHolder {
   }
 
   // --- messages ---
-
-  #drain(): void {
-    if (this.#isDraining) return;
-    this.#isDraining = true;
-    try {
-      while (!this.#isOpening) {
-        const item = this.#held.shift();
-        if (!item) return;
-        this.#guard(item);
-      }
-    } finally {
-      this.#isDraining = false;
-    }
-  }
 
   #guard(item: Passing): void {
     try {
@@ -274,13 +247,10 @@ export class WireDialog implements AnchorHolder {
         this.#exchanges.of(side, message.cseq.sequence, "INVITE");
       }
       this.#note(item);
-      return this.#send(item, cleaned(message));
+      return this.#ports.crossing.send(item, cleaned(message));
     }
     if (!this.media && !this.#open(item, role, text)) return;
-    if (this.#isOpening) {
-      this.#held.unshift(item);
-      return;
-    }
+    if (this.#line.isHeld) return this.#line.putBack(item);
     this.#describe(item, role, text);
   }
 
@@ -299,7 +269,7 @@ export class WireDialog implements AnchorHolder {
       translated.agree?.(message.kind === "request" || message.status >= 200);
     }
     this.#note(item);
-    this.#send(item, withSdp(message, translated.body));
+    this.#ports.crossing.send(item, withSdp(message, translated.body));
   }
 
   // --- endpoint ---
@@ -316,17 +286,17 @@ export class WireDialog implements AnchorHolder {
       this.#refuseOffer(item, made.error);
       return false;
     }
-    this.#isOpening = made.value.kind !== "direct" && this.#media.isOpen;
+    if (made.value.kind !== "direct" && this.#media.isOpen) this.#line.hold();
     this.#tell({ type: "open" });
-    if (!this.#isOpening) this.#tell({ type: "media.opened" });
+    if (!this.#line.isHeld) this.#tell({ type: "media.opened" });
     return true;
   }
 
   /** Media does not pass by us after all: the description waits for the endpoint that it needs. */
   #openLate(item: Passing, role: Role): void {
     if (this.actor.getSnapshot().value !== "offered") return this.#tooLate(item, role);
-    this.#isOpening = true;
-    this.#held.unshift(item);
+    this.#line.hold();
+    this.#line.putBack(item);
     this.#tell({ type: "open" });
     this.#media.openEndpoint();
   }
@@ -334,7 +304,7 @@ export class WireDialog implements AnchorHolder {
   #tooLate(item: Passing, role: Role): void {
     const text = "an offer came too late for an endpoint";
     if (role.kind === "offer") this.#refuseOffer(item, { reason: "unsupported", text });
-    else this.#send(item, cleaned(item.message));
+    else this.#ports.crossing.send(item, cleaned(item.message));
   }
 
   #onMedia(event: WireMediaEvent): void {
@@ -368,18 +338,17 @@ export class WireDialog implements AnchorHolder {
   #close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#isOpening = false;
     this.media?.close();
     this.#ports.onClosed(this);
-    for (const item of this.#held.splice(0)) this.#giveUp(item, 500);
+    for (const item of this.#line.empty()) this.#giveUp(item, 500);
   }
 
   /** Nothing will come of this description; what is about other things goes on. */
   #giveUp(item: Passing, status: number): void {
     const { message } = item;
-    if (sdpOf(message) === undefined) this.#send(item, cleaned(message));
+    if (sdpOf(message) === undefined) this.#ports.crossing.send(item, cleaned(message));
     else if (message.kind === "request" && message.method !== "ACK") this.#refuse(item, status);
-    else this.#send(item, withoutBody(message));
+    else this.#ports.crossing.send(item, withoutBody(message));
   }
 
   #tell(event: AnchorEvent): void {
@@ -399,7 +368,7 @@ export class WireDialog implements AnchorHolder {
       return true;
     }
     if (message.method !== exchange.method) return false;
-    this.#answer(side, flow, refusal);
+    this.#ports.crossing.answer(side, flow, refusal);
     return true;
   }
 
@@ -430,7 +399,7 @@ export class WireDialog implements AnchorHolder {
 
   #fastUpdate({ flow, message }: Passing): void {
     const answer = createResponse(message as SipRequest, 200);
-    this.#ports.toWire(flow, serialize(answer), answer);
+    this.#ports.crossing.answer("wire", flow, answer);
     if (this.peer !== null) this.#ports.keyFrame(this.peer);
   }
 
@@ -443,7 +412,7 @@ export class WireDialog implements AnchorHolder {
     }
     // An offer in a 2xx can't be refused: without a description its receiver ends the call.
     this.#note(item);
-    this.#send(item, withoutBody(item.message));
+    this.#ports.crossing.send(item, withoutBody(item.message));
   }
 
   #refuse({ side, flow, message }: Passing, status: number): void {
@@ -453,23 +422,7 @@ export class WireDialog implements AnchorHolder {
     const exchange = this.#exchanges.of(side, message.cseq.sequence, message.method);
     exchange.refusal = response;
     if (this.#course.isInvite(exchange)) this.#tell({ type: "rejected" });
-    this.#answer(side, flow, response);
-  }
-
-  /** Back to where the request came from. */
-  #answer(side: Side, flow: Flow, response: SipResponse): void {
-    if (side === "wire") this.#ports.toWire(flow, serialize(response), response);
-    else this.#toElement(flow, response.clone());
-  }
-
-  #send({ side, flow, message, bytes }: Passing, passing: SipMessage): void {
-    if (side === "wire") return this.#toElement(flow, passing);
-    const isUntouched = passing === message && bytes !== undefined;
-    this.#ports.toWire(flow, isUntouched ? bytes : serialize(passing), passing);
-  }
-
-  #toElement(flow: Flow, message: SipMessage): void {
-    this.#ports.toElement({ type: "receive-framed", flow, event: { type: "message", message } });
+    this.#ports.crossing.answer(side, flow, response);
   }
 }
 
@@ -479,14 +432,4 @@ function isAccepting(response: SipResponse): boolean {
 
 function isSuccess({ status }: SipResponse): boolean {
   return status >= 200 && status < 300;
-}
-
-/** The same message again: a transaction repeats it while the first still waits. */
-function isSame(a: Passing, b: Passing): boolean {
-  const [x, y] = [a.message, b.message];
-  if (a.side !== b.side || x.kind !== y.kind || x.topVia.branch !== y.topVia.branch) return false;
-  if (x.cseq.sequence !== y.cseq.sequence || x.cseq.method !== y.cseq.method) return false;
-  return x.kind === "request"
-    ? x.method === (y as SipRequest).method
-    : x.status === (y as SipResponse).status && x.to.tag === y.to.tag;
 }
