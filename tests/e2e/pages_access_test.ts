@@ -144,6 +144,7 @@ Deno.test({
     await tabTo(bob.page, "Answer");
     await bob.page.keyboard.press("Enter");
     await page.getByText("In a call with bob").waitFor();
+    await bob.page.locator("h1:focus").getByText("In a call with alice").waitFor();
     await tabTo(page, "Keypad");
     await page.keyboard.press("Enter");
     await page.keyboard.press("5");

@@ -22,10 +22,11 @@ export function Stage({ phone, call, isOnStage }: {
   const local = phone.calls.box(call.key, "local");
   const hasPicture = usePicture(remote);
   const heading = useRef<HTMLHeadingElement>(null);
+  const isIncoming = call.phase === "incoming";
   useEffect(() => {
-    // The form that had the focus is gone; whoever types goes on from here.
+    // The form or the Answer that had the focus is gone; whoever types goes on from here.
     if (isOnStage && document.activeElement === document.body) heading.current?.focus();
-  }, [isOnStage]);
+  }, [isOnStage, isIncoming]);
   if (remote === undefined || local === undefined) return null;
   const isTalking = call.phase === "active" || call.phase === "held";
   return (
