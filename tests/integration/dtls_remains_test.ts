@@ -43,13 +43,20 @@ class Pair {
   readonly server: OpensslHandshake;
   readonly client: DtlsConnection;
   readonly #contexts: readonly DtlsContext[];
+  /** The server's clock, ms. */
+  now = 0;
 
   constructor(own: Certificate, suite: string) {
     this.#contexts = [
       new DtlsContext(own, [1]),
       new DtlsContext(own, [1], "client", suite),
     ];
-    this.server = new OpensslHandshake(1, this.#contexts[0]!, (event) => this.reports.push(event));
+    this.server = new OpensslHandshake(
+      1,
+      this.#contexts[0]!,
+      (event) => this.reports.push(event),
+      () => this.now,
+    );
     this.server.setFingerprints([{ algorithm: "sha-256", value: own.fingerprint }]);
     this.client = this.#contexts[1]!.connection("client");
   }
@@ -134,11 +141,56 @@ Deno.test({
   }
   assert.deepEqual(pair.sent(), []);
   for (const datagram of again) server.receive(datagram);
+  assert.deepEqual(pair.sent(), [], "it has only just been sent");
+  pair.now += 50;
+  for (let i = 0; i < 10; i++) for (const datagram of again) server.receive(datagram);
   const flight = pair.sent();
   assert.equal(flight.length, 1);
   for (const datagram of flight) client.write(datagram);
   assert.equal(library.SSL_do_handshake(ssl), 1, "the client is up");
   assert.deepEqual(client.keys("client"), swapped(pair.reports));
+});
+
+Deno.test({
+  name: "DTLS: a repeated ClientHello is answered with our flight at once, but not each of many",
+  ignore: !hasLibssl(),
+}, async () => {
+  using pair = new Pair(await certificate(), SUITES[0]!);
+  const { client, server } = pair;
+  const { library, ssl } = client;
+  library.SSL_do_handshake(ssl);
+  const hello = client.takeDatagrams();
+  const say = () => hello.forEach((datagram) => server.receive(datagram));
+  say();
+  const flight = pair.sent();
+  assert.ok(flight.length > 0);
+  for (let i = 0; i < 20; i++) say();
+  assert.deepEqual(pair.sent(), [], "it has only just been sent");
+  for (let round = 0; round < 3; round++) {
+    pair.now += 50;
+    for (let i = 0; i < 20; i++) say();
+    assert.deepEqual(pair.sent(), flight, "once, the whole of it");
+  }
+  // All that came before was lost; nothing waits for the library's own time, which is a second.
+  for (const datagram of flight) client.write(datagram);
+  pair.shake();
+  say();
+  pair.now += 50;
+  say();
+  for (const datagram of pair.sent()) client.write(datagram);
+  assert.equal(library.SSL_do_handshake(ssl), 1, "the client is up");
+  assert.deepEqual(client.keys("client"), swapped(pair.reports));
+});
+
+Deno.test({
+  name: "DTLS 1.2 and no other version is spoken, whatever the library has",
+  ignore: !hasLibssl(),
+}, async () => {
+  for (const side of ["server", "client"] as const) {
+    const context = new DtlsContext(await certificate(), [1], side);
+    assert.deepEqual(context.versions, [0xfefd, 0xfefd]);
+    context.free();
+  }
 });
 
 /** Our keys as the client has them. */

@@ -20,6 +20,11 @@ import {
 
 /** A handshake that takes longer has failed, ms. */
 const HANDSHAKE_TIMEOUT = 20_000;
+/**
+ * Our flight is sent again no more often than this, ms: browsers repeat theirs after 50 ms, and who
+ * only replays what they sent shall not make us loud.
+ */
+const REPEAT_INTERVAL = 40;
 
 type Report = Exclude<
   HandshakeEvent,
@@ -35,6 +40,7 @@ type Report = Exclude<
 export class OpensslHandshake {
   readonly #id: number;
   readonly #report: (event: Report) => void;
+  readonly #now: () => number;
   #messages: ClientMessages | null = new ClientMessages(ORDER_WITHOUT_COOKIE);
   #connection: DtlsConnection | null;
   /** What is left of the association once it is up: 60 KB less than the library keeps. */
@@ -42,6 +48,8 @@ export class OpensslHandshake {
     null;
   /** What was sent last. */
   #flight: readonly Uint8Array[] = [];
+  /** When, ms. */
+  #sentAt = -Infinity;
   #deadline: ReturnType<typeof setTimeout> | undefined;
   #repetition: ReturnType<typeof setTimeout> | undefined;
   #fingerprints: readonly { readonly algorithm: string; readonly value: string }[] | null = null;
@@ -51,9 +59,16 @@ export class OpensslHandshake {
   #isCipherChanged = false;
   #earlyFinished: Uint8Array | null = null;
 
-  constructor(id: number, context: DtlsContext, report: (event: Report) => void) {
+  /** @param now ms from any fixed time on */
+  constructor(
+    id: number,
+    context: DtlsContext,
+    report: (event: Report) => void,
+    now = () => performance.now(),
+  ) {
     this.#id = id;
     this.#report = report;
+    this.#now = now;
     this.#connection = context.connection();
   }
 
@@ -107,8 +122,7 @@ export class OpensslHandshake {
     if (this.#remains === null || record.epoch === 0) return;
     const { records, flight } = this.#remains;
     if (record.type === CONTENT.handshake) {
-      // It has not got our last flight (RFC 6347 4.2.4).
-      if (records.open(record.bytes)?.[0] === MESSAGE.finished) this.#send(flight);
+      if (records.open(record.bytes)?.[0] === MESSAGE.finished) this.#repeat(flight);
       return;
     }
     const description = records.closing(record.bytes);
@@ -125,7 +139,10 @@ export class OpensslHandshake {
     }
     if (this.#isUp) return;
     for (const message of this.#messages?.take(record.fragment) ?? []) {
-      if (message.repeated) continue;
+      if (message.repeated) {
+        this.#repeat(this.#flight);
+        continue;
+      }
       this.#pass(this.#numbered(handshakeRecord(message.bytes)));
       if (message.type !== MESSAGE.certificateVerify) continue;
       this.#isVerifyIn = true;
@@ -175,7 +192,16 @@ export class OpensslHandshake {
     this.#send(datagrams);
   }
 
+  /**
+   * The client repeats its flight: it has not got ours (RFC 6347 4.2.4), or not all of it. The same
+   * records go out, so that those that it has are nothing new to it.
+   */
+  #repeat(flight: readonly Uint8Array[]): void {
+    if (this.#now() - this.#sentAt >= REPEAT_INTERVAL) this.#send(flight);
+  }
+
   #send(datagrams: readonly Uint8Array[]): void {
+    if (datagrams.length > 0) this.#sentAt = this.#now();
     for (const data of datagrams) {
       this.#report({ type: "dtls-send", endpoint: this.#id, data });
     }
