@@ -94,6 +94,11 @@ export const NEEDS = {
     debian: "speex",
     how: "install Speex's command line programs",
   },
+  cc: {
+    commands: ["cc"],
+    how: "install a C compiler and OpenSSL's headers (Debian, Ubuntu: gcc, libc6-dev, libssl-dev)",
+    trial: [["-fsyntax-only", "-include", "openssl/evp.h", "-x", "c", "/dev/null"]],
+  },
   libcrypto: {
     commands: [],
     libraries: ["libcrypto.so.3", "libcrypto.so.1.1"],

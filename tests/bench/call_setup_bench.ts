@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { Stage } from "../support/browser.ts";
 import { Lab } from "../support/lab.ts";
 import { bothFinish, connect, type SdkUser } from "../support/sdk_page.ts";
+import { withCleanEnd } from "./clean_end.ts";
 
 /**
  * `deno task bench:calls [--calls N] [--cold]`: how long a call takes from frame to frame and to
@@ -163,11 +164,7 @@ async function timesToReady(isCold: boolean): Promise<string[]> {
   ];
   if (!isCold) return lines;
   const cache = await Deno.makeTempDir({ prefix: "portzero-cache-" });
-  try {
-    lines.push(row("cold, empty caches", [await readyMs({ DENO_DIR: cache })]));
-  } finally {
-    await Deno.remove(cache, { recursive: true });
-  }
+  lines.push(row("cold, empty caches", [await readyMs({ DENO_DIR: cache })]));
   return lines;
 }
 
@@ -175,9 +172,10 @@ if (Deno.build.os !== "linux") throw new Error(`reads /proc: Linux only, this is
 Deno.chdir(ROOT);
 const at = Deno.args.indexOf("--calls");
 const calls = at < 0 ? 20 : Number(Deno.args[at + 1]);
-for (
-  const table of [() => setUpTimes(calls), costs, () => timesToReady(Deno.args.includes("--cold"))]
-) {
-  console.log((await table()).join("\n") + "\n");
-}
-Deno.exit(0);
+await withCleanEnd(async () => {
+  const isCold = Deno.args.includes("--cold");
+  for (const table of [() => setUpTimes(calls), costs, () => timesToReady(isCold)]) {
+    console.log((await table()).join("\n") + "\n");
+  }
+  return 0;
+});

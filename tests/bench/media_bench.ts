@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { withCleanEnd } from "./clean_end.ts";
 import { Arena } from "./media/arena.ts";
 import type { Section } from "./media/bench.ts";
 import { dtls } from "./media/dtls_section.ts";
@@ -57,12 +58,13 @@ if (!(rounds >= 1) || !(seconds >= 1) || seconds > MAX_SECONDS) {
 const duration = wanted.reduce((sum, section) => sum + section.duration({ rounds, seconds }), 10);
 console.log(`${wanted.length} sections, about ${Math.ceil(duration / 60)} minutes.`);
 
-const hasRtpengine = await need("rtpengine");
-if (!hasRtpengine) console.log("rtpengine is not installed: not measured.");
-const arena = await Arena.prepare(values.realtime);
-const summary = new Summary();
-let failures = 0;
-try {
+await withCleanEnd(async () => {
+  const isCompared = wanted.some(({ isOursAlone }) => !isOursAlone);
+  const hasRtpengine = isCompared && await need("rtpengine");
+  if (isCompared && !hasRtpengine) console.log("rtpengine is not installed: not measured.");
+  const arena = await Arena.prepare(values.realtime);
+  const summary = new Summary();
+  let failures = 0;
   for (const [i, section] of wanted.entries()) {
     console.log(`\n## ${i + 1} of ${wanted.length}: ${section.title}`);
     try {
@@ -73,8 +75,6 @@ try {
       await arena.end();
     }
   }
-} finally {
-  await arena.remove();
-}
-summary.print();
-Deno.exit(failures === 0 && summary.isMet ? 0 : 1);
+  summary.print();
+  return failures === 0 && summary.isMet ? 0 : 1;
+});

@@ -10,6 +10,7 @@
 import { parseArgs } from "node:util";
 import { NEEDS } from "../../tools/needs.ts";
 import { needs } from "../support/needs.ts";
+import { withCleanEnd } from "./clean_end.ts";
 import { callCosts, standingCalls } from "./sip/calls.ts";
 import { LoadGenerator } from "./sip/load.ts";
 import { parser } from "./sip/parser.ts";
@@ -48,10 +49,13 @@ if (unknown !== undefined) {
   console.error(`Unknown section ${unknown}: expected ${Object.keys(SECTIONS).join(", ")}`);
   Deno.exit(1);
 }
-const kamailio = path("kamailio");
-await using load = await LoadGenerator.open(path("sipp"));
+const [kamailio, sipp] = [path("kamailio"), path("sipp")];
 const rounds = Number(options.rounds);
 const seconds = Number(options.seconds);
-for (const name of positionals.length > 0 ? positionals.filter(isSection) : USUAL) {
-  await SECTIONS[name]({ load, kamailio, rounds, seconds });
-}
+await withCleanEnd(async () => {
+  const load = new LoadGenerator(sipp);
+  for (const name of positionals.length > 0 ? positionals.filter(isSection) : USUAL) {
+    await SECTIONS[name]({ load, kamailio, rounds, seconds });
+  }
+  return 0;
+});

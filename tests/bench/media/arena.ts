@@ -116,11 +116,6 @@ export class Arena {
     for (const relay of [...this.#up]) await relay.end();
   }
 
-  async remove(): Promise<void> {
-    await this.end();
-    await Deno.remove(this.folder, { recursive: true });
-  }
-
   /** @param stdin `piped` for those that end with their input */
   spawn(
     core: number,

@@ -15,6 +15,8 @@ export interface Bench {
 /** A part of the bench that can be run alone. */
 export interface Section {
   readonly title: string;
+  /** Nobody else's relay takes part. */
+  readonly isOursAlone?: true;
   /** About how long it takes, s. */
   readonly duration: (bench: Pick<Bench, "rounds" | "seconds">) => number;
   readonly run: (bench: Bench) => Promise<void>;
@@ -84,6 +86,7 @@ export async function byTurns(
   try {
     for (const { name, contender, spec } of entries) {
       relays.set(name, await arena.start(contender, spec));
+      console.log(`${name} is up`);
     }
     for (const relay of relays.values()) {
       await relay.measure(bytes, WARM_UP);

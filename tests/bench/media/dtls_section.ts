@@ -91,6 +91,7 @@ function print(name: string, { count, cpuMs, wallMs, repeats }: Outcome): void {
 
 export const dtls: Section = {
   title: "DTLS set-ups, one after the other",
+  isOursAlone: true,
   duration: ({ rounds }) => 15 + rounds * 8,
   run: async (bench) => {
     const cells = ["server", "handshakes", "CPU ms each", "a second of one core", "a second here"];

@@ -76,6 +76,7 @@ function inWorker(text: string, from: number, to: number): Collection[] {
 
 export const gc: Section = {
   title: `Garbage collection in the relay worker, ${GC_CALLS} calls`,
+  isOursAlone: true,
   duration: () => 60,
   run: async (bench) => {
     // The second of warming up counts too.

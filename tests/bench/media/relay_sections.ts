@@ -72,6 +72,7 @@ export const video = compare("SRTP to SRTP, 1,200 bytes, 200 calls", {
 /** The portable shell beside the fast one; it has no limit to keep. */
 export const portable: Section = {
   title: "Portable shell, SRTP in TypeScript, beside the fast one",
+  isOursAlone: true,
   duration: (bench) => 2 * turns(2)(bench),
   run: async (bench) => {
     for (const [calls, bytes] of [[300, AUDIO], [100, VIDEO]] as const) {
@@ -90,6 +91,7 @@ export const portable: Section = {
 /** Two workers, each with as much as the one has, and both together with as much as it has. */
 export const workers: Section = {
   title: "Two workers",
+  isOursAlone: true,
   duration: turns(3),
   run: async (bench) => {
     const entry = (name: string, contender: Contender, calls: number): Entry => {

@@ -30,23 +30,16 @@ const LIMIT_SECONDS = 300;
 /** Longer than SIPp runs. */
 const FOR_EVER_MS = 1_000 * LIMIT_SECONDS;
 
-export class LoadGenerator implements AsyncDisposable {
+/** Its files are in a temporary folder, and stay there. */
+export class LoadGenerator {
   /** Whether the messages of calls bring SDP. */
   hasDescriptions = true;
   readonly #sipp: string;
-  readonly #directory: string;
+  readonly #directory = Deno.makeTempDirSync({ prefix: "portzero-sipp-" });
 
-  private constructor(sipp: string, directory: string) {
+  /** @param sipp path of the program */
+  constructor(sipp: string) {
     this.#sipp = sipp;
-    this.#directory = directory;
-  }
-
-  static async open(sipp: string): Promise<LoadGenerator> {
-    return new LoadGenerator(sipp, await Deno.makeTempDir({ prefix: "portzero-sipp-" }));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Deno.remove(this.#directory, { recursive: true });
   }
 
   /** Registers user 0 and answers calls for it. */
