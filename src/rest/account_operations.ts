@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { err, ok } from "../core/result.ts";
-import { done, listOperation, pageQuery, paging, refusal, user } from "./api_operations.ts";
+import { done, listOperation, pageQuery, paging, user } from "./api_operations.ts";
 import { type Operation, operation } from "./operation.ts";
 import * as schemas from "./schemas.ts";
 
@@ -55,10 +54,7 @@ export const ACCOUNT_OPERATIONS: readonly Operation[] = [
     secrets: ["password"],
     success: { status: 201, description: "The account.", schema: schemas.account },
     problems: ["bad-request", "conflict"],
-    handle({ body }, plane) {
-      const made = plane.createAccount(body);
-      return made.ok ? ok(made.value) : err(refusal(made.error));
-    },
+    handle: ({ body }, plane) => done(plane.createAccount(body)),
   }),
   operation({
     id: "setAccountPassword",
@@ -86,10 +82,7 @@ export const ACCOUNT_OPERATIONS: readonly Operation[] = [
     body: z.object(grants),
     success: { status: 200, description: "The account.", schema: schemas.account },
     problems: ["bad-request", "not-found", "conflict"],
-    handle({ parameters, body }, plane) {
-      const made = plane.grantAccount(parameters.name!, body);
-      return made.ok ? ok(made.value) : err(refusal(made.error));
-    },
+    handle: ({ parameters, body }, plane) => done(plane.grantAccount(parameters.name!, body)),
   }),
   operation({
     id: "removeAccount",

@@ -84,9 +84,9 @@ export function refusal(fault: CommandRefusal): Problem {
   }
 }
 
-/** The answer to a command that has nothing to tell but that it was taken. */
-export function done(result: Result<void, CommandRefusal>): Result<undefined, Problem> {
-  return result.ok ? ok(undefined) : err(refusal(result.error));
+/** The answer to a command: what it gives, if anything, or why it was refused. */
+export function done<T>(result: Result<T, CommandRefusal>): Result<T, Problem> {
+  return result.ok ? result : err(refusal(result.error));
 }
 
 const READ = { method: "GET", isWrite: false } as const;

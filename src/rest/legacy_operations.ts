@@ -213,9 +213,17 @@ function legacyRefusal(fault: CommandRefusal): Problem {
   return fault.code === "ended" ? problem("not-found", fault.text) : refusal(fault);
 }
 
-async function command(start: (done: Outcome) => void): Promise<Answer> {
-  const result = await outcomeOf(start);
+function legacyDone(result: Result<void, CommandRefusal>): Answer {
   return result.ok ? ok({}) : err(legacyRefusal(result.error));
+}
+
+/** Whatever can't be ended is not there, for the original. */
+function legacyEnded(result: Result<void, CommandRefusal>): Answer {
+  return result.ok ? ok({}) : err(problem("not-found", result.error.text));
+}
+
+async function command(start: (done: Outcome) => void): Promise<Answer> {
+  return legacyDone(await outcomeOf(start));
 }
 
 function legacyHold(name: "hold" | "unhold"): Operation {
@@ -259,12 +267,7 @@ export const LEGACY_OPERATIONS: readonly Operation[] = [
     body: terminateBody,
     success: { status: 200, description: "The call is ending.", schema: EMPTY },
     problems: ["bad-request", "not-found"],
-    handle({ body }, plane) {
-      const ended = plane.endCall(body.callId);
-      if (ended.ok) return ok({});
-      // The original knows live calls only.
-      return err(problem("not-found", ended.error.text));
-    },
+    handle: ({ body }, plane) => legacyEnded(plane.endCall(body.callId)),
   }),
   operation({
     ...WRITE,
@@ -274,10 +277,8 @@ export const LEGACY_OPERATIONS: readonly Operation[] = [
     body: dtmfBody,
     success: { status: 200, description: "They are on their way.", schema: EMPTY },
     problems: ["bad-request", "not-found", "conflict"],
-    handle({ body }, plane) {
-      const sent = plane.sendDtmf(body.callId, body.dtmf, body.type ?? "RFC2833");
-      return sent.ok ? ok({}) : err(legacyRefusal(sent.error));
-    },
+    handle: ({ body }, plane) =>
+      legacyDone(plane.sendDtmf(body.callId, body.dtmf, body.type ?? "RFC2833")),
   }),
   legacyHold("hold"),
   legacyHold("unhold"),
@@ -301,9 +302,6 @@ export const LEGACY_OPERATIONS: readonly Operation[] = [
     body: connectionBody,
     success: { status: 200, description: "The session is ending.", schema: EMPTY },
     problems: ["bad-request", "not-found"],
-    handle({ body }, plane) {
-      const ended = plane.endSession(body.sessionId);
-      return ended.ok ? ok({}) : err(problem("not-found", ended.error.text));
-    },
+    handle: ({ body }, plane) => legacyEnded(plane.endSession(body.sessionId)),
   }),
 ];
