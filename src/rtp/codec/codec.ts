@@ -49,6 +49,7 @@ export interface Encoder {
    * @param pcm exactly one packet's worth: `packetMs * sampleRate / 1000` samples
    * @param payload room for `MAX_PAYLOAD` bytes
    * @returns bytes written; 0: silence, nothing is to be sent
+   * @throws RangeError where `pcm` is not as long as that, or `payload` has no room
    */
   encode(pcm: Int16Array, payload: Uint8Array): number;
   /**
@@ -69,12 +70,13 @@ export interface Decoder {
   decode(payload: Uint8Array, pcm: Int16Array): number;
   /**
    * What a lost packet, the last one before `next`, would have held, where `next` carries it (Opus
-   * FEC); -1 where it does not.
+   * FEC); -1 where it does not, or `pcm` has no room.
    */
   recover?(next: Uint8Array, samples: number, pcm: Int16Array): number;
   /**
    * Goes on without a packet: packet-loss concealment, or the codec's own comfort noise after a
    * packet that announced silence. Writes exactly `samples`, a multiple of 10 ms.
+   * @throws RangeError where `pcm` has no room for them
    */
   conceal(samples: number, pcm: Int16Array): void;
   close(): void;
@@ -102,6 +104,20 @@ export interface Codec {
   duration(payload: Uint8Array): number;
   /** This payload announces silence: until the next packet, nothing is lost. */
   isSilence(payload: Uint8Array): boolean;
+}
+
+/**
+ * What is handed to a library as a bare address must have the room that the library will use.
+ * @throws RangeError where it has not
+ */
+export function mustHaveRoom(room: { readonly length: number }, wanted: number): void {
+  if (wanted >= 0 && wanted <= room.length) return;
+  throw new RangeError(`room for ${room.length}, ${wanted} wanted`);
+}
+
+/** @throws RangeError where an encoder gets more or less than a packet's samples */
+export function mustBe(samples: number, expected: number): void {
+  if (samples !== expected) throw new RangeError(`${samples} samples, ${expected} expected`);
 }
 
 /** For the startup line and `/api/health`. */

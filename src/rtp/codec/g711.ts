@@ -1,4 +1,4 @@
-import type { Codec, Decoder, Encoder, PcmRate } from "./codec.ts";
+import { type Codec, type Decoder, type Encoder, mustHaveRoom, type PcmRate } from "./codec.ts";
 import { WaveformConcealer } from "./concealer.ts";
 
 /** ITU-T G.711: companding by table, 8 bits a sample at 8 kHz, and concealment of lost packets. */
@@ -63,6 +63,7 @@ class G711Encoder implements Encoder {
   }
 
   encode(pcm: Int16Array, payload: Uint8Array): number {
+    mustHaveRoom(payload, pcm.length);
     const table = this.#table;
     for (let i = 0; i < pcm.length; i++) payload[i] = table[pcm[i]! & 0xffff]!;
     return pcm.length;
@@ -88,6 +89,7 @@ class G711Decoder implements Decoder {
   }
 
   conceal(samples: number, pcm: Int16Array): void {
+    mustHaveRoom(pcm, samples);
     this.#concealer.conceal(samples, pcm);
   }
 

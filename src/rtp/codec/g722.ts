@@ -1,4 +1,4 @@
-import type { Codec, Decoder, Encoder } from "./codec.ts";
+import { type Codec, type Decoder, type Encoder, mustHaveRoom } from "./codec.ts";
 import { clamp16, WaveformConcealer } from "./concealer.ts";
 import { HighBand, LowBand } from "./g722_band.ts";
 
@@ -37,6 +37,7 @@ class G722Encoder implements Encoder {
   encode(pcm: Int16Array, payload: Uint8Array): number {
     const lines = this.#lines;
     const bytes = pcm.length >> 1;
+    mustHaveRoom(payload, bytes);
     for (let k = 0; k < bytes; k++) {
       lines.push(pcm[2 * k]!, pcm[2 * k + 1]!);
       let even = 0;
@@ -83,6 +84,7 @@ class G722Decoder implements Decoder {
   }
 
   conceal(samples: number, pcm: Int16Array): void {
+    mustHaveRoom(pcm, samples);
     this.#concealer.conceal(samples, pcm);
   }
 

@@ -10,6 +10,8 @@ const LONGEST_GAP_MS = 200;
 const LEAP_MS = 3000;
 /** Made up or quiet at a time, ms. */
 const STEP_MS = 10;
+/** So much of a hole is made up at a time, ms, apart from what the packet behind it may hold. */
+const HOLE_STEP_MS = 20;
 /** Nothing for so long, and the play-out rests; in announced silence it takes longer, ms. */
 const REST_MS = 1000;
 /**
@@ -47,7 +49,10 @@ export type Step =
   /** Nothing is due yet, or nobody sends. */
   | { readonly type: "rest" }
   | { readonly type: "packet"; readonly packet: BufferedPacket }
-  /** A hole before a packet that is there. `next`: it follows the hole directly (FEC may serve). */
+  /**
+   * A hole before a packet that is there, or a piece of it. With `next`, that packet follows the
+   * hole directly and is as long (FEC may serve).
+   */
   | { readonly type: "lost"; readonly units: number; readonly next: BufferedPacket | undefined }
   /** The next packet is late or lost; nobody knows yet. */
   | { readonly type: "late"; readonly units: number }
@@ -268,9 +273,12 @@ export class JitterBuffer {
       this.#position! += first.duration === 0 ? gap : covered;
       return this.next(now);
     }
-    const usual = first.duration;
-    const units = gap > usual + usual / 2 ? usual : gap;
+    // Senders choose how far apart and how long packets are: no piece follows from that alone.
+    const most = HOLE_STEP_MS * this.#perMs;
+    const isRecoverable = gap === first.duration;
+    const ahead = gap > first.duration ? gap - first.duration : gap;
+    const units = isRecoverable ? gap : Math.min(most, ahead);
     this.#position! += units;
-    return { type: "lost", units, next: units === gap ? first : undefined };
+    return { type: "lost", units, next: isRecoverable ? first : undefined };
   }
 }

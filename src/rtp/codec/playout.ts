@@ -16,6 +16,8 @@ const BELOW_MS = 5;
 const URGENT_MS = 120;
 /** Shortening needs two long pitch periods at hand, ms. */
 const STRETCH_MS = 30;
+/** Concealed at a time, ms: what decoders are asked for does not grow with what senders say. */
+const CONCEAL_MS = 20;
 /** Steps that one pull may take, above what the buffer holds; more: it breaks its promises. */
 const MAX_STEPS = 300;
 
@@ -121,31 +123,41 @@ export class Playout {
   #play(step: Exclude<Step, { type: "rest" }>): void {
     if (step.type === "packet") return this.#playPacket(step.packet);
     const count = Math.round(step.units * this.#samplesPerUnit);
-    const pcm = this.#scratch;
     switch (step.type) {
       case "silence":
-        if (this.#codecIsSilent) this.#decoder.conceal(count, pcm);
-        else this.#noise.make(count, pcm);
-        break;
+        return this.#inPieces(count, (piece) => {
+          if (this.#codecIsSilent) this.#decoder.conceal(piece, this.#scratch);
+          else this.#noise.make(piece, this.#scratch);
+        });
       case "lost":
-        if (step.next?.kind === "audio" && this.#recover(step.next.payload, count)) break;
-        this.#conceal(count);
-        break;
+        if (step.next?.kind === "audio" && this.#recover(step.next.payload, count)) return;
+        return this.#conceal(count);
       case "late":
-        this.#conceal(count);
-        break;
+        return this.#conceal(count);
     }
-    this.#queue.push(pcm, count);
+  }
+
+  /** Has `count` samples made, some at a time, and queues them. */
+  #inPieces(count: number, make: (piece: number) => void): void {
+    const most = CONCEAL_MS * this.#perMs;
+    for (let left = count; left > 0;) {
+      const piece = Math.min(most, left);
+      make(piece);
+      this.#queue.push(this.#scratch, piece);
+      left -= piece;
+    }
   }
 
   #recover(next: Uint8Array, count: number): boolean {
-    const isRecovered = this.#decoder.recover?.(next, count, this.#scratch) === count;
-    if (isRecovered) this.recovered++;
-    return isRecovered;
+    if (count > this.#scratch.length) return false;
+    if (this.#decoder.recover?.(next, count, this.#scratch) !== count) return false;
+    this.recovered++;
+    this.#queue.push(this.#scratch, count);
+    return true;
   }
 
   #conceal(count: number): void {
-    this.#decoder.conceal(count, this.#scratch);
+    this.#inPieces(count, (piece) => this.#decoder.conceal(piece, this.#scratch));
     this.concealedMs += count / this.#perMs;
   }
 
@@ -158,14 +170,10 @@ export class Playout {
       this.#codecIsSilent = false;
     } else {
       this.#codecIsSilent = packet.isSilence && this.#codec.ownComfortNoise;
-      const pcm = this.#scratch;
-      let count = this.#decoder.decode(packet.payload, pcm);
-      if (count < 0) {
-        this.refused++;
-        count = Math.round(packet.duration * this.#samplesPerUnit);
-        this.#conceal(count);
-      }
-      this.#queue.push(pcm, count);
+      const count = this.#decoder.decode(packet.payload, this.#scratch);
+      if (count >= 0) return this.#queue.push(this.#scratch, count);
+      this.refused++;
+      this.#conceal(Math.round(packet.duration * this.#samplesPerUnit));
     }
   }
 

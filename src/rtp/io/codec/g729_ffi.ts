@@ -1,4 +1,11 @@
-import type { Codec, Decoder, Encoder, EncoderOptions } from "../../codec/codec.ts";
+import {
+  type Codec,
+  type Decoder,
+  type Encoder,
+  type EncoderOptions,
+  mustBe,
+  mustHaveRoom,
+} from "../../codec/codec.ts";
 import { mustExist, openLibrary } from "./library.ts";
 
 /** G.729 (annex A, and annex B for silence) by the system's libbcg729. */
@@ -28,21 +35,26 @@ class G729Encoder implements Encoder {
   readonly #frame = new Uint8Array(16);
   readonly #length = new Uint8Array(8);
   readonly #pcm = new Int16Array(FRAME_SAMPLES);
+  readonly #samples: number;
   #state: Deno.PointerValue;
 
-  constructor(library: Symbols, { dtx }: EncoderOptions) {
+  constructor(library: Symbols, { dtx, packetMs }: EncoderOptions) {
     this.#library = library;
+    this.#samples = packetMs * RATE / 1000;
     this.#state = mustExist(library.initBcg729EncoderChannel(dtx ? 1 : 0), "G.729 encoder");
   }
 
   skipped = 0;
 
   encode(pcm: Int16Array, payload: Uint8Array): number {
+    const state = mustExist(this.#state, "G.729 encoder");
+    mustBe(pcm.length, this.#samples);
+    mustHaveRoom(payload, pcm.length / FRAME_SAMPLES * FRAME_LENGTH);
     let written = 0;
     this.skipped = 0;
     for (let at = 0; at < pcm.length; at += FRAME_SAMPLES) {
       this.#pcm.set(pcm.subarray(at, at + FRAME_SAMPLES));
-      this.#library.bcg729Encoder(this.#state, this.#pcm, this.#frame, this.#length);
+      this.#library.bcg729Encoder(state, this.#pcm, this.#frame, this.#length);
       const length = this.#length[0]!;
       if (length === 0) continue;
       // Nothing follows a silence descriptor in a packet: voice that begins there takes its place.
@@ -85,6 +97,7 @@ class G729Decoder implements Decoder {
   }
 
   conceal(samples: number, pcm: Int16Array): void {
+    mustHaveRoom(pcm, samples);
     for (let made = 0; made < samples; made += FRAME_SAMPLES) {
       // After a silence descriptor the library takes an erased frame for one that was not sent.
       this.#decodeFrame(0, true, false);
@@ -100,7 +113,7 @@ class G729Decoder implements Decoder {
   #decodeFrame(length: number, isErased: boolean, isSilence: boolean): void {
     const frame: Bytes = this.#frame;
     this.#library.bcg729Decoder(
-      this.#state,
+      mustExist(this.#state, "G.729 decoder"),
       frame,
       length,
       isErased ? 1 : 0,

@@ -28,3 +28,8 @@ export function bitrateFor(sampleRate: PcmRate): number {
 export function expectedLoss(percent: number): number {
   return Math.max(OPUS_LOSS, Math.min(100, Math.round(percent)));
 }
+
+/** Of so many samples, those that Opus makes up: whole pieces of 2.5 ms (RFC 6716 4.4). */
+export function concealable(samples: number, sampleRate: PcmRate): number {
+  return samples - samples % (sampleRate / 400);
+}

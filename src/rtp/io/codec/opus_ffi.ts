@@ -5,11 +5,21 @@ import {
   type Encoder,
   type EncoderOptions,
   MAX_PAYLOAD,
+  mustBe,
+  mustHaveRoom,
+  type PcmRate,
 } from "../../codec/codec.ts";
 import { hasOpusFec, isOpusSilence } from "../../codec/opus_packet.ts";
 import { SilenceGate } from "../../codec/silence_gate.ts";
 import { canCallVariadic, mustExist, openLibrary } from "./library.ts";
-import { bitrateFor, expectedLoss, OPUS_COMPLEXITY, OPUS_FACTS, OPUS_LOSS } from "./opus_facts.ts";
+import {
+  bitrateFor,
+  concealable,
+  expectedLoss,
+  OPUS_COMPLEXITY,
+  OPUS_FACTS,
+  OPUS_LOSS,
+} from "./opus_facts.ts";
 
 /** Opus by the system's libopus. */
 
@@ -40,11 +50,13 @@ const SIGNAL_VOICE = 3001;
 class FfiOpusEncoder implements Encoder {
   readonly #library: Symbols;
   readonly #gate: SilenceGate;
+  readonly #samples: number;
   #state: Deno.PointerValue;
 
   constructor(library: Symbols, options: EncoderOptions) {
     const { sampleRate, packetMs, dtx, fec = false } = options;
     this.#library = library;
+    this.#samples = packetMs * sampleRate / 1000;
     const error = new Int32Array(1);
     this.#state = mustExist(
       library.opus_encoder_create(sampleRate, 1, APPLICATION_VOIP, error),
@@ -60,8 +72,9 @@ class FfiOpusEncoder implements Encoder {
   }
 
   encode(pcm: Int16Array, payload: Uint8Array): number {
+    mustBe(pcm.length, this.#samples);
     const length = this.#library.opus_encode(
-      this.#state,
+      mustExist(this.#state, "Opus encoder"),
       pcm as Int16Array<ArrayBuffer>,
       pcm.length,
       payload as Uint8Array<ArrayBuffer>,
@@ -81,17 +94,20 @@ class FfiOpusEncoder implements Encoder {
   }
 
   #control(request: number, value: number): void {
-    const result = this.#library.opus_encoder_ctl(this.#state, request, value);
+    const state = mustExist(this.#state, "Opus encoder");
+    const result = this.#library.opus_encoder_ctl(state, request, value);
     if (result < 0) throw new Error(`opus_encoder_ctl(${request}, ${value}): error ${result}`);
   }
 }
 
 class FfiOpusDecoder implements Decoder {
   readonly #library: Symbols;
+  readonly #rate: PcmRate;
   #state: Deno.PointerValue;
 
   constructor(library: Symbols, { sampleRate }: DecoderOptions) {
     this.#library = library;
+    this.#rate = sampleRate;
     const error = new Int32Array(1);
     this.#state = mustExist(
       library.opus_decoder_create(sampleRate, 1, error),
@@ -104,12 +120,15 @@ class FfiOpusDecoder implements Decoder {
   }
 
   recover(next: Uint8Array, samples: number, pcm: Int16Array): number {
-    return hasOpusFec(next) ? this.#decode(next, pcm, samples, 1) : -1;
+    if (samples > pcm.length || !hasOpusFec(next)) return -1;
+    return this.#decode(next, pcm, samples, 1);
   }
 
   conceal(samples: number, pcm: Int16Array): void {
-    const made = this.#decode(null, pcm, samples, 0);
-    if (made !== samples) pcm.fill(0, Math.max(0, made), samples);
+    mustHaveRoom(pcm, samples);
+    const whole = concealable(samples, this.#rate);
+    const made = whole > 0 ? this.#decode(null, pcm, whole, 0) : 0;
+    pcm.fill(0, Math.max(0, made), samples);
   }
 
   close(): void {
@@ -119,8 +138,9 @@ class FfiOpusDecoder implements Decoder {
 
   #decode(payload: Uint8Array | null, pcm: Int16Array, samples: number, fec: 0 | 1): number {
     if (payload?.length === 0) return -1;
+    mustHaveRoom(pcm, samples);
     const made = this.#library.opus_decode(
-      this.#state,
+      mustExist(this.#state, "Opus decoder"),
       payload as Uint8Array<ArrayBuffer> | null,
       payload?.length ?? 0,
       pcm as Int16Array<ArrayBuffer>,

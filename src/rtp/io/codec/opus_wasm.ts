@@ -7,10 +7,26 @@ import {
   type OpusEncoderHandle,
   Signal,
 } from "libopus-wasm";
-import type { Codec, Decoder, DecoderOptions, Encoder, EncoderOptions } from "../../codec/codec.ts";
+import {
+  type Codec,
+  type Decoder,
+  type DecoderOptions,
+  type Encoder,
+  type EncoderOptions,
+  mustBe,
+  mustHaveRoom,
+  type PcmRate,
+} from "../../codec/codec.ts";
 import { hasOpusFec, isOpusSilence } from "../../codec/opus_packet.ts";
 import { SilenceGate } from "../../codec/silence_gate.ts";
-import { bitrateFor, expectedLoss, OPUS_COMPLEXITY, OPUS_FACTS, OPUS_LOSS } from "./opus_facts.ts";
+import {
+  bitrateFor,
+  concealable,
+  expectedLoss,
+  OPUS_COMPLEXITY,
+  OPUS_FACTS,
+  OPUS_LOSS,
+} from "./opus_facts.ts";
 
 /**
  * Opus by a WebAssembly build of libopus. Its states are made by promises that are fulfilled at
@@ -19,12 +35,14 @@ import { bitrateFor, expectedLoss, OPUS_COMPLEXITY, OPUS_FACTS, OPUS_LOSS } from
 
 class WasmOpusEncoder implements Encoder {
   readonly #gate: SilenceGate;
+  readonly #samples: number;
   #handle: OpusEncoderHandle | undefined;
   #closed = false;
 
   constructor(options: EncoderOptions) {
     const { sampleRate, packetMs, dtx, fec = false } = options;
     this.#gate = new SilenceGate(packetMs);
+    this.#samples = packetMs * sampleRate / 1000;
     createEncoder({
       sampleRate,
       channels: 1,
@@ -43,8 +61,10 @@ class WasmOpusEncoder implements Encoder {
   }
 
   encode(pcm: Int16Array, payload: Uint8Array): number {
+    mustBe(pcm.length, this.#samples);
     if (this.#handle === undefined) return 0;
     const bytes = this.#handle.encode(pcm, { frameSize: pcm.length });
+    mustHaveRoom(payload, bytes.length);
     payload.set(bytes);
     return this.#gate.pass(bytes.length, isOpusSilence(bytes));
   }
@@ -61,10 +81,12 @@ class WasmOpusEncoder implements Encoder {
 }
 
 class WasmOpusDecoder implements Decoder {
+  readonly #rate: PcmRate;
   #handle: OpusDecoderHandle | undefined;
   #closed = false;
 
   constructor({ sampleRate }: DecoderOptions) {
+    this.#rate = sampleRate;
     createDecoder({ sampleRate, channels: 1 }).then((handle) => {
       if (this.#closed) handle.free();
       else this.#handle = handle;
@@ -80,7 +102,7 @@ class WasmOpusDecoder implements Decoder {
   }
 
   recover(next: Uint8Array, samples: number, pcm: Int16Array): number {
-    if (!hasOpusFec(next)) return -1;
+    if (samples > pcm.length || !hasOpusFec(next)) return -1;
     try {
       const made = this.#handle?.decode(next, { decodeFec: true, frameSize: samples });
       return this.#copy(made, pcm);
@@ -90,8 +112,10 @@ class WasmOpusDecoder implements Decoder {
   }
 
   conceal(samples: number, pcm: Int16Array): void {
-    const made = this.#copy(this.#handle?.decodePacketLoss(samples), pcm);
-    if (made !== samples) pcm.fill(0, Math.max(0, made), samples);
+    mustHaveRoom(pcm, samples);
+    const whole = concealable(samples, this.#rate);
+    const lost = whole > 0 ? this.#handle?.decodePacketLoss(whole) : undefined;
+    pcm.fill(0, Math.max(0, this.#copy(lost, pcm)), samples);
   }
 
   close(): void {

@@ -1,4 +1,12 @@
-import type { Codec, Decoder, DecoderOptions, Encoder, EncoderOptions } from "../../codec/codec.ts";
+import {
+  type Codec,
+  type Decoder,
+  type DecoderOptions,
+  type Encoder,
+  type EncoderOptions,
+  mustBe,
+  mustHaveRoom,
+} from "../../codec/codec.ts";
 import { SilenceGate } from "../../codec/silence_gate.ts";
 import { isSpeexSilence, speexFrames } from "../../codec/speex_packet.ts";
 import { mustExist, openLibrary } from "./library.ts";
@@ -69,6 +77,7 @@ class SpeexEncoder implements Encoder {
   readonly #bits: Bytes;
   readonly #frame: Int16Array<ArrayBuffer>;
   readonly #gate: SilenceGate;
+  readonly #samples: number;
   #state: Deno.PointerValue;
 
   constructor(library: Symbols, mode: Deno.PointerValue, options: EncoderOptions) {
@@ -77,6 +86,7 @@ class SpeexEncoder implements Encoder {
     this.#bits = makeBits(library);
     this.#state = mustExist(library.speex_encoder_init(mode), "speex_encoder_init");
     this.#frame = new Int16Array(FRAME_MS * options.sampleRate / 1000);
+    this.#samples = options.packetMs * options.sampleRate / 1000;
     this.#control(SET_QUALITY, QUALITY);
     this.#control(SET_COMPLEXITY, options.complexity ?? COMPLEXITY);
     this.#control(SET_VAD, options.dtx ? 1 : 0);
@@ -85,12 +95,14 @@ class SpeexEncoder implements Encoder {
 
   encode(pcm: Int16Array, payload: Uint8Array): number {
     const [library, bits, frame] = [this.#library, this.#bits, this.#frame];
+    const state = mustExist(this.#state, "Speex encoder");
+    mustBe(pcm.length, this.#samples);
     library.speex_bits_reset(bits);
     let isHeard = false;
     for (let at = 0; at < pcm.length; at += frame.length) {
       // libspeex changes its input.
       frame.set(pcm.subarray(at, at + frame.length));
-      if (library.speex_encode_int(this.#state, frame, bits) !== 0) isHeard = true;
+      if (library.speex_encode_int(state, frame, bits) !== 0) isHeard = true;
     }
     library.speex_bits_insert_terminator(bits);
     const length = library.speex_bits_write(bits, payload as Bytes, payload.length);
@@ -105,7 +117,8 @@ class SpeexEncoder implements Encoder {
   }
 
   #control(request: number, value: number): void {
-    this.#library.speex_encoder_ctl(this.#state, request, Int32Array.of(value));
+    const state = mustExist(this.#state, "Speex encoder");
+    this.#library.speex_encoder_ctl(state, request, Int32Array.of(value));
   }
 }
 
@@ -134,20 +147,23 @@ class SpeexDecoder implements Decoder {
   decode(payload: Uint8Array, pcm: Int16Array): number {
     const frames = speexFrames(payload);
     if (frames === 0 || frames * this.#frame.length > pcm.length) return -1;
+    const state = mustExist(this.#state, "Speex decoder");
     this.#left = 0;
     this.#library.speex_bits_read_from(this.#bits, payload as Bytes, payload.length);
     for (let i = 0; i < frames; i++) {
-      if (this.#library.speex_decode_int(this.#state, this.#bits, this.#frame) !== 0) return -1;
+      if (this.#library.speex_decode_int(state, this.#bits, this.#frame) !== 0) return -1;
       pcm.set(this.#frame, i * this.#frame.length);
     }
     return frames * this.#frame.length;
   }
 
   conceal(samples: number, pcm: Int16Array): void {
+    mustHaveRoom(pcm, samples);
+    const state = mustExist(this.#state, "Speex decoder");
     const frame = this.#frame;
     for (let at = 0; at < samples;) {
       if (this.#left === 0) {
-        this.#library.speex_decode_int(this.#state, null, frame);
+        this.#library.speex_decode_int(state, null, frame);
         this.#left = frame.length;
       }
       const count = Math.min(samples - at, this.#left);
