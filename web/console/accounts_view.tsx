@@ -1,10 +1,10 @@
 /// <reference lib="dom" />
 import { useRef, useState } from "preact/hooks";
 import { AccountRow } from "./account_row.tsx";
-import { type AccountView, createAccount, fetchAccounts, LIST_LIMIT } from "./api.ts";
+import { type AccountView, createAccount, fetchAccounts } from "./api.ts";
 import { useFresh } from "./fresh.ts";
 import { useListTools } from "./list_tools.tsx";
-import { Empty, Section } from "./parts.tsx";
+import { Cut, Empty, Section } from "./parts.tsx";
 
 /** Who may register with a password. */
 export function AccountsView({ looks }: { readonly looks: number }) {
@@ -56,7 +56,7 @@ export function AccountsView({ looks }: { readonly looks: number }) {
           </table>
         )}
       {more}
-      {value?.hasMore && <p class="aside">The first {LIST_LIMIT} are shown; the API lists all.</p>}
+      {value?.hasMore && <Cut />}
     </Section>
   );
 }

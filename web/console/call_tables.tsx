@@ -1,13 +1,13 @@
 /// <reference lib="dom" />
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { clockOf, secondsSince } from "../shared/format.ts";
 import { useNow } from "../shared/hooks.ts";
-import { LIST_LIMIT } from "./api.ts";
 import { EndCallButton } from "./end_call_button.tsx";
 import { type Conversation, endingOf } from "./model.ts";
 import { useListTools } from "./list_tools.tsx";
 import { callStateWords, endingWords } from "./words.ts";
-import { Empty, Loss, Parties, Section, StateTag } from "./parts.tsx";
+import { Cut, Empty, Loss, Parties, Section, StateTag } from "./parts.tsx";
 
 interface Selectable {
   readonly selected: string | null;
@@ -56,21 +56,13 @@ export function CallTable(
               {rows.map((conversation) => {
                 const { lead } = conversation;
                 return (
-                  <tr key={lead.id} class={lead.id === selected ? "selected" : ""}>
-                    <td>
-                      <OpenButton conversation={conversation} onSelect={onSelect} />
-                      <p class="narrow sub">
-                        <StateTag state={conversation.state} />
-                        {conversation.codecs.length > 0 && (
-                          <span>{conversation.codecs.join(", ")}</span>
-                        )}
-                        {conversation.codecs.length > 0 && (
-                          <span>
-                            <Loss losses={conversation.losses} /> lost
-                          </span>
-                        )}
-                      </p>
-                    </td>
+                  <Row
+                    key={lead.id}
+                    conversation={conversation}
+                    selected={selected}
+                    onSelect={onSelect}
+                    brief={<Brief conversation={conversation} />}
+                  >
                     <td class="wide">
                       <StateTag state={conversation.state} />
                     </td>
@@ -82,14 +74,14 @@ export function CallTable(
                     <td class="action">
                       <EndCallButton call={lead} onEnded={onEnded} />
                     </td>
-                  </tr>
+                  </Row>
                 );
               })}
             </tbody>
           </table>
         )}
       {more}
-      {hasMore && <p class="aside">The first {LIST_LIMIT} are shown; the API lists all.</p>}
+      {hasMore && <Cut />}
     </Section>
   );
 }
@@ -134,13 +126,13 @@ export function EndedTable({ conversations, selected, onSelect }: Selectable & {
               {shown.map((conversation) => {
                 const { lead } = conversation;
                 return (
-                  <tr key={lead.id} class={lead.id === selected ? "selected" : ""}>
-                    <td>
-                      <OpenButton conversation={conversation} onSelect={onSelect} />
-                      <p class="narrow sub">
-                        <Ending conversation={conversation} />
-                      </p>
-                    </td>
+                  <Row
+                    key={lead.id}
+                    conversation={conversation}
+                    selected={selected}
+                    onSelect={onSelect}
+                    brief={<Ending conversation={conversation} />}
+                  >
                     <td class="wide">
                       <Ending conversation={conversation} />
                     </td>
@@ -150,7 +142,7 @@ export function EndedTable({ conversations, selected, onSelect }: Selectable & {
                     <td class="number">
                       <time dateTime={lead.since}>{new Date(lead.since).toLocaleTimeString()}</time>
                     </td>
-                  </tr>
+                  </Row>
                 );
               })}
             </tbody>
@@ -185,19 +177,44 @@ function Ending({ conversation }: { readonly conversation: Conversation }) {
   );
 }
 
-function OpenButton({ conversation, onSelect }: {
-  readonly conversation: Conversation;
-  onSelect(id: string): void;
-}) {
+/** What a narrow screen shows of a live call in place of columns. */
+function Brief({ conversation }: { readonly conversation: Conversation }) {
+  const { state, codecs, losses } = conversation;
   return (
-    <button
-      type="button"
-      class="open"
-      title="Show details"
-      data-call={conversation.lead.id}
-      onClick={() => onSelect(conversation.lead.id)}
-    >
-      <Parties conversation={conversation} />
-    </button>
+    <>
+      <StateTag state={state} />
+      {codecs.length > 0 && <span>{codecs.join(", ")}</span>}
+      {codecs.length > 0 && (
+        <span>
+          <Loss losses={losses} /> lost
+        </span>
+      )}
+    </>
+  );
+}
+
+/** @param brief what stands under the names where there is no room for columns */
+function Row({ conversation, selected, onSelect, brief, children }: Selectable & {
+  readonly conversation: Conversation;
+  readonly brief: ComponentChildren;
+  readonly children: ComponentChildren;
+}) {
+  const { id } = conversation.lead;
+  return (
+    <tr class={id === selected ? "selected" : ""}>
+      <td>
+        <button
+          type="button"
+          class="open"
+          title="Show details"
+          data-call={id}
+          onClick={() => onSelect(id)}
+        >
+          <Parties conversation={conversation} />
+        </button>
+        <p class="narrow sub">{brief}</p>
+      </td>
+      {children}
+    </tr>
   );
 }

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { percentOf } from "../shared/format.ts";
-import type { CallSummary } from "./api.ts";
+import { type CallSummary, LIST_LIMIT } from "./api.ts";
 import { type Conversation, LOSS_WARNING_PERCENT } from "./model.ts";
 import { callStateWords } from "./words.ts";
 
@@ -49,6 +49,11 @@ export function Section({ id, title, count, children }: {
 /** An empty list says what to do. */
 export function Empty({ children }: { readonly children: ComponentChildren }) {
   return <div class="empty">{children}</div>;
+}
+
+/** Below a list that is longer than what was asked for. */
+export function Cut() {
+  return <p class="aside">The first {LIST_LIMIT} are shown; the API lists all.</p>;
 }
 
 /** One line of a list of facts. */

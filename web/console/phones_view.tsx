@@ -2,10 +2,10 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { spanOf } from "../shared/format.ts";
 import { useNow } from "../shared/hooks.ts";
-import { fetchPhones, LIST_LIMIT, type RegistrationView } from "./api.ts";
+import { fetchPhones, type RegistrationView } from "./api.ts";
 import { useFresh } from "./fresh.ts";
 import { useListTools } from "./list_tools.tsx";
-import { Empty, Section } from "./parts.tsx";
+import { Cut, Empty, Section } from "./parts.tsx";
 
 /** SIP phones and soft phones that are registered here. */
 export function PhonesView({ looks }: { readonly looks: number }) {
@@ -69,7 +69,7 @@ export function PhonesView({ looks }: { readonly looks: number }) {
           </table>
         )}
       {more}
-      {value?.hasMore && <p class="aside">The first {LIST_LIMIT} are shown; the API lists all.</p>}
+      {value?.hasMore && <Cut />}
     </Section>
   );
 }

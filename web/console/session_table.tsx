@@ -1,9 +1,9 @@
 /// <reference lib="dom" />
 import { clockOf, secondsSince } from "../shared/format.ts";
 import { useNow } from "../shared/hooks.ts";
-import { LIST_LIMIT, type SessionView } from "./api.ts";
+import { type SessionView } from "./api.ts";
 import { useListTools } from "./list_tools.tsx";
-import { Empty, Section } from "./parts.tsx";
+import { Cut, Empty, Section } from "./parts.tsx";
 import { clientWords, outsideWords, sessionStateWords } from "./words.ts";
 
 export function SessionTable({ sessions, hasMore }: {
@@ -65,7 +65,7 @@ export function SessionTable({ sessions, hasMore }: {
           </table>
         )}
       {more}
-      {hasMore && <p class="aside">The first {LIST_LIMIT} are shown; the API lists all.</p>}
+      {hasMore && <Cut />}
     </Section>
   );
 }
