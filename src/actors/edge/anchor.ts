@@ -45,6 +45,18 @@ interface AnchorContext {
   readonly patienceMs: number;
 }
 
+/** How an INVITE goes on that has no final answer, in either state before one. */
+function unanswered<S extends "waiting" | "offered">(state: S) {
+  return {
+    open: "opening",
+    provisional: { target: state, reenter: true, actions: "waitForAnswer" },
+    cancelled: { target: state, reenter: true, actions: "waitForRefusal" },
+    accepted: "answered",
+    rejected: "closing",
+    refused: "closed",
+  } as const;
+}
+
 /**
  * The wire side of one INVITE dialog: its endpoint, and how far offer and answer have come. A root
  * actor; whatever ends it, its holder lets go of endpoint, keys and waiting messages.
@@ -103,14 +115,7 @@ export const anchorMachine = setup({
     // An INVITE without a description: the offer comes with its 2xx.
     waiting: {
       entry: { type: "entered", params: { state: "waiting" } },
-      on: {
-        open: "opening",
-        provisional: { target: "waiting", reenter: true, actions: "waitForAnswer" },
-        cancelled: { target: "waiting", reenter: true, actions: "waitForRefusal" },
-        accepted: "answered",
-        rejected: "closing",
-        refused: "closed",
-      },
+      on: unanswered("waiting"),
       after: { patience: "closed" },
     },
     opening: {
@@ -124,15 +129,8 @@ export const anchorMachine = setup({
     },
     offered: {
       entry: [{ type: "entered", params: { state: "offered" } }, "release"],
-      on: {
-        // Whoever answered can't be reached directly.
-        open: "opening",
-        provisional: { target: "offered", reenter: true, actions: "waitForAnswer" },
-        cancelled: { target: "offered", reenter: true, actions: "waitForRefusal" },
-        accepted: "answered",
-        rejected: "closing",
-        refused: "closed",
-      },
+      // It is opened late where whoever answered can't be reached directly.
+      on: unanswered("offered"),
       after: { patience: "closed" },
     },
     answered: {
