@@ -55,6 +55,8 @@ const GATHERS = [[75, 200], [25, 450], [0, 350]] as const;
 const TIMER_SLACK = 1000n;
 /** How often the packet rate is looked at, ms. */
 const RATE_PERIOD = 50;
+/** How often it is told that IPv6 addresses got no number, ms. */
+const REFUSED_PERIOD = 10_000;
 /** Rounds of draining before orders and deadlines get their turn. */
 const MAX_ROUNDS = 64;
 /** What `epoll_wait` tells of the eventfd. */
@@ -110,6 +112,8 @@ export class FfiShell implements MediaShell {
   #gather: number = GATHERS[0][1];
   #packets = 0;
   #rateAt = 0;
+  #refusedTold = 0;
+  #refusedAt = -Infinity;
   #stopped = false;
   readonly #allowCrash: boolean;
   readonly #backlog: Uint8Array[] = [];
@@ -301,6 +305,7 @@ export class FfiShell implements MediaShell {
       this.#gather = gatherAt(rate);
       this.#packets = 0;
       this.#rateAt = now;
+      this.#tellRefused(now);
     }
     while (this.#backlog.length > 0 && this.#parts.events.write(this.#backlog[0]!)) {
       this.#backlog.shift();
@@ -372,11 +377,29 @@ export class FfiShell implements MediaShell {
   }
 
   numberOf(address: string): number {
-    return this.#names.numberOf(address, this.now());
+    const refused = this.#names.refused;
+    const number = this.#names.numberOf(address, this.now());
+    if (this.#names.refused !== refused) {
+      this.#tell(`all numbers for IPv6 addresses are in use: nothing can be sent to ${address}`);
+      this.#refusedTold = this.#names.refused;
+    }
+    return number;
   }
 
   textOf(address: number): string {
-    return this.#names.textOf(address);
+    return this.#names.textOf(address, this.now());
+  }
+
+  #tell(text: string): void {
+    this.#faults.take(text, this.now());
+  }
+
+  #tellRefused(now: number): void {
+    const count = this.#names.refused - this.#refusedTold;
+    if (count === 0 || now - this.#refusedAt < REFUSED_PERIOD) return;
+    this.#refusedAt = now;
+    this.#refusedTold = this.#names.refused;
+    this.#tell(`all numbers for IPv6 addresses are in use: ${count} datagrams of others were left`);
   }
 
   openPortPair(address: string, dscp: number, handed: readonly HandedSocket[]) {
