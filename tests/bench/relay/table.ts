@@ -66,15 +66,26 @@ export function readTable(text: string): TableLeg[] {
   return legs.map((leg) => ({ ...leg, isShared: uses.get(leg.relayPort)! > 1 }));
 }
 
-/** Deals the calls out to so many workers; those with a port in common stay together. */
+/** Deals the calls out to so many workers; those with a port in common, on either side, stay together. */
 export function splitTable(text: string, workers: number): string[] {
-  const groups = new Map<string, string[]>();
-  for (const line of text.trim().split("\n")) {
-    const relayPort = line.trim().split(/\s+/)[1] ?? "";
-    const group = groups.get(relayPort);
-    if (group === undefined) groups.set(relayPort, [line]);
-    else group.push(line);
+  const lines = text.trim().split("\n");
+  const portsOf = (line: string) => {
+    const columns = line.trim().split(/\s+/);
+    return [columns[1] ?? "", columns[3] ?? ""];
+  };
+  /** From a port to another of the same group, and at last to the one that stands for it. */
+  const joined = new Map<string, string>();
+  const find = (port: string): string => {
+    let root = port;
+    for (let next = joined.get(root); next !== undefined; next = joined.get(root)) root = next;
+    if (root !== port) joined.set(port, root);
+    return root;
+  };
+  for (const line of lines) {
+    const [a, b] = portsOf(line).map(find) as [string, string];
+    if (a !== b) joined.set(b, a);
   }
+  const groups = Map.groupBy(lines, (line) => find(portsOf(line)[0]!));
   const tables = Array.from({ length: Math.min(workers, groups.size) }, (): string[] => []);
   [...groups.values()].forEach((lines, i) => tables[i % tables.length]!.push(...lines));
   return tables.map((lines) => lines.join("\n") + "\n");

@@ -1,4 +1,9 @@
-import type { PayloadKind, SocketAddress } from "../../../src/rtp/contract.ts";
+import type {
+  PayloadKind,
+  RtpPayload,
+  SocketAddress,
+  SrtpKeys,
+} from "../../../src/rtp/contract.ts";
 import { StateMemory } from "../../../src/rtp/engine/state_memory.ts";
 import type { StatisticsRows } from "../../../src/rtp/engine/statistics_rows.ts";
 import { choose } from "../../../src/rtp/io/ffi/choose.ts";
@@ -14,8 +19,10 @@ import { readTable, type TableLeg } from "./table.ts";
 
 /**
  * A media worker of the product (fast shell, engine, SRTP as chosen at start) on the ports of a
- * call table. A generator sends no ICE checks, so they are handed to the engine here, as if
- * received.
+ * call table. A leg with a port of its own is a SIP leg, by SDES where it has keys; legs with keys
+ * that share a port are browsers'. Their generator sends no ICE checks, so those are handed to the
+ * engine here, as if received. Legs without keys that share a port are nothing that the product
+ * has: such a table is relayed by endpoints that pass RTP on and say nothing themselves.
  */
 
 const LOOPBACK = 0x7f000001;
@@ -24,7 +31,18 @@ const CHECK_EVERY = 5000;
 const PASSWORD = "the-password-of-every-leg";
 const PAYLOADS: readonly PayloadKind[] = [
   { payloadType: 0, kind: "audio", codec: "PCMU", clockRate: 8000 },
+  { payloadType: 96, kind: "video", codec: "VP8", clockRate: 90_000 },
 ];
+/**
+ * Of a SIP leg. For the first codec we know no silence to send while nobody speaks: a generator that
+ * comes late finds its sequence numbers as it has left them.
+ */
+const PHONE_PAYLOADS: readonly RtpPayload[] = ([[18, "G729"], [0, "PCMU"]] as const).map(
+  ([payloadType, codec]) => {
+    const peerPayloadType = payloadType;
+    return { payloadType, peerPayloadType, kind: "audio", codec, clockRate: 8000 };
+  },
+);
 
 class TableShell extends FfiShell {
   readonly #legs: readonly TableLeg[];
@@ -62,10 +80,14 @@ class TableShell extends FfiShell {
   }
 
   #open(index: number): void {
-    const { keys, peerPort } = this.#legs[index]!;
+    const { keys, peerPort, isShared } = this.#legs[index]!;
     const endpoint = index + 1;
     const now = this.#now();
     this.#opening = index;
+    if (!isShared) {
+      this.#openPhone(endpoint, keys, peerPort);
+      return;
+    }
     if (keys === null) {
       this.engine.command({ type: "open", endpoint, kind: "plain" }, now);
       const remote = { address: "127.0.0.1", port: peerPort };
@@ -79,6 +101,18 @@ class TableShell extends FfiShell {
     this.engine.command({ type: "keys", endpoint, keys }, now);
   }
 
+  #openPhone(endpoint: number, keys: SrtpKeys | null, port: number): void {
+    const [address, now] = ["127.0.0.1", this.#now()];
+    const seed = Math.imul(endpoint, 0x9e3779b1);
+    this.engine.command(
+      { type: "open", endpoint, kind: "rtp", address, media: ["audio"], seed },
+      now,
+    );
+    const section = { rtp: { address, port }, rtcpPort: null, keys, hasFeedback: false };
+    const sections = [{ ...section, payloads: PHONE_PAYLOADS }];
+    this.engine.command({ type: "set-remote-rtp", endpoint, sections }, now);
+  }
+
   #socketOf(index: number): number {
     const { relayPort, isShared } = this.#legs[index]!;
     if (isShared) return this.#shared.indexOf(relayPort);
@@ -90,6 +124,12 @@ class TableShell extends FfiShell {
   override openPlainSocket(): { socket: number; local: SocketAddress } {
     const port = this.#legs[this.#opening]!.relayPort;
     return { socket: this.#socketOf(this.#opening), local: { address: "127.0.0.1", port } };
+  }
+
+  /** RTCP comes on the same port: a table has but one a leg. */
+  override openPortPair(): { rtp: number; rtcp: number; local: SocketAddress } {
+    const { socket, local } = this.openPlainSocket();
+    return { rtp: socket, rtcp: socket, local };
   }
 
   override send(...datagram: Parameters<FfiShell["send"]>): void {
@@ -118,8 +158,8 @@ class TableShell extends FfiShell {
   }
 
   #checkOne(index: number, now: number): void {
-    const { keys, peerPort } = this.#legs[index]!;
-    if (keys === null) return;
+    const { keys, peerPort, isShared } = this.#legs[index]!;
+    if (keys === null || !isShared) return;
     // Made once: what a check costs here is not to be the generator's part of it.
     const check = this.#checks[index] ??= checkOf({
       iceUfrag: `leg${index}`,
