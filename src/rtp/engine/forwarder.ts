@@ -244,10 +244,6 @@ export class Forwarder implements ReportListener {
     const arena = this.#arena;
     const ssrc = int32(arena, offset + 8);
     const stream = endpoint.receive.stream(ssrc);
-    if (stream === null) {
-      if (endpoint.leg !== null) endpoint.receive.forgetOldest();
-      return;
-    }
     const sequence = (arena[offset + 2]! << 8) | arena[offset + 3]!;
     stream.packet(sequence, int32(arena, offset + 4), payload?.clockRate ?? 0, now);
     if (payload === null || payload === stream.outer) return;

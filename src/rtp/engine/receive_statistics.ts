@@ -147,8 +147,8 @@ export class ReceiveStatistics {
   audio: PayloadKind | null = null;
   video: PayloadKind | null = null;
 
-  /** The stream of an SSRC, new where it has not been seen; null: too many. */
-  stream(ssrc: number): ReceiveStream | null {
+  /** The stream of an SSRC, new where it has not been seen. */
+  stream(ssrc: number): ReceiveStream {
     const last = this.#last;
     if (last !== null && last.ssrc === ssrc) return last;
     for (const stream of this.streams) {
@@ -157,7 +157,7 @@ export class ReceiveStatistics {
         return stream;
       }
     }
-    if (this.streams.length >= MAX_STREAMS) return null;
+    if (this.streams.length >= MAX_STREAMS) this.#forgetOldest();
     const stream = new ReceiveStream(ssrc);
     this.streams.push(stream);
     this.#last = stream;
@@ -169,15 +169,14 @@ export class ReceiveStatistics {
     this.#lostBefore = lost;
   }
 
-  /** Makes room for another stream: of those who change their SSRC with each song on hold. */
-  forgetOldest(): void {
+  /** Makes room for another stream: some change their SSRC with each song on hold. */
+  #forgetOldest(): void {
     let oldest = 0;
     for (let i = 1; i < this.streams.length; i++) {
       if (this.streams[i]!.at < this.streams[oldest]!.at) oldest = i;
     }
     const [gone] = this.streams.splice(oldest, 1);
     this.#lostBefore += gone?.lost ?? 0;
-    this.#last = null;
   }
 
   /** The stream of an SSRC, or null where it was never seen. */
