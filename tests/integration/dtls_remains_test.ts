@@ -8,7 +8,7 @@ import {
   openLibssl,
 } from "../../src/rtp/io/ffi/libssl.ts";
 import { OpensslHandshake } from "../../src/rtp/io/ffi/openssl_handshake.ts";
-import type { HandshakeReport } from "../../src/rtp/io/handshake.ts";
+import type { HandshakeReport } from "../../src/rtp/io/association.ts";
 
 /** What an association of OpenSSL can still do once the library's part of it has been freed. */
 

@@ -6,7 +6,8 @@ import type { Certificate } from "../../src/rtp/contract.ts";
 import { DtlsContext } from "../../src/rtp/io/ffi/dtls_context.ts";
 import { openLibssl } from "../../src/rtp/io/ffi/libssl.ts";
 import { OpensslHandshake } from "../../src/rtp/io/ffi/openssl_handshake.ts";
-import { Handshake, type HandshakeReport } from "../../src/rtp/io/handshake.ts";
+import type { HandshakeReport } from "../../src/rtp/io/association.ts";
+import { Handshake } from "../../src/rtp/io/handshake.ts";
 
 /** Our side against another implementation's client, with a network in between that can be bad. */
 

@@ -1,23 +1,15 @@
 import { Buffer } from "node:buffer";
 import { DtlsServer } from "werift";
-import type { Certificate, HandshakeEvent, SrtpKeys, SrtpProfile } from "../contract.ts";
+import type { Certificate, SrtpKeys, SrtpProfile } from "../contract.ts";
 import { AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_80 } from "../contract.ts";
 import { ClientMessages } from "../dtls/client_messages.ts";
-import {
-  CONTENT,
-  type DtlsRecord,
-  handshakeRecord,
-  MESSAGE,
-  readRecords,
-} from "../dtls/records.ts";
+import { CONTENT, type DtlsRecord, handshakeRecord, MESSAGE } from "../dtls/records.ts";
+import { Association, type HandshakeReport } from "./association.ts";
 import { ClientRecords, ECDSA_AES_128 } from "./client_records.ts";
-import { certificateVerifyFits, clientVerifyData, fingerprintFits } from "./tls12.ts";
+import { certificateVerifyFits, clientVerifyData } from "./tls12.ts";
 
 /** How long the last flight can be repeated for a client that missed it, ms. */
 const KEPT_AFTER_CONNECT = 30_000;
-/** A handshake that takes longer has failed, ms. */
-const HANDSHAKE_TIMEOUT = 20_000;
-
 /** Encrypted records kept until what belongs before them is there. */
 const MAX_EARLY = 4;
 /** Bytes of a datagram that pass everywhere, as browsers reckon. */
@@ -28,24 +20,15 @@ const KNOWN_PROFILES: readonly SrtpProfile[] = [AES_CM_128_HMAC_SHA1_80, AEAD_AE
 /** RTCCertificate of the library: ECDSA on P-256 with SHA-256 (RFC 5246 7.4.1.4.1). */
 const SIGNATURE_HASH = { hash: 4, signature: 3 } as const;
 
-export type HandshakeReport = Exclude<
-  HandshakeEvent,
-  { readonly type: "ready" | "start-failed" | "fault" }
->;
-
 /**
- * One DTLS association, always the server (RFC 5763 5). The library does the handshake; here is
- * what it lacks: order, proof that the client owns its certificate, the fingerprint, and deafness
- * to what anybody could forge. Keys are given out once, and only when all of that is right.
+ * One DTLS association by werift. The library does the handshake; here is what it lacks: order,
+ * proof that the client owns its certificate, and deafness to what anybody could forge.
  */
-export class Handshake {
-  readonly #id: number;
-  readonly #report: (event: HandshakeReport) => void;
+export class Handshake extends Association {
   #server: DtlsServer | null;
-  #deadline: ReturnType<typeof setTimeout> | undefined;
+  /** Runs while the last flight can be repeated. */
+  #kept: ReturnType<typeof setTimeout> | undefined;
   #alerts: ClientRecords | null = null;
-  #fingerprints: readonly { readonly algorithm: string; readonly value: string }[] | null = null;
-  #state: "new" | "handshaking" | "proven" | "connected" | "failed" | "closed" = "new";
   readonly #messages = new ClientMessages();
   /** Whether the library has all of the client's last flight but its Finished. */
   #isVerifyIn = false;
@@ -61,8 +44,7 @@ export class Handshake {
     profiles: readonly SrtpProfile[],
     report: (event: HandshakeReport) => void,
   ) {
-    this.#id = id;
-    this.#report = report;
+    super(id, report);
     const server = new DtlsServer({
       transport: {
         type: "udp",
@@ -70,7 +52,7 @@ export class Handshake {
         closed: false,
         onData: () => {},
         send: (data) => {
-          this.#send(data);
+          this.#gather(data);
           return Promise.resolve();
         },
         close: () => Promise.resolve(),
@@ -90,35 +72,33 @@ export class Handshake {
     this.#server = server;
   }
 
-  receive(data: Uint8Array): void {
-    if (this.#state === "failed" || this.#state === "closed") return;
-    if (this.#state === "new") {
-      this.#state = "handshaking";
-      this.#deadline = setTimeout(() => this.#fail(this.#timeoutText()), HANDSHAKE_TIMEOUT);
-      this.#tell("handshaking");
-    }
-    for (const record of readRecords(data)) {
-      // Alerts never reach the library, which would believe them.
-      if (record.type === CONTENT.alert) this.#alert(record);
-      else if (record.type === CONTENT.handshake) this.#handshake(record);
-    }
+  protected take(record: DtlsRecord): void {
+    // Alerts never reach the library, which would believe them.
+    if (record.type === CONTENT.alert) this.#alert(record);
+    else if (record.type === CONTENT.handshake) this.#handshake(record);
   }
 
-  setFingerprints(fingerprints: readonly { algorithm: string; value: string }[]): void {
-    this.#fingerprints = fingerprints;
-    if (this.#state === "proven") this.#open();
+  protected certificate(): Uint8Array | null {
+    return this.#server?.remoteCertificate ?? null;
   }
 
-  close(): void {
-    this.#state = "closed";
-    this.#free();
+  protected keys(): SrtpKeys | null {
+    return this.#server && srtpKeys(this.#server);
+  }
+
+  protected settle(): void {
+    this.#kept = setTimeout(() => this.free(), KEPT_AFTER_CONNECT);
+  }
+
+  protected override get trouble(): string {
+    return this.#trouble;
   }
 
   /**
    * The library sends each record in a datagram of its own. Those of one flight go out together:
    * what is one datagram is lost or not as a whole, and a ChangeCipherSpec alone is of no use.
    */
-  #send(data: Uint8Array): void {
+  #gather(data: Uint8Array): void {
     if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush());
     this.#outgoing.push(Uint8Array.from(data));
   }
@@ -126,7 +106,7 @@ export class Handshake {
   #flush(): void {
     const records = this.#outgoing;
     this.#outgoing = [];
-    if (this.#state === "failed" || this.#state === "closed") return;
+    if (this.isOver) return;
     for (let i = 0; i < records.length;) {
       let size = records[i]!.length;
       let end = i + 1;
@@ -135,24 +115,8 @@ export class Handshake {
       }
       const data = new Uint8Array(size);
       for (let at = 0; i < end; at += records[i++]!.length) data.set(records[i]!, at);
-      this.#report({ type: "dtls-send", endpoint: this.#id, data });
+      this.send(data);
     }
-  }
-
-  #tell(state: "handshaking" | "connected" | "failed" | "closed", text?: string): void {
-    const event = { type: "dtls", endpoint: this.#id, state } as const;
-    this.#report(text === undefined ? event : { ...event, text });
-  }
-
-  #timeoutText(): string {
-    const why = this.#trouble === "" ? "" : `; last trouble: ${this.#trouble}`;
-    return this.#state === "proven"
-      ? "the browser's fingerprint was not told within 20 s"
-      : `the DTLS handshake was not through within 20 s${why}`;
-  }
-
-  get #isUp(): boolean {
-    return this.#state === "proven" || this.#state === "connected";
   }
 
   #handshake(record: DtlsRecord): void {
@@ -162,7 +126,7 @@ export class Handshake {
       else if (this.#early.length < MAX_EARLY) this.#early.push(record.bytes.slice());
       return;
     }
-    if (this.#isUp) return;
+    if (this.isUp) return;
     for (const message of this.#messages.take(record.fragment)) {
       this.#pass(handshakeRecord(message.bytes));
       if (message.type !== MESSAGE.certificateVerify) continue;
@@ -182,23 +146,20 @@ export class Handshake {
   }
 
   #alert(record: DtlsRecord): void {
-    if (!this.#isUp) {
+    if (!this.isUp) {
       this.#trouble = `alert ${record.fragment[1] ?? "?"} from the browser`;
       return;
     }
     const description = this.#alerts?.closing(record.bytes) ?? null;
-    if (description === null) return;
-    this.#state = "closed";
-    this.#free();
-    this.#tell("closed", description === 0 ? "the browser closed it" : `alert ${description}`);
+    if (description !== null) this.closeByAlert(description);
   }
 
   #connected(): void {
     const server = this.#server;
-    if (server === null || this.#state !== "handshaking") return;
+    if (server === null || !this.isHandshaking) return;
     const trouble = proofTrouble(server);
     if (trouble !== null) {
-      this.#fail(trouble);
+      this.fail(trouble);
       return;
     }
     const { masterSecret, remoteRandom, localRandom } = server.cipher;
@@ -209,40 +170,12 @@ export class Handshake {
       remoteRandom.serialize(),
       localRandom.serialize(),
     );
-    this.#state = "proven";
-    if (this.#fingerprints !== null) this.#open();
-  }
-
-  #open(): void {
-    const server = this.#server;
-    const certificate = server?.remoteCertificate;
-    if (server === null || certificate === undefined || this.#fingerprints === null) return;
-    if (!fingerprintFits(certificate, this.#fingerprints)) {
-      this.#fail("the browser's certificate does not have the fingerprint that its SDP promised");
-      return;
-    }
-    const keys = srtpKeys(server);
-    if (keys === null) {
-      this.#fail("the browser and we have no SRTP profile in common");
-      return;
-    }
-    this.#state = "connected";
-    clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => this.#free(), KEPT_AFTER_CONNECT);
-    this.#report({ type: "keys", endpoint: this.#id, keys });
-    this.#tell("connected");
-  }
-
-  #fail(text: string): void {
-    this.#state = "failed";
-    this.#free();
-    this.#tell("failed", text);
+    this.prove();
   }
 
   /** Lets go of the library's object; authentic alerts are still understood. */
-  #free(): void {
-    clearTimeout(this.#deadline);
-    this.#deadline = undefined;
+  protected free(): void {
+    clearTimeout(this.#kept);
     const server = this.#server;
     if (server === null) return;
     server.onConnect.allUnsubscribe();

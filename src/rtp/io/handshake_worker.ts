@@ -1,10 +1,11 @@
 import { RTCDtlsTransport } from "werift";
 import type { Certificate, HandshakeCommand, HandshakeEvent, SrtpProfile } from "../contract.ts";
+import type { Association, HandshakeReport } from "./association.ts";
 import { DtlsContext } from "./ffi/dtls_context.ts";
 import { checkDtls } from "./ffi/dtls_check.ts";
 import type { WithoutFfi } from "./ffi/link.ts";
 import { OpensslHandshake } from "./ffi/openssl_handshake.ts";
-import { Handshake, type HandshakeReport } from "./handshake.ts";
+import { Handshake } from "./handshake.ts";
 
 /** Entry point of the handshake worker: all DTLS associations of the process. */
 
@@ -14,7 +15,7 @@ const scope = globalThis as unknown as {
   close(): void;
 };
 
-const handshakes = new Map<number, Pick<Handshake, "receive" | "setFingerprints" | "close">>();
+const handshakes = new Map<number, Association>();
 /** Contexts of OpenSSL by their profiles; null: it is not used. */
 let contexts: Map<string, DtlsContext> | null = null;
 let without: string | null = null;
@@ -57,7 +58,7 @@ function open(
   id: number,
   own: Certificate,
   profiles: readonly SrtpProfile[],
-): Pick<Handshake, "receive" | "setFingerprints" | "close"> {
+): Association {
   const report = (event: HandshakeReport) => scope.postMessage(event);
   if (contexts === null) return new Handshake(id, own, profiles, report);
   const name = profiles.join(",");

@@ -1,14 +1,8 @@
-import type { HandshakeEvent } from "../../contract.ts";
+import type { SrtpKeys } from "../../contract.ts";
 import { ClientMessages, ORDER_WITHOUT_COOKIE } from "../../dtls/client_messages.ts";
-import {
-  CONTENT,
-  type DtlsRecord,
-  handshakeRecord,
-  MESSAGE,
-  readRecords,
-} from "../../dtls/records.ts";
+import { CONTENT, type DtlsRecord, handshakeRecord, MESSAGE } from "../../dtls/records.ts";
+import { Association, type HandshakeReport } from "../association.ts";
 import type { ClientRecords } from "../client_records.ts";
-import { fingerprintFits } from "../tls12.ts";
 import type { DtlsConnection, DtlsContext } from "./dtls_context.ts";
 import {
   DTLS_CTRL_GET_TIMEOUT,
@@ -18,28 +12,19 @@ import {
   takeErrors,
 } from "./libssl.ts";
 
-/** A handshake that takes longer has failed, ms. */
-const HANDSHAKE_TIMEOUT = 20_000;
 /**
  * Our flight is sent again no more often than this, ms: browsers repeat theirs after 50 ms, and who
  * only replays what they sent shall not make us loud.
  */
 const REPEAT_INTERVAL = 40;
 
-type Report = Exclude<
-  HandshakeEvent,
-  { readonly type: "ready" | "start-failed" | "fault" }
->;
-
 /**
- * One DTLS association by OpenSSL, always the server (RFC 5763 5). It gets the client's messages in
- * order and once, our own ChangeCipherSpec in place of any that comes, and no alert that nothing
- * authenticates: what anybody could forge ends nothing. No cookie is asked for, since datagrams
- * come from places that an ICE check has proven.
+ * One DTLS association by OpenSSL. It gets the client's messages in order and once, our own
+ * ChangeCipherSpec in place of any that comes, and no alert that nothing authenticates: what
+ * anybody could forge ends nothing. No cookie is asked for, since datagrams come from places that
+ * an ICE check has proven.
  */
-export class OpensslHandshake {
-  readonly #id: number;
-  readonly #report: (event: Report) => void;
+export class OpensslHandshake extends Association {
   readonly #now: () => number;
   #messages: ClientMessages | null = new ClientMessages(ORDER_WITHOUT_COOKIE);
   #connection: DtlsConnection | null;
@@ -50,10 +35,7 @@ export class OpensslHandshake {
   #flight: readonly Uint8Array[] = [];
   /** When, ms. */
   #sentAt = -Infinity;
-  #deadline: ReturnType<typeof setTimeout> | undefined;
   #repetition: ReturnType<typeof setTimeout> | undefined;
-  #fingerprints: readonly { readonly algorithm: string; readonly value: string }[] | null = null;
-  #state: "new" | "handshaking" | "proven" | "connected" | "failed" | "closed" = "new";
   #sequence = 0;
   #isVerifyIn = false;
   #isCipherChanged = false;
@@ -63,58 +45,29 @@ export class OpensslHandshake {
   constructor(
     id: number,
     context: DtlsContext,
-    report: (event: Report) => void,
+    report: (event: HandshakeReport) => void,
     now = () => performance.now(),
   ) {
-    this.#id = id;
-    this.#report = report;
+    super(id, report);
     this.#now = now;
     this.#connection = context.connection();
   }
 
-  receive(data: Uint8Array): void {
-    if (this.#state === "failed" || this.#state === "closed") return;
-    if (this.#state === "new") {
-      this.#state = "handshaking";
-      this.#deadline = setTimeout(() => this.#fail(this.#timeoutText()), HANDSHAKE_TIMEOUT);
-      this.#tell("handshaking");
-    }
-    for (const record of readRecords(data)) {
-      if (this.#remains !== null) {
-        this.#late(record);
-        continue;
-      }
-      if (this.#connection === null) return;
-      if (record.type === CONTENT.handshake) this.#handshake(record);
-      else if (record.type === CONTENT.alert && record.epoch > 0 && this.#isUp) {
-        this.#pass(record.bytes);
-      }
+  protected take(record: DtlsRecord): void {
+    if (this.#remains !== null) return this.#late(record);
+    if (this.#connection === null) return;
+    if (record.type === CONTENT.handshake) this.#handshake(record);
+    else if (record.type === CONTENT.alert && record.epoch > 0 && this.isUp) {
+      this.#pass(record.bytes);
     }
   }
 
-  setFingerprints(fingerprints: readonly { algorithm: string; value: string }[]): void {
-    this.#fingerprints = fingerprints;
-    if (this.#state === "proven") this.#open();
+  protected certificate(): Uint8Array | null {
+    return this.#connection?.certificate() ?? null;
   }
 
-  close(): void {
-    this.#state = "closed";
-    this.#free();
-  }
-
-  get #isUp(): boolean {
-    return this.#state === "proven" || this.#state === "connected";
-  }
-
-  #timeoutText(): string {
-    return this.#state === "proven"
-      ? "the browser's fingerprint was not told within 20 s"
-      : "the DTLS handshake was not through within 20 s";
-  }
-
-  #tell(state: "handshaking" | "connected" | "failed" | "closed", text?: string): void {
-    const event = { type: "dtls", endpoint: this.#id, state } as const;
-    this.#report(text === undefined ? event : { ...event, text });
+  protected keys(): SrtpKeys | null {
+    return this.#connection?.keys() ?? null;
   }
 
   /** After the handshake: the client's Finished once more, or its end. */
@@ -127,7 +80,8 @@ export class OpensslHandshake {
     }
     const description = records.closing(record.bytes);
     if (description === null) return;
-    this.#ended(description === 0 ? "the browser closed it" : `alert ${description}`);
+    this.#remains = null;
+    this.closeByAlert(description);
   }
 
   #handshake(record: DtlsRecord): void {
@@ -137,7 +91,7 @@ export class OpensslHandshake {
       else this.#earlyFinished = record.bytes.slice();
       return;
     }
-    if (this.#isUp) return;
+    if (this.isUp) return;
     for (const message of this.#messages?.take(record.fragment) ?? []) {
       if (message.repeated) {
         this.#repeat(this.#flight);
@@ -172,24 +126,26 @@ export class OpensslHandshake {
     if (connection === null) return;
     connection.write(record);
     const { library, ssl } = connection;
-    const result = this.#isUp
+    const result = this.isUp
       ? library.SSL_read(ssl, new Uint8Array(2048), 2048)
       : library.SSL_do_handshake(ssl);
     const error = result === 1 ? 0 : library.SSL_get_error(ssl, result);
     const words = takeErrors(library);
     this.#flush();
-    if (this.#isUp) {
-      if (error === SSL_ERROR_ZERO_RETURN) this.#ended("the browser closed it");
-      else if (error === SSL_ERROR_SSL) this.#ended(words);
-    } else if (result === 1) this.#proven();
-    else if (error === SSL_ERROR_SSL) this.#fail(`the DTLS handshake failed: ${words}`);
+    if (this.isUp) {
+      if (error === SSL_ERROR_ZERO_RETURN) this.closeBy("the browser closed it");
+      else if (error === SSL_ERROR_SSL) this.closeBy(words);
+    } else if (result === 1) {
+      clearTimeout(this.#repetition);
+      this.prove();
+    } else if (error === SSL_ERROR_SSL) this.fail(`the DTLS handshake failed: ${words}`);
     else this.#repeatLater();
   }
 
   #flush(): void {
     const datagrams = this.#connection?.takeDatagrams() ?? [];
     if (datagrams.length > 0) this.#flight = datagrams;
-    this.#send(datagrams);
+    this.#sendAll(datagrams);
   }
 
   /**
@@ -197,13 +153,13 @@ export class OpensslHandshake {
    * records go out, so that those that it has are nothing new to it.
    */
   #repeat(flight: readonly Uint8Array[]): void {
-    if (this.#now() - this.#sentAt >= REPEAT_INTERVAL) this.#send(flight);
+    if (this.#now() - this.#sentAt >= REPEAT_INTERVAL) this.#sendAll(flight);
   }
 
-  #send(datagrams: readonly Uint8Array[]): void {
+  #sendAll(datagrams: readonly Uint8Array[]): void {
     if (datagrams.length > 0) this.#sentAt = this.#now();
     for (const data of datagrams) {
-      this.#report({ type: "dtls-send", endpoint: this.#id, data });
+      this.send(data);
     }
   }
 
@@ -219,7 +175,7 @@ export class OpensslHandshake {
     if (library.SSL_ctrl(ssl, DTLS_CTRL_GET_TIMEOUT, 0n, bytes) !== 1n) return;
     const ms = Number(left[0]) * 1000 + Number(left[1]) / 1000;
     this.#repetition = setTimeout(() => {
-      if (this.#connection === null || this.#state !== "handshaking") return;
+      if (this.#connection === null || !this.isHandshaking) return;
       library.SSL_ctrl(ssl, DTLS_CTRL_HANDLE_TIMEOUT, 0n, null);
       takeErrors(library);
       this.#flush();
@@ -227,56 +183,16 @@ export class OpensslHandshake {
     }, Math.ceil(ms) + 1);
   }
 
-  #proven(): void {
-    clearTimeout(this.#repetition);
-    this.#state = "proven";
-    if (this.#fingerprints !== null) this.#open();
-  }
-
-  #open(): void {
-    const connection = this.#connection;
-    if (connection === null || this.#fingerprints === null) return;
-    const certificate = connection.certificate();
-    if (certificate === null || !fingerprintFits(certificate, this.#fingerprints)) {
-      this.#fail("the browser's certificate does not have the fingerprint that its SDP promised");
-      return;
-    }
-    const keys = connection.keys();
-    if (keys === null) {
-      this.#fail("the browser and we have no SRTP profile in common");
-      return;
-    }
-    this.#state = "connected";
-    clearTimeout(this.#deadline);
-    this.#report({ type: "keys", endpoint: this.#id, keys });
-    this.#tell("connected");
-    this.#letGo(connection);
-  }
-
   /** The library's part is done: what may still come can be answered without it. */
-  #letGo(connection: DtlsConnection): void {
-    const records = connection.clientRecords();
+  protected settle(): void {
+    const records = this.#connection?.clientRecords() ?? null;
     if (records === null) return;
     this.#remains = { records, flight: this.#flight };
-    this.#free();
+    this.free();
     this.#messages = null;
   }
 
-  #ended(text: string): void {
-    this.#state = "closed";
-    this.#free();
-    this.#remains = null;
-    this.#tell("closed", text);
-  }
-
-  #fail(text: string): void {
-    this.#state = "failed";
-    this.#free();
-    this.#tell("failed", text);
-  }
-
-  #free(): void {
-    clearTimeout(this.#deadline);
+  protected free(): void {
     clearTimeout(this.#repetition);
     this.#connection?.free();
     this.#connection = null;
