@@ -257,6 +257,7 @@ export const callMachine = bridgeSetup.createMachine({
     ending: {
       entry: [
         "keepDialogFacts",
+        "keepLegs",
         { type: "entered", params: { state: "ending" } },
         "notifyFinished",
         "terminateChildren",

@@ -6,7 +6,7 @@ import type { TranscodedSides } from "../rtp/rtp_media_port.ts";
 import { endpointToken, mediaOf, parseSdp, type WidenedPairs } from "../sdp/mod.ts";
 import type { CallInput } from "./call_ports.ts";
 import type { IncomingInvite } from "../sip/user_agent/user_agent.ts";
-import type { Direction, DtmfMethod, DtmfView } from "./control_plane.ts";
+import type { CallView, Direction, DtmfMethod, DtmfView } from "./control_plane.ts";
 import type { mediaSessionMachine, MediaSessionNotice } from "./media_session.ts";
 import type {
   BridgedDialogNotice,
@@ -42,6 +42,14 @@ export type CallEvent =
   | BridgedDialogNotice
   | MediaSessionNotice
   | WebrtcLegNotice;
+
+/** Names of a dialog, which outlive it. */
+export interface DialogFacts {
+  readonly localTag: string;
+  readonly remoteTag: string | null;
+  readonly localUri: string;
+  readonly remoteUri: string;
+}
 
 /** All that a call knows. SDP bodies are kept as text: they are what went over the wire. */
 export interface CallContext extends CallInput {
@@ -81,6 +89,10 @@ export interface CallContext extends CallInput {
   readonly remoteTag: string | null;
   readonly localUri: string;
   readonly remoteUri: string;
+  /** The dialog with whom the far party was handed on to, its browser having left. */
+  readonly bridged: DialogFacts | null;
+  /** What the legs were when the call began to end. */
+  readonly lastLegs: CallView["legs"] | null;
   /** Wall clock, ms since 1970. */
   readonly startedAt: number;
   readonly since: number;
@@ -127,6 +139,8 @@ export function initialCallContext(input: CallInput): CallContext {
     remoteTag: null,
     localUri: party.identity.uri,
     remoteUri: input.target,
+    bridged: null,
+    lastLegs: null,
     startedAt: now,
     since: now,
     answeredAt: null,

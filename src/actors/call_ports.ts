@@ -10,7 +10,8 @@ import type { Identity, InviteUsage } from "../sip/user_agent/invite_usage.ts";
 import type { IncomingInvite, UserAgent } from "../sip/user_agent/user_agent.ts";
 import { createResponse } from "../sip/message/mod.ts";
 import type { ClientNotice } from "./client.ts";
-import type { DomainEvent } from "./control_plane.ts";
+import type { DomainEvent, SipMediaView } from "./control_plane.ts";
+import type { AnchorDialog } from "./edge/contract.ts";
 import type { Callee } from "./routing.ts";
 
 /** Limits of time and policy for calls; all times in ms. */
@@ -54,6 +55,8 @@ export interface CallPorts {
   /** The call goes on without its client. */
   leftClient(): void;
   publish(type: DomainEvent["type"], data: DomainEvent["data"]): void;
+  /** Media where a dialog crosses a wire; undefined: it crosses none. */
+  wireMedia?(dialog: AnchorDialog): SipMediaView | null | undefined;
   /** Told of every state that a machine enters; a test's hook. */
   trace?(machine: string, state: string): void;
 }

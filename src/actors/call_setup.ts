@@ -15,7 +15,7 @@ import * as plan from "./media_plan.ts";
 import { mediaSessionMachine } from "./media_session.ts";
 import { sipDialogMachine } from "./sip_dialog.ts";
 import * as transfer from "./transfer.ts";
-import { iso } from "./views.ts";
+import { iso, toLegs } from "./views.ts";
 import { webrtcLegMachine } from "./webrtc_leg.ts";
 
 /** Beyond the children's own deadlines; a call never stays in `ending`. */
@@ -233,6 +233,7 @@ export const callSetup = setup({
       endedAt: context.ports.clock.epoch(),
     })),
     keepDialogFacts: assign(({ context }) => plan.dialogFacts(context)),
+    keepLegs: assign(({ context }) => ({ lastLegs: toLegs(context, context.ports) })),
     terminateChildren: ({ context }) => {
       const { sipStatus, reason } = context.termination!;
       // A callee that is turned away gets a final status that refuses, never the BYE's 200.

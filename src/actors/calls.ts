@@ -24,7 +24,9 @@ import {
 } from "./call_ports.ts";
 import type { ClientNotice } from "./client.ts";
 import { infoOfDigits } from "./dtmf.ts";
+import type { SipMediaView } from "./control_plane.ts";
 import { keyFrameRequest } from "./edge/bodies.ts";
+import type { AnchorDialog } from "./edge/contract.ts";
 import { EndedCalls } from "./ended_calls.ts";
 import type { EventBus } from "./event_bus.ts";
 import type { Ladder } from "./ladder.ts";
@@ -54,6 +56,8 @@ export interface CallsPorts {
    * no SIP leg has this token.
    */
   sendDtmf(endpoint: EndpointToken, digits: string): "played" | "info" | "none";
+  /** Media where a dialog crosses a wire; undefined: it crosses none. */
+  wireMedia?(dialog: AnchorDialog): SipMediaView | null | undefined;
   /** Keeps the messages of calls as long as their views. */
   readonly ladder?: Ladder;
   trace?(machine: string, state: string): void;
@@ -260,6 +264,7 @@ export class Calls {
       parseTarget: (text) => this.#ports.parseTarget(session, text),
       rights: this.#ports.rights,
       transcodable: () => this.#ports.transcodable?.() ?? new Set(),
+      wireMedia: (dialog) => this.#ports.wireMedia?.(dialog),
       sendDtmf: (peer, digits) => this.#sendDtmf(id, peer, digits),
       joined: (sipCallId) => this.#join(id, sipCallId),
       leftClient: () => this.#leaveClient(id, session),
@@ -326,7 +331,7 @@ export class Calls {
       termination: reason,
       endedAt: context.endedAt ?? this.#ports.clock.epoch(),
     };
-    this.#ended.add(toCallView(ended, "ended", null));
+    this.#ended.add(toCallView(ended, "ended", null, record.input.ports));
     this.#ports.bus.publish("call.ended", {
       ...eventData(ended),
       reason: reason.reason,

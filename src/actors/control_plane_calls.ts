@@ -34,7 +34,8 @@ export interface CallSummary {
 export interface WebrtcLegView {
   readonly kind: "webrtc";
   readonly codecs: readonly string[];
-  readonly ice: IceState;
+  /** `closed`: the call is over; what had not come up or was lost says so still. */
+  readonly ice: IceState | "closed";
   readonly dtls: DtlsState;
   readonly remoteAddress: string | null;
   readonly worker: number | null;

@@ -4,7 +4,7 @@ import { type Termination, termination } from "../core/termination.ts";
 import type { RemoteTransport } from "../rtp/media_port.ts";
 import type { TranscodedSides } from "../rtp/rtp_media_port.ts";
 import * as sdp from "../sdp/mod.ts";
-import type { CallContext } from "./call_context.ts";
+import type { CallContext, DialogFacts } from "./call_context.ts";
 import { sidesOfBrowser } from "./edge/transcoded.ts";
 
 /**
@@ -259,13 +259,12 @@ export function answerReoffer(
 /** What the view says of the dialog, also after it is gone. */
 export function dialogFacts(context: CallContext): Change {
   const { usage } = context.resources.dialog;
-  if (!usage) return {};
-  return {
-    localTag: usage.localTag,
-    remoteTag: usage.remoteTag,
-    localUri: usage.localUri,
-    remoteUri: usage.remoteUri,
-  };
+  return usage ? namesOf(usage) : {};
+}
+
+/** What of a dialog outlives it. */
+export function namesOf({ localTag, remoteTag, localUri, remoteUri }: DialogFacts): DialogFacts {
+  return { localTag, remoteTag, localUri, remoteUri };
 }
 
 function agreed(body: string): Change {

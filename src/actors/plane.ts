@@ -29,7 +29,7 @@ import {
   type EdgePorts,
   type WireSettings,
 } from "./edge/contract.ts";
-import { toEndedTransit, toTransitSummary } from "./edge/transit_views.ts";
+import { toEndedTransit, toSipMedia, toTransitSummary } from "./edge/transit_views.ts";
 import type { SessionOptions } from "./session.ts";
 import { SessionDirectory } from "./sessions.ts";
 import { type Hop, type HopMessage, memoryHop, SipService } from "./sip_service.ts";
@@ -199,6 +199,10 @@ function build(ports: PlanePorts, options: PlaneOptions) {
     },
     ...abilities(ports),
     sendDtmf: (endpoint, digits) => sip.edge?.sendDtmf(endpoint, digits, DIGIT_MS) ?? "none",
+    wireMedia: (dialog) => {
+      const anchor = sip.edge?.anchorOf(dialog);
+      return anchor && toSipMedia(anchor);
+    },
     ladder,
     ...trace,
   });

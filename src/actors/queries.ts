@@ -17,7 +17,7 @@ import type {
   SessionQuery,
   SessionView,
 } from "./control_plane.ts";
-import { toSipMedia, toTransitSummary, toTransitView } from "./edge/transit_views.ts";
+import { toTransitSummary, toTransitView } from "./edge/transit_views.ts";
 import type { EventBus } from "./event_bus.ts";
 import type { Ladder } from "./ladder.ts";
 import { toLadderView } from "./ladder_view.ts";
@@ -114,9 +114,8 @@ export class Queries {
     const record = this.#ports.calls.get(id);
     if (!record) return this.#transit(id) ?? this.#ports.calls.archive.get(id);
     const { context, value } = record.actor.getSnapshot();
-    return this.#withMedia(
-      toCallView(context, toCallState(value, context), this.#peerOf(record)),
-    );
+    const { ports } = record.input;
+    return toCallView(context, toCallState(value, context), this.#peerOf(record), ports);
   }
 
   /** SIP messages of a call, as long as it has a view. */
@@ -161,22 +160,6 @@ export class Queries {
   #transit(id: string): CallView | undefined {
     const transit = this.#ports.sip.edge?.transit(id);
     return transit && toTransitView(transit);
-  }
-
-  /** The call with what its SIP legs' media are, where they go over wires of ours. */
-  #withMedia(view: CallView): CallView {
-    const [first, sip] = view.legs;
-    const { edge } = this.#ports.sip;
-    const of = <T extends CallView["legs"][number]>(leg: T, callId: string): T => {
-      if (leg.kind !== "sip") return leg;
-      const { localTag, remoteTag } = leg;
-      const anchor = edge?.anchorOf({ callId, localTag, remoteTag });
-      return anchor ? { ...leg, media: toSipMedia(anchor) } : leg;
-    };
-    return {
-      ...view,
-      legs: [of(first, view.sipCallIds.at(-1) ?? ""), of(sip, view.sipCallId)],
-    };
   }
 
   *#liveSummaries(): Generator<Placed<CallSummary>> {

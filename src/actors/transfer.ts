@@ -94,12 +94,14 @@ export function bridgingOf(context: CallContext, target: Callee): Bridging | und
 /** The target is in this side's place: the call is what lies between two dialogs. */
 export function bridged(context: CallContext, transfer: Bridging): Partial<CallContext> {
   const { target } = transfer.view;
+  const { usage } = transfer.resources;
   transfer.resources.role = "bridged";
   context.ports.joined(transfer.callId);
   return {
     ...progressed(context, 200),
     sipCallIds: [...context.sipCallIds, transfer.callId],
     ...(context.origin.type === "invite" ? { callee: target } : { caller: target }),
+    bridged: usage && plan.namesOf(usage),
     hold: { local: false, remote: false },
     wantsHold: false,
   };

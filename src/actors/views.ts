@@ -8,6 +8,7 @@ import type {
   SipLegView,
   WebrtcLegView,
 } from "./control_plane.ts";
+import type { CallPorts } from "./call_ports.ts";
 import type { SessionContext } from "./session.ts";
 import { directionOf, firstCodecs, parseSdp } from "../sdp/mod.ts";
 import { transcodingView } from "./edge/transcoded.ts";
@@ -64,7 +65,9 @@ export function toCallView(
   context: CallContext,
   state: CallState,
   peerCallId: string | null,
+  ports: LegPorts = {},
 ): CallView {
+  const legs = context.lastLegs ?? toLegs(context, ports);
   return {
     ...toCallSummary(context, state, peerCallId),
     hasAudio: context.hasAudio,
@@ -76,10 +79,47 @@ export function toCallView(
     transfer: context.transfer?.view ?? null,
     answeredAt: context.answeredAt === null ? null : iso(context.answeredAt),
     endedAt: context.endedAt === null ? null : iso(context.endedAt),
-    legs: [toBridgedLeg(context) ?? toWebrtcLeg(context), toSipLeg(context)],
+    legs: state === "ended" ? closedLegs(legs) : legs,
     warnings: state === "ended" || state === "ending" ? [] : warningsOf(context, state),
     custom: context.custom,
     inviteParameters: context.inviteParameters,
+  };
+}
+
+type Legs = CallView["legs"];
+type LegPorts = Pick<CallPorts, "wireMedia">;
+
+/** Both legs, a SIP leg with its media where it goes over a wire of ours. */
+export function toLegs(context: CallContext, ports: LegPorts): Legs {
+  const withMedia = (leg: SipLegView, callId: string): SipLegView => {
+    const { localTag, remoteTag } = leg;
+    const media = ports.wireMedia?.({ callId, localTag, remoteTag });
+    return media === undefined ? leg : { ...leg, media };
+  };
+  const bridged = toBridgedLeg(context);
+  const { sipCallId, sipCallIds } = context;
+  return [
+    bridged ? withMedia(bridged, sipCallIds.at(-1) ?? "") : toWebrtcLeg(context),
+    withMedia(toSipLeg(context), sipCallId),
+  ];
+}
+
+/** Legs that are over: what they were is kept, and nothing of it is still open. */
+export function closedLegs([first, sip]: Legs): Legs {
+  return [first.kind === "sip" ? closedDialog(first) : closedWebrtc(first), closedDialog(sip)];
+}
+
+function closedDialog(leg: SipLegView): SipLegView {
+  return leg.dialogState === "none" ? leg : { ...leg, dialogState: "terminated" };
+}
+
+/** What never began, or failed, says so: it may be why the call is over. */
+function closedWebrtc(leg: WebrtcLegView): WebrtcLegView {
+  const { ice, dtls } = leg;
+  return {
+    ...leg,
+    ice: ice === "new" || ice === "disconnected" ? ice : "closed",
+    dtls: dtls === "new" || dtls === "failed" ? dtls : "closed",
   };
 }
 
@@ -123,18 +163,15 @@ function toSipLeg(context: CallContext): SipLegView {
 
 /** Of a call whose browser has left: the dialog that the far party talks with. */
 function toBridgedLeg(context: CallContext): SipLegView | undefined {
-  if (context.told !== "finished") return undefined;
-  const usage = [...context.resources.others].find(({ role }) => role === "bridged")?.usage;
-  if (!usage) return undefined;
+  const { bridged, resources, party, codecs } = context;
+  if (!bridged) return undefined;
+  const usage = [...resources.others].find(({ role }) => role === "bridged")?.usage;
   return {
     kind: "sip",
-    dialogState: usage.dialogState,
-    localTag: usage.localTag,
-    remoteTag: usage.remoteTag,
-    localUri: usage.localUri,
-    remoteUri: usage.remoteUri,
-    nextHop: context.party.agent.flow.remote,
-    codecs: context.codecs,
+    dialogState: usage?.dialogState ?? "terminated",
+    ...bridged,
+    nextHop: party.agent.flow.remote,
+    codecs,
   };
 }
 

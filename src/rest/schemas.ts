@@ -161,7 +161,9 @@ const transcoding = z.object({
 const webrtcLeg = z.object({
   kind: z.literal("webrtc"),
   codecs: z.array(z.string()).readonly(),
-  ice: z.enum(["new", "checking", "connected", "disconnected"]),
+  ice: z.enum(["new", "checking", "connected", "disconnected", "closed"]).meta({
+    description: "`closed`: the call is over. One that never began, or was lost, still says so.",
+  }),
   dtls: z.enum(["new", "handshaking", "connected", "failed", "closed"]),
   remoteAddress: z.string().nullable(),
   worker: z.int().nullable(),

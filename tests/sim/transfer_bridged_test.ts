@@ -134,9 +134,20 @@ Deno.test("a phone that refuses REFER by 405, 420 or 501 is joined with the targ
       alice.drop();
       house.clock.advance(3_700_000);
       assert.deepEqual([there.state, call.state], ["talking", "talking"]);
-      next.hangup(call);
+      const talking = house.plane.control.call(out.id)!;
+      const [who, whom] = phoneCalls ? [desk, there] as const : [next, call] as const;
+      who.hangup(whom);
       house.clock.advance(1_000);
       assert.equal(there.state, "ended");
+      // The two phones are told of still, not the browser that left; nothing of them is open.
+      const ended = house.plane.control.call(out.id)!;
+      assert.equal(ended.state, "ended");
+      const over = talking.legs.map((leg) => ({ ...leg, dialogState: "terminated" }));
+      assert.deepEqual(ended.legs, over);
+      assert.deepEqual(ended.legs.map((leg) => leg.kind === "sip" && leg.media?.kind), [
+        "rtp",
+        "rtp",
+      ]);
       clean(house);
     }
   }

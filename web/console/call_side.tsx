@@ -29,6 +29,7 @@ export function Side({ call, hasPeer, onChanged }: {
   const [first, sip] = call.legs;
   const [owner, other] = [ownerOf(call), otherOf(call)];
   const hold = holdWords(call.hold, owner, other);
+  const isOver = call.state === "ended";
   return (
     <>
       <section aria-label={`Side of ${owner}`}>
@@ -48,8 +49,8 @@ export function Side({ call, hasPeer, onChanged }: {
           {call.dtmf.length > 0 && <Fact name="Digits" value={digitsOf(call)} />}
           <Fact name="Codecs" value={first.codecs.join(", ") || "none yet"} />
           {first.kind === "webrtc"
-            ? <WebrtcFacts leg={first} />
-            : first.media && <MediaFacts media={first.media} />}
+            ? <WebrtcFacts leg={first} isOver={isOver} />
+            : first.media && <MediaFacts media={first.media} isOver={isOver} />}
           <StatisticsFacts
             statistics={(first.kind === "webrtc" ? first : first.media)?.statistics ?? null}
             lossPercent={call.lossPercent}
@@ -64,7 +65,7 @@ export function Side({ call, hasPeer, onChanged }: {
           </h3>
           <dl class="facts">
             <Fact name="Codecs" value={sip.media.codecs.join(", ") || "none yet"} />
-            <MediaFacts media={sip.media} />
+            <MediaFacts media={sip.media} isOver={isOver} />
             <StatisticsFacts statistics={sip.media.statistics} lossPercent={null} />
             {first.kind === "sip" && <DialogFacts leg={sip} />}
           </dl>
@@ -85,22 +86,22 @@ function digitsOf({ dtmf }: CallView): string {
   return groups.map(({ from, digits }) => `${digits} from ${from}`).join(", ");
 }
 
-function WebrtcFacts({ leg }: { readonly leg: Webrtc }) {
+function WebrtcFacts({ leg, isOver }: { readonly leg: Webrtc; readonly isOver: boolean }) {
   return (
     <>
       <Fact name="ICE" value={iceWords(leg)} isBad={leg.ice === "disconnected"} />
       <Fact name="DTLS" value={dtlsWords(leg)} isBad={leg.dtls === "failed"} />
-      <Fact name="Media" value={mediaWayWords(leg, true)} />
+      <Fact name="Media" value={mediaWayWords(leg, true, isOver)} />
       {leg.transcoding && <Fact name="Translated" value={transcodingWords(leg.transcoding)} />}
       <Fact name="Address" value={leg.remoteAddress ?? "unknown"} />
     </>
   );
 }
 
-function MediaFacts({ media }: { readonly media: SipMedia }) {
+function MediaFacts({ media, isOver }: { readonly media: SipMedia; readonly isOver: boolean }) {
   return (
     <>
-      <Fact name="Media" value={mediaWayWords(media, media.isSecure)} />
+      <Fact name="Media" value={mediaWayWords(media, media.isSecure, isOver)} />
       {media.transcoding && <Fact name="Translated" value={transcodingWords(media.transcoding)} />}
       <Fact name="Address" value={media.remoteAddress ?? "unknown"} />
     </>

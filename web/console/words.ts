@@ -56,6 +56,7 @@ const ICE: Readonly<Record<WebrtcLegView["ice"], string>> = {
   checking: "checking",
   connected: "connected",
   disconnected: "disconnected",
+  closed: "closed",
 };
 
 const DTLS: Readonly<Record<WebrtcLegView["dtls"], string>> = {
@@ -117,14 +118,17 @@ export function transcodingWords(view: TranscodingView): string {
   return parts.join(", ");
 }
 
-/** The way that a side's media takes. */
+/** The way that a side's media takes, or took. */
 export function mediaWayWords(
   media: { readonly kind: "webrtc" | "rtp" | "direct"; readonly worker: number | null },
   isSecure: boolean,
+  isOver: boolean,
 ): string {
-  if (media.kind === "direct") return "direct, past this server";
-  const way = media.worker === null ? "not there yet" : `relayed by worker ${media.worker}`;
-  return media.worker === null ? way : `${way}, ${isSecure ? "encrypted" : "not encrypted"}`;
+  const over = isOver ? "over; it was " : "";
+  if (media.kind === "direct") return `${over}direct, past this server`;
+  if (media.worker === null) return isOver ? "over; there was none" : "not there yet";
+  const way = `relayed by worker ${media.worker}`;
+  return `${over}${way}, ${isSecure ? "encrypted" : "not encrypted"}`;
 }
 
 export function trunkStateWords({ state, isRegistered }: TrunkView): string {

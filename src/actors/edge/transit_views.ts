@@ -6,6 +6,7 @@ import type {
   SipMediaView,
 } from "../control_plane.ts";
 import { termination } from "../../core/termination.ts";
+import { closedLegs } from "../views.ts";
 import type { AnchorView, Transit, TransitEnd } from "./contract.ts";
 
 /** Calls between two wire sides as operators read them. Pure. */
@@ -60,8 +61,10 @@ export function toTransitView(transit: Transit): CallView {
 
 /** A call between two wire sides that is over. @param endedAt wall clock, ms since 1970 */
 export function toEndedTransit(transit: Transit, reason: TransitEnd, endedAt: number): CallView {
+  const view = toTransitView(transit);
   return {
-    ...toTransitView(transit),
+    ...view,
+    legs: closedLegs(view.legs),
     state: "ended",
     endedAt: iso(endedAt),
     termination: reason === "hangup"

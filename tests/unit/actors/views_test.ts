@@ -133,6 +133,24 @@ Deno.test("views: what is wrong is said in words, the nearest cause alone", () =
   assert.equal(warnings({ ice: "checking", statistics: null }).length, 1);
 });
 
+Deno.test("views: a leg that is over says so, and keeps what it was", () => {
+  const first = (seen: Seen, state: "active" | "ended") =>
+    toCallView(contextOf(seen), state, null).legs[0];
+  const live = first({}, "active");
+  const over = first({}, "ended");
+  assert.deepEqual(over, { ...live, ice: "closed", dtls: "closed" });
+  assert(over.kind === "webrtc" && over.statistics?.receivePackets === 100);
+  assert.deepEqual(over.codecs, ["opus"]);
+  // Why it ended stays to be read.
+  const words = (seen: Seen) => {
+    const leg = first(seen, "ended");
+    return leg.kind === "webrtc" ? [leg.ice, leg.dtls] : [];
+  };
+  assert.deepEqual(words({ ice: "new", dtls: "new" }), ["new", "new"]);
+  assert.deepEqual(words({ ice: "checking", dtls: "new" }), ["closed", "new"]);
+  assert.deepEqual(words({ ice: "disconnected", dtls: "failed" }), ["disconnected", "failed"]);
+});
+
 Deno.test("views: loss is a share of what was expected, and above 5 % a warning", () => {
   const lost = (receiveLost: number) => ({ statistics: { receiveLost, receivePackets: 1_000 } });
   const view = toCallView(contextOf(lost(26)), "active", null);

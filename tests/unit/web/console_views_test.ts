@@ -54,13 +54,16 @@ Deno.test("owner and other of a call, whichever side tells it", () => {
 
 Deno.test("the way of media, and what translating costs", () => {
   assert.equal(
-    mediaWayWords({ kind: "direct", worker: null }, false),
+    mediaWayWords({ kind: "direct", worker: null }, false, false),
     "direct, past this server",
   );
-  assert.equal(mediaWayWords({ kind: "rtp", worker: null }, false), "not there yet");
-  assert.equal(mediaWayWords({ kind: "rtp", worker: 1 }, true), "relayed by worker 1, encrypted");
+  assert.equal(mediaWayWords({ kind: "rtp", worker: null }, false, false), "not there yet");
   assert.equal(
-    mediaWayWords({ kind: "rtp", worker: 0 }, false),
+    mediaWayWords({ kind: "rtp", worker: 1 }, true, false),
+    "relayed by worker 1, encrypted",
+  );
+  assert.equal(
+    mediaWayWords({ kind: "rtp", worker: 0 }, false, false),
     "relayed by worker 0, not encrypted",
   );
   const costs = { from: "PCMU", to: "OPUS", worker: "codec-1", delayMs: 40, concealedMs: 1_200 };
@@ -70,6 +73,10 @@ Deno.test("the way of media, and what translating costs", () => {
   );
   const unknown = { ...costs, worker: null, delayMs: null, concealedMs: 0 };
   assert.equal(transcodingWords(unknown), "PCMU ↔ opus");
+  assert.equal(
+    mediaWayWords({ kind: "rtp", worker: 1 }, true, true),
+    "over; it was relayed by worker 1, encrypted",
+  );
 });
 
 Deno.test("registrations outside and trunks in words", () => {
