@@ -211,7 +211,7 @@ Deno.test("the packet cache gives what was put last under a number, or nothing",
         if (length <= 1500) kept.set(sequence, length);
       }
       for (let sequence = 0; sequence <= 2000; sequence += 7) {
-        const length = cache.get(sequence, buffer, 2000);
+        const length = cache.repeat(sequence, buffer, 2000, 0, 1000 * sequence);
         assert.equal(length, kept.get(sequence) ?? -1);
         if (length > 0) assert.equal(buffer[2000 + length - 1], sequence & 255);
       }

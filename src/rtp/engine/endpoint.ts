@@ -15,6 +15,11 @@ import type { StateMemory } from "./state_memory.ts";
 /** What a browser may send: several times what its cameras do. */
 const MAX_PACKETS = 6000;
 const MAX_BYTES = 8_000_000;
+/** RTCP a second of one far end: a browser with video says some 50 feedback packets. */
+const MAX_RTCP: readonly [packets: number, bytes: number] = [500, 250_000];
+/** Checks a second: all that are answered, and those from places that it was never seen at. */
+const MAX_CHECKS: readonly [packets: number, bytes: number] = [300, 100_000];
+const MAX_STRANGE_CHECKS: readonly [packets: number, bytes: number] = [100, 50_000];
 
 /** Where datagrams come from and go to; addresses as in `AddressTable`. */
 export interface Place {
@@ -76,6 +81,11 @@ export class Endpoint {
   reportHeardAt: Instant = -Infinity;
   /** Against floods; a SIP leg has its own for each section. */
   readonly limit = new RateLimit(MAX_PACKETS, MAX_BYTES);
+  /** Authentic RTCP, which makes us send. */
+  readonly rtcpLimit = new RateLimit(...MAX_RTCP);
+  /** Authentic checks, and checks from new places before anything is known of them. */
+  readonly checkLimit = new RateLimit(...MAX_CHECKS);
+  readonly strangeLimit = new RateLimit(...MAX_STRANGE_CHECKS);
 
   /** By payload type; what is not negotiated is passed on but not understood. */
   payloads: PayloadTable = tableOf([]);

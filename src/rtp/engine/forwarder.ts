@@ -204,10 +204,13 @@ export class Forwarder implements ReportListener {
       endpoint.dropped++;
       return;
     }
-    let size = endpoint.receiver === null
+    let size = !endpoint.limit.take(length, now)
+      ? -1
+      : endpoint.receiver === null
       ? length
       : endpoint.receiver.unprotectRtcp(arena, offset, length);
-    if (size < 0 || !isCompound(arena, offset, size)) {
+    const isTaken = size >= 0 && endpoint.rtcpLimit.take(size, now);
+    if (!isTaken || !isCompound(arena, offset, size)) {
       endpoint.dropped++;
       return;
     }

@@ -114,9 +114,12 @@ export class IceLite {
     const credential = this.#byUfrag.get(ufrag);
     if (credential === undefined) return undefined;
     const { endpoint, key } = credential;
+    // From a new place so many are looked at: each costs a hash.
+    if (known !== endpoint && !endpoint.strangeLimit.take(length, now)) return undefined;
     // A check that is not authentic gets no answer: whoever guesses learns nothing.
     if (!integrityFits(arena, message, key)) return undefined;
     if (this.#isTaken(endpoint, socket, address, port, now)) return undefined;
+    if (!endpoint.checkLimit.take(length, now)) return null;
     const refused = message.unknown.length > 0;
     const type = refused ? BINDING_ERROR : BINDING_SUCCESS;
     const writer = new StunWriter(arena, this.#scratch, type, arena, offset + 8);

@@ -20,8 +20,8 @@ const FIR = 4;
 const APPLICATION = 15;
 /** Longest feedback packet that is passed on. */
 const MAX_COPY = 1200;
-/** Retransmissions answered from what is kept, of one NACK packet. */
-const MAX_REPEATS = 128;
+/** A packet is sent again once in a round trip; this long at least, and at most, ms. */
+const REPEATS_APART: readonly [number, number] = [20, 200];
 
 /** What one kind's report is to say: a sender report's place, and blocks. */
 interface Report {
@@ -75,13 +75,15 @@ export class RtcpRelay {
     const to = from.pathOpen ? from.peer : null;
     for (const each of KINDS) clear(this.#reports[each]);
     const end = offset + length;
+    let feedback = 0;
     for (let at = offset; at < end;) {
       const size = 4 + 4 * int16(arena, at + 2);
       const type = arena[at + 1]!;
       if (type === RTCP_SENDER_REPORT || type === RTCP_RECEIVER_REPORT) {
         this.#readReport(from, to, kind, at, size, now);
-      } else if (to !== null && size >= 12) {
-        if (type === RTCP_TRANSPORT_FEEDBACK) this.#transportFeedback(from, to, at, size);
+      } else if (to !== null && size >= 12 && (++feedback === 1 || from.rtcpLimit.take(0, now))) {
+        // Each part may become a datagram, which nobody has counted yet but for the first.
+        if (type === RTCP_TRANSPORT_FEEDBACK) this.#transportFeedback(from, to, at, size, now);
         else if (type === RTCP_PAYLOAD_FEEDBACK) this.#payloadFeedback(from, to, at, size, now);
       }
       at += size;
@@ -190,12 +192,18 @@ export class RtcpRelay {
     writer.sdes(ssrc, cnameOf(to));
   }
 
-  #transportFeedback(from: Endpoint, to: Endpoint, at: number, size: number): void {
+  #transportFeedback(
+    from: Endpoint,
+    to: Endpoint,
+    at: number,
+    size: number,
+    now: Instant,
+  ): void {
     const arena = this.#arena;
     const format = arena[at]! & 31;
     const stream = from.out?.named(int32(arena, at + 8)) ?? null;
     if (from.out !== null && stream?.source !== to.id) return;
-    if (format === NACK) this.#nack(from, to, stream, at, size);
+    if (format === NACK) this.#nack(from, to, stream, at, size, now);
     else if (format === TRANSPORT_WIDE && to.leg === null && size >= 20) {
       this.#transportWide(from, to, stream, at, size);
     }
@@ -224,12 +232,12 @@ export class RtcpRelay {
     stream: OutStream | null,
     at: number,
     size: number,
+    now: Instant,
   ): void {
     const arena = this.#arena;
     const section = to.leg === null ? null : to.leg.section(stream?.kind ?? "video");
     const isUnderstood = to.leg === null || (section?.hasFeedback ?? false);
     const items: [number, number][] = [];
-    let repeats = 0;
     for (let item = at + 12; item + 4 <= at + size; item += 4) {
       const first = int16(arena, item);
       const bits = (int16(arena, item + 2) << 1) | 1;
@@ -237,10 +245,8 @@ export class RtcpRelay {
       for (let i = 0; i < 17; i++) {
         if ((bits & (1 << i)) === 0) continue;
         const sequence = (first + i) & 0xffff;
-        const kept = stream?.cache !== null && stream !== null && repeats < MAX_REPEATS &&
-          this.#repeat(from, stream, sequence);
-        if (kept) repeats++;
-        else if (!isAsked(section, sequence, stream)) missing |= 1 << i;
+        const isKept = stream !== null && this.#repeat(from, stream, sequence, now);
+        if (!isKept && !isAsked(section, sequence, stream)) missing |= 1 << i;
       }
       if (missing === 0) continue;
       // The first one named must be missing itself: the rest counts from it.
@@ -257,9 +263,14 @@ export class RtcpRelay {
     this.#outlet.send(to, section);
   }
 
-  #repeat(from: Endpoint, stream: OutStream, sequence: number): boolean {
-    const size = stream.cache!.get(sequence, this.#arena, this.#scratch);
+  /** Gives whether the packet is kept: then nobody else has to be asked for it. */
+  #repeat(from: Endpoint, stream: OutStream, sequence: number, now: Instant): boolean {
+    if (stream.cache === null) return false;
+    const [least, most] = REPEATS_APART;
+    const apart = Math.min(most, Math.max(least, from.roundTrip.ms ?? 0));
+    const size = stream.cache.repeat(sequence, this.#arena, this.#scratch, apart, now);
     if (size < 0) return false;
+    if (size === 0 || from.iceState !== "connected") return true;
     const section = from.leg?.section(stream.kind) ?? null;
     const [socket, address, port] = section === null
       ? [from.socket, from.address, from.port]

@@ -260,7 +260,7 @@ export class RtpLegs {
       : section.receiver === null
       ? length
       : section.receiver.unprotectRtcp(arena, offset, length);
-    if (size < 0 || !isCompound(arena, offset, size)) {
+    if (size < 0 || !isCompound(arena, offset, size) || !endpoint.rtcpLimit.take(size, now)) {
       endpoint.dropped++;
       return;
     }

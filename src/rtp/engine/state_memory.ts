@@ -62,6 +62,11 @@ export class StateMemory {
     return (blocks + 1) * BLOCK_BYTES;
   }
 
+  /** How much of a buffer has ever been used. */
+  static usedBytes(buffer: ArrayBufferLike): number {
+    return new Int32Array(buffer, 0, 1)[END]! * 4;
+  }
+
   /** Memory of nobody else's, for a few streams. */
   static own(blocks: number): StateMemory {
     return new StateMemory(new ArrayBuffer(StateMemory.bytes(blocks)));

@@ -1,3 +1,4 @@
+import { int32 } from "../engine/bytes.ts";
 import { type HmacSha1, resultEquals, SHA1_LENGTH, writeResult } from "../srtp/hmac_sha1.ts";
 
 /** STUN messages (RFC 8489) as far as ICE-lite needs them: Binding requests in, responses out. */
@@ -64,10 +65,6 @@ const COLON = 58;
 
 function uint16(buffer: Uint8Array, at: number): number {
   return (buffer[at]! << 8) | buffer[at + 1]!;
-}
-
-function int32(buffer: Uint8Array, at: number): number {
-  return (buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!;
 }
 
 /**

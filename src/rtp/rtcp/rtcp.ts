@@ -1,3 +1,5 @@
+import { int32 } from "../engine/bytes.ts";
+
 /** RTCP packets (RFC 3550 6, RFC 4585) as a relay needs them: walked through, never rebuilt. */
 
 export const RTCP_SENDER_REPORT = 200;
@@ -7,10 +9,6 @@ export const RTCP_PAYLOAD_FEEDBACK = 206;
 /** Format of transport-wide feedback among the transport layer feedback. */
 export const TRANSPORT_WIDE = 15;
 export const PLI_LENGTH = 12;
-
-function int32(buffer: Uint8Array, at: number): number {
-  return (buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!;
-}
 
 /** Whether the bytes are a whole compound packet: each part of version 2, and no byte left over. */
 export function isCompound(buffer: Uint8Array, offset: number, length: number): boolean {
