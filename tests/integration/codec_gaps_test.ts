@@ -3,7 +3,7 @@ import fc from "../support/dice.ts";
 import { SeededEntropy } from "../../src/core/entropy.ts";
 import type { Codec, Decoder } from "../../src/rtp/codec/codec.ts";
 import { PCMA } from "../../src/rtp/codec/g711.ts";
-import { parseRtp, writeRtp } from "../../src/rtp/codec/rtp_packet.ts";
+import { writeRtp } from "../../src/rtp/codec/rtp_packet.ts";
 import { vowel } from "../../src/rtp/codec/self_test.ts";
 import { Transcoder } from "../../src/rtp/codec/transcoder.ts";
 import { openCatalogue } from "../../src/rtp/io/codec/catalogue.ts";

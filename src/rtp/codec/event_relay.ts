@@ -12,6 +12,11 @@ const EVENT_LENGTH = 4;
 const LONGEST = 0xffff;
 /** An event without its end is over so long after its last packet, ms. */
 const LOST_END_MS = 200;
+/**
+ * So long after what was relayed last, an older timestamp is a late packet's; later, it comes of a
+ * sender that has begun to count anew.
+ */
+const LATEST_MS = 5000;
 
 export interface RelayedEvent {
   readonly timestamp: number;
@@ -35,6 +40,24 @@ export class EventRelay {
   /** While an event is sent, voice is not (it would be heard twice as a tone). */
   isActive(now: Instant): boolean {
     return !this.#ended && now - this.#last < LOST_END_MS;
+  }
+
+  /** Another sender, whose timestamps have nothing to do with the last one's. */
+  reset(): void {
+    this.#event = -1;
+    this.#ended = false;
+    this.#last = -Infinity;
+  }
+
+  /**
+   * True for a packet of an event that is over: it has an older timestamp (mod 2^32), or goes on
+   * after the end. Relayed, it would be taken for a digit of its own.
+   */
+  isLate(timestamp: number, payload: Uint8Array, now: Instant): boolean {
+    if (now - this.#last >= LATEST_MS) return false;
+    const behind = (this.#timestamp - timestamp) | 0;
+    if (behind !== 0) return behind > 0;
+    return payload[0] === this.#event && this.#ended && ((payload[1] ?? 0) & END) === 0;
   }
 
   /** True where the packet begins an event that was not known. */

@@ -85,7 +85,10 @@ export class Transcoder implements SansIo<Uint8Array, Uint8Array> {
     }
     this.#received++;
     if (packet.ssrc !== this.#ssrc) {
-      if (this.#ssrc !== undefined) this.#playout.reset();
+      if (this.#ssrc !== undefined) {
+        this.#playout.reset();
+        this.#events?.reset();
+      }
       this.#ssrc = packet.ssrc;
     }
     if (this.#take(packet, now)) this.#start(now);
@@ -185,6 +188,10 @@ export class Transcoder implements SansIo<Uint8Array, Uint8Array> {
     const [events, event] = [this.#events, this.#to.telephoneEvent];
     if (events === undefined || event === null) {
       this.#refused++;
+      return false;
+    }
+    if (events.isLate(packet.timestamp, packet.payload, now)) {
+      this.#playout.buffer.book.note(packet.sequence);
       return false;
     }
     const isNew = events.isNew(packet.timestamp, packet.payload);
