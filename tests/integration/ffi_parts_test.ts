@@ -14,11 +14,21 @@ import { writeSockaddr } from "../../src/rtp/io/ffi/addresses.ts";
 import { Arena } from "../../src/rtp/io/ffi/arena.ts";
 import { ReceiveVector, SendQueue } from "../../src/rtp/io/ffi/datagrams.ts";
 import { Descriptors } from "../../src/rtp/io/ffi/descriptors.ts";
-import { openLibc } from "../../src/rtp/io/ffi/libc.ts";
+import {
+  EINVAL,
+  EIO,
+  ENOPROTOOPT,
+  EOPNOTSUPP,
+  IPPROTO_UDP,
+  type Libc,
+  openLibc,
+  UDP_SEGMENT,
+} from "../../src/rtp/io/ffi/libc.ts";
 import { Ring } from "../../src/rtp/io/ffi/ring.ts";
 import { checkLayouts } from "../../src/rtp/io/ffi/self_test.ts";
 import { LEG_BUFFER, PortInUse, Sockets } from "../../src/rtp/io/ffi/sockets.ts";
 import { Wire } from "../../src/rtp/io/ffi/wire.ts";
+import { libcWith, playedErrno } from "../support/shell_stage.ts";
 
 const isLinux = Deno.build.os === "linux";
 
@@ -205,11 +215,79 @@ for (const address of ["127.0.0.1", "::1"]) {
             assert.ok(body.every((byte) => byte === mark), `datagram ${slot}`);
           });
         }
-        assert.ok(queue.segmented === 0 || queue.segmented === 16, `${queue.segmented} in runs`);
+        const probe = sockets.open(address, 0, LEG_BUFFER).descriptor;
+        const canSegment = sockets.setOption(probe, IPPROTO_UDP, UDP_SEGMENT, 1200);
+        assert.equal(queue.segmented, canSegment ? 16 : 0, "datagrams in runs");
       });
     },
   });
 }
+
+/** Sends that the test lets fail, with an error of its choice, and those that the system gets. */
+function playedSends() {
+  const error = playedErrno();
+  const system = openLibc();
+  const plan: number[] = [];
+  const calls: Partial<Libc> = {
+    __errno_location: error.__errno_location,
+    sendmmsg: (...call) => {
+      const failure = plan.shift() ?? 0;
+      if (failure === 0) return system.sendmmsg(...call);
+      error.set(failure);
+      return -1;
+    },
+  };
+  return { plan, libc: libcWith(calls) };
+}
+
+Deno.test({
+  name: "segmentation ends where the system cannot do it, not for errors of other kinds",
+  ignore: !isLinux,
+  fn() {
+    withSockets((sockets, arena) => {
+      const { plan, libc } = playedSends();
+      const [from, to] = [0, 0].map(() => sockets.open("127.0.0.1", 0, LEG_BUFFER));
+      if (!sockets.setOption(to!.descriptor, IPPROTO_UDP, UDP_SEGMENT, 1200)) return;
+      const slots = arena.allocate(4 * 2048, 64);
+      const queue = new SendQueue(libc, arena, 8);
+      const receive = new ReceiveVector(openLibc(), arena, arena.allocate(8 * 2048), 8, 2048, 2000);
+      /** A frame of three datagrams; whether it went as one. */
+      const send = (error: number): boolean => {
+        if (error !== 0) plan.push(error);
+        const before = queue.segmented;
+        for (let i = 0; i < 3; i++) {
+          const length = writeSockaddr(arena, queue.nextName, "127.0.0.1", to!.local.port);
+          queue.push(from!.descriptor, length, slots + i * 2048, 1000);
+        }
+        queue.flush();
+        assert.deepEqual(plan, [], "it was tried as one");
+        assert.equal(receive.receive(to!.descriptor, 0, 8), 3, "and arrived one way or the other");
+        for (let slot = 0; slot < 3; slot++) assert.equal(receive.take(slot), 1000);
+        return queue.segmented > before;
+      };
+      // Buffers that are full, a firewall, no way, a port that is closed.
+      for (const error of [EAGAIN, ENOBUFS, EPERM, ENETUNREACH, ECONNREFUSED]) {
+        for (let i = 0; i < 4; i++) assert.equal(send(error), false);
+        assert.equal(send(0), true, `after error ${error}`);
+      }
+      // One destination's path is too narrow, others are not.
+      for (let i = 0; i < 10; i++) {
+        assert.equal(send(EINVAL), false);
+        assert.equal(send(EINVAL), false);
+        assert.equal(send(0), true);
+      }
+      for (const error of [EIO, EINVAL, EOPNOTSUPP, ENOPROTOOPT]) {
+        for (let i = 0; i < 3; i++) assert.equal(send(error), false);
+        for (let i = 0; i < 3; i++) assert.equal(send(0), false, `after error ${error}`);
+        queue.forget(from!.descriptor);
+        assert.equal(send(0), true, "another socket under its number");
+      }
+    });
+  },
+});
+
+/** Of Linux; the queue knows only those that it heeds. */
+const [EPERM, EAGAIN, ENETUNREACH, ENOBUFS, ECONNREFUSED] = [1, 11, 101, 105, 111];
 
 function hasIpv6(): boolean {
   try {

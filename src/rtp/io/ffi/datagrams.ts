@@ -4,6 +4,11 @@ import {
   CMSG_I32,
   CMSG_I32_LENGTH,
   CMSG_U16,
+  EINVAL,
+  EIO,
+  ENOPROTOOPT,
+  EOPNOTSUPP,
+  errno,
   IOVEC,
   IP_TOS,
   IPPROTO_IP,
@@ -33,8 +38,13 @@ const NAME_STRIDE = 32;
 const MIN_SEGMENT = 400;
 const MAX_SEGMENTS = 64;
 const MAX_SEGMENTED = 65_000;
-/** A socket whose segmented sends fail so often gets no more of them. */
+/** A socket whose segmented sends fail so often, and none between them goes, gets no more of them. */
 const MAX_SEGMENT_FAILURES = 3;
+/**
+ * What the system says where it cannot segment: no checksums by the device (EIO), no such option,
+ * or segments too large for the way there (EINVAL). Full buffers and closed ports say nothing of it.
+ */
+const CANNOT_SEGMENT: readonly number[] = [EIO, EINVAL, EOPNOTSUPP, ENOPROTOOPT];
 
 /** The message vector of `recvmmsg` over slots of the arena, and what it brought. */
 export class ReceiveVector {
@@ -285,13 +295,17 @@ export class SendQueue {
     const descriptor = this.#descriptors[index]!;
     const at = this.#arena.address(message);
     const sent = this.#libc.sendmmsg(descriptor, at, 1, MSG_DONTWAIT);
+    const error = sent > 0 ? 0 : errno(this.#libc);
     int32[(message + IOV_COUNT) >> 2] = 1;
     this.#setControl(index, mark, mark === 0 ? 0 : CMSG_I32);
     if (sent > 0) {
       this.segmented += run;
+      if (this.#segmentFailures.size > 0) this.#segmentFailures.delete(descriptor);
       return;
     }
-    this.#segmentFailures.set(descriptor, (this.#segmentFailures.get(descriptor) ?? 0) + 1);
+    if (CANNOT_SEGMENT.includes(error)) {
+      this.#segmentFailures.set(descriptor, (this.#segmentFailures.get(descriptor) ?? 0) + 1);
+    }
     this.#send(index, index + run);
   }
 

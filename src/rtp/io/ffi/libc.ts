@@ -13,6 +13,9 @@ export const SOCK_CLOEXEC = 0o2000000;
 export const SOL_SOCKET = 1;
 export const SO_RCVBUF = 8;
 export const SO_SNDBUF = 7;
+/** Above the system's limits, where the process may. */
+export const SO_SNDBUFFORCE = 32;
+export const SO_RCVBUFFORCE = 33;
 export const IPPROTO_IP = 0;
 export const IP_TOS = 1;
 export const IPPROTO_UDP = 17;
@@ -30,6 +33,10 @@ export const EFD_NONBLOCK = 0o4000;
 export const EFD_CLOEXEC = 0o2000000;
 export const CLOCK_MONOTONIC = 1;
 export const PRIO_PROCESS = 0;
+export const EIO = 5;
+export const EINVAL = 22;
+export const ENOPROTOOPT = 92;
+export const EOPNOTSUPP = 95;
 export const EADDRINUSE = 98;
 export const PR_SET_TIMERSLACK = 29;
 
@@ -55,6 +62,7 @@ const SYMBOLS = {
   bind: { parameters: [I, P, I], result: I },
   getsockname: { parameters: [I, P, P], result: I },
   setsockopt: { parameters: [I, I, I, P, I], result: I },
+  getsockopt: { parameters: [I, I, I, P, P], result: I },
   close: { parameters: [I], result: I },
   epoll_create1: { parameters: [I], result: I },
   epoll_ctl: { parameters: [I, I, I, P], result: I },
