@@ -160,12 +160,14 @@ export type MediaCommand =
   | { readonly type: "adopt" }
   /**
    * Dies of an uncaught exception, where the start command allows it: at once, in the middle of a
-   * change to what is known of an endpoint, or not at all but hanging for some time.
+   * change to what is known of an endpoint, or not at all but hanging for some time, at once or in
+   * the middle of the next packet that it sends on.
    */
   | {
     readonly type: "crash";
     readonly tear?: number;
     readonly hangMs?: number;
+    readonly inPacket?: boolean;
   }
   | { readonly type: "shutdown" };
 

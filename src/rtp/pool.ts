@@ -205,7 +205,7 @@ export class MediaPool implements MediaPort, RtpMediaPort {
   /** How: as the `crash` command says. */
   crashWorker(
     worker: number,
-    how: { readonly tear?: number; readonly hangMs?: number } = {},
+    how: { readonly tear?: number; readonly hangMs?: number; readonly inPacket?: boolean } = {},
   ): void {
     this.#workers.at(worker)?.process.send({ type: "crash", ...how });
   }

@@ -69,7 +69,10 @@ export interface RunningMediaPool extends MediaPort, RtpMediaPort {
     readonly waiting: number;
   };
   /** Kills a worker by an uncaught exception, where `allowCrash` is set. */
-  crashWorker(worker: number, how?: { readonly tear?: number; readonly hangMs?: number }): void;
+  crashWorker(
+    worker: number,
+    how?: { readonly tear?: number; readonly hangMs?: number; readonly inPacket?: boolean },
+  ): void;
   /** Kills a worker and starts another in its place; false where none of that index runs. */
   restartWorker(worker: number): boolean;
   crashHandshakeWorker(): void;

@@ -22,8 +22,8 @@ type Open = Extract<MediaCommand, { type: "open" }>;
  * place of another gets the same.
  */
 export class Estate {
-  readonly state = new SharedArrayBuffer(StateMemory.bytes(STATE_BLOCKS));
-  readonly names = new SharedArrayBuffer(Ipv6Names.BYTES);
+  #state = new SharedArrayBuffer(StateMemory.bytes(STATE_BLOCKS));
+  #names = new SharedArrayBuffer(Ipv6Names.BYTES);
   readonly #libc: Libc;
   readonly #descriptors = new Descriptors(Descriptors.memory());
   readonly #sockets: Sockets;
@@ -36,6 +36,29 @@ export class Estate {
   constructor(libc: Libc) {
     this.#libc = libc;
     this.#sockets = new Sockets(libc, new Arena(256), this.#descriptors);
+  }
+
+  /** For `StateMemory`. */
+  get state(): SharedArrayBuffer {
+    return this.#state;
+  }
+
+  /** For `Ipv6Names`. */
+  get names(): SharedArrayBuffer {
+    return this.#names;
+  }
+
+  /**
+   * The next worker gets a copy of all that is known: the present one hangs, and when it comes to
+   * again it goes on in the middle of whatever it was changing.
+   */
+  renew(): void {
+    const state = new SharedArrayBuffer(this.#state.byteLength);
+    const used = StateMemory.usedBytes(this.#state);
+    // No more than is used: the rest is memory that the system has not given yet.
+    new Uint8Array(state).set(new Uint8Array(this.#state, 0, used));
+    this.#state = state;
+    this.#names = this.#names.slice(0);
   }
 
   /**

@@ -30,7 +30,7 @@ import { monotonicOffset } from "./monotonic.ts";
 import type { Ring } from "./ring.ts";
 import { SocketNames } from "./socket_names.ts";
 import { SocketTable } from "./socket_table.ts";
-import { bindShared, type BoundSocket, Sockets } from "./sockets.ts";
+import { bindShared, type BoundSocket, smallBuffers, Sockets } from "./sockets.ts";
 import type { Wire } from "./wire.ts";
 
 const SLOTS = 256;
@@ -116,6 +116,8 @@ export class FfiShell implements MediaShell {
   #refusedAt = -Infinity;
   #stopped = false;
   readonly #allowCrash: boolean;
+  /** For tests: how long it is to hang in the next packet that it sends on, ms. */
+  #hangMs = 0;
   readonly #backlog: Uint8Array[] = [];
   readonly #faults = new FaultLimit((text) => this.emit({ type: "fault", text }));
 
@@ -164,11 +166,12 @@ export class FfiShell implements MediaShell {
       this.#table.add(descriptor, start.sockets !== undefined);
     }
     this.#sharedCount = shared.length;
+    const small = smallBuffers(this.#sockets, shared.map(({ descriptor }) => descriptor));
     this.emit({
       type: "ready",
       addresses: shared.map(({ local }) => local),
       shell: `ffi, ${srtp.name}`,
-      why,
+      why: small === null ? why : `${why}; ${small}`,
       adopts: parts.state !== undefined && start.sockets !== undefined,
       profiles: srtp.profiles,
     });
@@ -363,6 +366,7 @@ export class FfiShell implements MediaShell {
     const descriptor = socket < 0 ? -1 : this.#table.descriptorOf(socket);
     if (descriptor < 0) return;
     if (offset >= this.#slots && offset < this.#slots + SLOTS * SLOT) {
+      if (this.#hangMs > 0) this.#hang(this.#hangMs);
       const nameLength = this.#socketNames.write(this.#queue.nextName, address, port, this.#now);
       this.#queue.push(descriptor, nameLength, offset, length, dscp);
       return;
@@ -427,12 +431,18 @@ export class FfiShell implements MediaShell {
   }
 
   /** For tests: the ways in which a worker may end. */
-  #crash({ tear, hangMs }: Extract<MediaCommand, { type: "crash" }>): void {
+  #crash({ tear, hangMs, inPacket }: Extract<MediaCommand, { type: "crash" }>): void {
     if (hangMs === undefined) {
       if (tear !== undefined) this.#parts.state?.tear(tear);
       throw new Error("crash command");
     }
-    for (const until = this.now() + hangMs; this.now() < until;);
+    if (inPacket === true) this.#hangMs = hangMs;
+    else this.#hang(hangMs);
+  }
+
+  #hang(ms: number): void {
+    this.#hangMs = 0;
+    for (const until = this.now() + ms; this.now() < until;);
   }
 }
 

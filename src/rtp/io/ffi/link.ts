@@ -114,6 +114,8 @@ class Link {
   #isBlocked = false;
   #alive = true;
   #isHung = false;
+  /** What it works on is its own from now on. */
+  #isLeft = false;
   /** Endpoints that this worker was told to open. */
   readonly #opened = new Set<number>();
 
@@ -227,6 +229,9 @@ class Link {
     if (!this.#isHung) this.#descriptors.waitForEnd(END_GRACE);
     this.#descriptors.fence();
     if (isReplaced && this.#descriptors.isRunning) this.#isHung = true;
+    if (!this.#isHung || this.#isLeft) return;
+    this.#isLeft = true;
+    this.#estate.renew();
   }
 
   /** Closes what the thread has left open; it has ended or is about to. */

@@ -21,7 +21,9 @@ import {
   IPV6_V6ONLY,
   type Libc,
   SO_RCVBUF,
+  SO_RCVBUFFORCE,
   SO_SNDBUF,
+  SO_SNDBUFFORCE,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
@@ -82,8 +84,13 @@ export class Sockets {
       const text = `UDP port ${port} on ${address} could not be opened: error ${error}`;
       throw error === EADDRINUSE ? new PortInUse(text) : new Error(text);
     }
-    this.setOption(descriptor, SOL_SOCKET, SO_RCVBUF, buffer);
-    this.setOption(descriptor, SOL_SOCKET, SO_SNDBUF, buffer);
+    for (
+      const [force, ask] of [[SO_RCVBUFFORCE, SO_RCVBUF], [SO_SNDBUFFORCE, SO_SNDBUF]] as const
+    ) {
+      // The first is for the privileged; the second gives no more than the system's limit.
+      const isDone = this.setOption(descriptor, SOL_SOCKET, force, buffer);
+      if (!isDone) this.setOption(descriptor, SOL_SOCKET, ask, buffer);
+    }
     return { descriptor, local: this.#localAddress(descriptor) };
   }
 
@@ -91,6 +98,17 @@ export class Sockets {
     const { arena, libc, scratch } = this.#parts;
     arena.view.setInt32(scratch + 32, value, true);
     return libc.setsockopt(descriptor, level, option, arena.address(scratch + 32), 4) === 0;
+  }
+
+  /** Room for what has come in, bytes as they are asked for; -1: not known. */
+  receiveBuffer(descriptor: number): number {
+    const { arena, libc, scratch } = this.#parts;
+    const [value, length] = [scratch + 32, scratch + 36];
+    arena.view.setInt32(length, 4, true);
+    const at = arena.address(value);
+    const told = libc.getsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, at, arena.address(length));
+    // The system doubles what is asked for, for its own needs.
+    return told === 0 ? arena.view.getInt32(value, true) / 2 : -1;
   }
 
   /** DSCP of what is sent (RFC 8837); a network that does not want it is no fault. */
@@ -144,6 +162,14 @@ export class Sockets {
       : formatIpv6(arena.bytes.subarray(scratch + 8, scratch + 24));
     return { address, port };
   }
+}
+
+/** What is to be said of the sockets of many calls where they have less room than they should. */
+export function smallBuffers(sockets: Sockets, descriptors: readonly number[]): string | null {
+  const bytes = Math.min(...descriptors.map((descriptor) => sockets.receiveBuffer(descriptor)));
+  if (bytes < 0 || bytes >= SHARED_BUFFER) return null;
+  return `receive buffers of ${Math.floor(bytes / 1024)} KB instead of ${SHARED_BUFFER / 1024}: ` +
+    `packets may be lost under load; set the sysctl net.core.rmem_max to ${SHARED_BUFFER}`;
 }
 
 /**
