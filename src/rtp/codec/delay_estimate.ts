@@ -34,6 +34,11 @@ export class DelayEstimate {
   /** Interarrival jitter, ms (RFC 3550 6.4.1). */
   jitterMs = 0;
 
+  /** Nothing has been learned yet. */
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
   /** Arrival minus media time of the fastest packet, ms; 0 before any. */
   get fastest(): number {
     const fastest = Math.min(this.#windowFastest, this.#formerFastest);

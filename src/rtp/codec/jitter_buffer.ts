@@ -147,7 +147,8 @@ export class JitterBuffer {
     if (this.#last === undefined || at >= this.#last.at) {
       this.#last = { timestamp: packet.timestamp, at };
     }
-    if (packet.kind === "audio") this.#learn(at / this.#perMs, now);
+    // A call may begin with a digit; without any transit time it would never be due.
+    if (packet.kind === "audio" || this.#estimate.isEmpty) this.#learn(at / this.#perMs, now);
     this.#lastArrival = now;
     if (this.#isPast(at, packet)) {
       this.late++;

@@ -216,7 +216,10 @@ export class CodecPool {
   }
 
   #leastLoaded(): Slot {
-    const alive = this.#slots.filter(({ supervised }) => supervised.state !== "stopped");
+    const of = (isFit: (slot: Slot) => boolean) => this.#slots.filter(isFit);
+    const running = of(({ supervised }) => supervised.state === "running");
+    // Whoever is placed in one that is only coming up hears nothing until it is.
+    const alive = running.length > 0 ? running : of(({ supervised: s }) => s.state !== "stopped");
     const all = alive.length > 0 ? alive : this.#slots;
     return all.reduce((best, slot) => slot.entries.size < best.entries.size ? slot : best);
   }

@@ -110,6 +110,22 @@ Deno.test("telephone-event: any order within a digit's pause, losses: no digit c
   );
 });
 
+Deno.test("telephone-event: a call that begins with a digit comes to rest, whatever it counts", () => {
+  const telephoneEvent = { payloadType: EVENT, clockRate: 8000 };
+  const made = new Transcoder({
+    from: side("PCMU", { telephoneEvent }),
+    to: side("PCMA", { telephoneEvent }),
+    fromCodec: PCMU,
+    toCodec: PCMA,
+    minDelayMs: 20,
+    maxDelayMs: 300,
+  });
+  const out = drive(made, dial([3], 0xf000_0000), 60_000);
+  const digits = out.filter(({ payloadType }) => payloadType === EVENT);
+  assert.equal(new Set(digits.map(({ timestamp }) => timestamp)).size, 1);
+  assert.equal(made.deadline(), undefined, "at rest");
+});
+
 Deno.test("telephone-event: another sender, or one that counts anew, dials on whatever it counts", () => {
   const voice = encodeStream(PCMU, vowel(8000, 600), 8000);
   const later = (packets: Sent[], ms: number) => packets.map((one) => at(one, one.at + ms));

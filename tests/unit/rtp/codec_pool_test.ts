@@ -72,6 +72,28 @@ Deno.test("opened before the worker is up, it is opened when it is", () => {
   pool.terminate();
 });
 
+Deno.test("a worker that is coming up again gets nothing while another is up", () => {
+  const { clock, pool, started, ready } = setUp(2);
+  for (const worker of started) ready(worker);
+  const open = () => pool.open(options, () => {});
+  const places = () => pool.workers().map(({ transcoders }) => transcoders);
+  for (let i = 0; i < 4; i++) open();
+  assert.deepEqual(places(), [2, 2]);
+  for (const handle of [open(), open()]) handle.close();
+  // The first one has fewer, and is dead.
+  started[0]!.listener.onDeath("no luck");
+  open();
+  assert.deepEqual(places(), [2, 3]);
+  clock.advance(1);
+  assert.equal(started.length, 3, "it is being started");
+  open();
+  assert.deepEqual(places(), [2, 4]);
+  ready(started[2]!);
+  open();
+  assert.deepEqual(places(), [3, 4]);
+  pool.terminate();
+});
+
 Deno.test("packets of one event go in one message", () => {
   const { clock, pool, started, ready } = setUp(1);
   ready(started[0]!);
