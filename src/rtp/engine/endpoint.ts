@@ -127,4 +127,9 @@ export class Endpoint {
   ) {
     this.record = new EndpointRecord(memory, id);
   }
+
+  /** Whether its far end is told by us how its media fares, where the peer does not tell it. */
+  get hasOwnReports(): boolean {
+    return this.leg !== null || (this.peer !== null && (this.peer.isSingle || this.peer.isHop));
+  }
 }

@@ -1,5 +1,6 @@
 import type { IceState } from "../media_port.ts";
 import type { Endpoint, Place } from "./endpoint.ts";
+import { ReceiveRecord } from "./receive_record.ts";
 import { BUSY, FIRST_WORD, Role, StateMemory } from "./state_memory.ts";
 import type { WidePlace } from "./transport_wide.ts";
 
@@ -34,6 +35,7 @@ export class EndpointRecord {
   /** Whether another worker has begun it. */
   readonly isAdopted: boolean;
   readonly #isShared: boolean;
+  readonly #streams: ReceiveRecord;
 
   constructor(memory: StateMemory, owner: number) {
     const [left] = memory.claim({ memory, owner, role: Role.endpoint });
@@ -42,6 +44,7 @@ export class EndpointRecord {
     this.#isShared = block >= 0;
     this.#memory = block >= 0 ? memory : StateMemory.own(1);
     this.#at = block >= 0 ? block : this.#memory.take(1, Role.endpoint);
+    this.#streams = new ReceiveRecord(memory, owner);
     if (this.isAdopted) return;
     this.#memory.words[this.#at + SOCKET] = -1;
     this.#memory.words[this.#at + REPORTED] = -1;
@@ -79,6 +82,7 @@ export class EndpointRecord {
     floats[to + 5] = endpoint.heard;
     floats[to + 6] = endpoint.receive.lost;
     words[at + BUSY] = 0;
+    if (endpoint.hasOwnReports) this.#streams.save(endpoint.receive);
   }
 
   restore(endpoint: Endpoint): void {
@@ -103,11 +107,12 @@ export class EndpointRecord {
     endpoint.sendBytes = floats[from + 3]!;
     endpoint.dropped = floats[from + 4]!;
     endpoint.heard = floats[from + 5]!;
-    endpoint.receive.goOn(floats[from + 6]!);
+    endpoint.receive.goOn(floats[from + 6]!, this.#streams.rows());
   }
 
   /** Gives the memory back; nothing is called after it. */
   close(): void {
     if (this.#isShared) this.#memory.give(this.#at);
+    this.#streams.close();
   }
 }

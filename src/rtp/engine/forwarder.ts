@@ -100,7 +100,7 @@ export class Forwarder implements ReportListener {
   /** A phone tells a browser nothing of its packets one by one: we do. */
   #reportWide(endpoint: Endpoint, offset: number, now: Instant): void {
     const { peer, transportWideId } = endpoint;
-    if (peer === null || !peer.isSingle) return;
+    if (peer === null || !peer.isSingle || endpoint.iceState !== "connected") return;
     const arena = this.#arena;
     const feedback = endpoint.feedback ??= new TransportFeedback();
     const ssrc = int32(arena, offset + 8);
@@ -246,8 +246,8 @@ export class Forwarder implements ReportListener {
   #count(endpoint: Endpoint, payload: PayloadKind | null, offset: number, now: Instant): void {
     const arena = this.#arena;
     const ssrc = int32(arena, offset + 8);
-    const stream = endpoint.receive.stream(ssrc);
     const sequence = (arena[offset + 2]! << 8) | arena[offset + 3]!;
+    const stream = endpoint.receive.stream(ssrc, sequence);
     stream.packet(sequence, int32(arena, offset + 4), payload?.clockRate ?? 0, now);
     if (payload === null || payload === stream.outer) return;
     this.#learn(endpoint, stream, payload, offset, now);

@@ -26,9 +26,9 @@ export class OwnReports {
    * what it is sent, and on what was received of it.
    */
   originate(to: Endpoint, now: Instant): void {
-    const { peer } = to;
-    const isWanted = to.leg !== null || peer !== null && (peer.isSingle || peer.isHop);
-    if (!isWanted || !to.open || now - to.reportedAt < REPORT_INTERVAL) return;
+    // Nothing goes where nobody consents (RFC 7675 5.1).
+    const mayBeTold = to.open && to.iceState === "connected";
+    if (!to.hasOwnReports || !mayBeTold || now - to.reportedAt < REPORT_INTERVAL) return;
     to.reportedAt = now;
     const writer = this.#outlet.begin();
     for (const kind of KINDS) {

@@ -1,5 +1,6 @@
 import type { Instant } from "../../core/clock.ts";
 import type { PayloadKind } from "../contract.ts";
+import type { ReceiveRow } from "./receive_record.ts";
 
 /** What was received of each SSRC: RFC 3550 A.1 (sequence), A.3 (loss) and A.8 (jitter). */
 
@@ -8,6 +9,12 @@ const MAX_DROPOUT = 3000;
 /** So many packets may come late by the same token. */
 const MAX_MISORDER = 1024;
 const MAX_STREAMS = 64;
+
+function lostOf(row: ReceiveRow): number {
+  const before = Math.max(0, row.expectedBefore - row.receivedBefore);
+  const expected = row.extendedHighest - row.base + 1;
+  return before + Math.max(0, expected - (row.received - row.receivedBefore));
+}
 
 export class ReceiveStream {
   /** What it is a stream of, inside RED where that is used. */
@@ -41,6 +48,40 @@ export class ReceiveStream {
   #receivedAtReport = 0;
 
   constructor(readonly ssrc: number) {}
+
+  /**
+   * A stream that another worker has counted, at the first packet that comes of it here. What has
+   * come between is taken for received: nobody knows.
+   */
+  static resume(row: ReceiveRow, sequence: number): ReceiveStream {
+    const stream = new ReceiveStream(row.ssrc);
+    stream.#base = row.base;
+    stream.#highest = row.extendedHighest & 0xffff;
+    stream.#cycles = row.extendedHighest - stream.#highest;
+    stream.#expectedBefore = row.expectedBefore;
+    stream.#receivedBefore = row.receivedBefore;
+    const between = ((sequence - stream.#highest) & 0xffff) - 1;
+    const isKnown = between >= 0 && between < MAX_DROPOUT;
+    stream.received = row.received + (isKnown ? between : 0);
+    stream.#expectedAtReport = stream.#expectedBefore + stream.#expectedNow() +
+      (isKnown ? between : 0);
+    stream.#receivedAtReport = stream.received;
+    return stream;
+  }
+
+  // As a `ReceiveRow`.
+
+  get base(): number {
+    return this.#base;
+  }
+
+  get expectedBefore(): number {
+    return this.#expectedBefore;
+  }
+
+  get receivedBefore(): number {
+    return this.#receivedBefore;
+  }
 
   /** @param arrival ms */
   packet(sequence: number, timestamp: number, clockRate: number, arrival: number): void {
@@ -81,9 +122,7 @@ export class ReceiveStream {
   }
 
   get lost(): number {
-    if (this.#highest < 0) return 0;
-    const before = Math.max(0, this.#expectedBefore - this.#receivedBefore);
-    return before + Math.max(0, this.#expectedNow() - (this.received - this.#receivedBefore));
+    return this.#highest < 0 ? 0 : lostOf(this);
   }
 
   /** -1 before the first packet. */
@@ -144,11 +183,16 @@ export class ReceiveStatistics {
   readonly streams: ReceiveStream[] = [];
   #last: ReceiveStream | null = null;
   #lostBefore = 0;
+  /** Streams that another worker has counted, and of which nothing has come here yet. */
+  left: ReceiveRow[] = [];
   audio: PayloadKind | null = null;
   video: PayloadKind | null = null;
 
-  /** The stream of an SSRC, new where it has not been seen. */
-  stream(ssrc: number): ReceiveStream {
+  /**
+   * The stream of an SSRC, new where it has not been seen.
+   * @param sequence of the packet that has come of it
+   */
+  stream(ssrc: number, sequence: number): ReceiveStream {
     const last = this.#last;
     if (last !== null && last.ssrc === ssrc) return last;
     for (const stream of this.streams) {
@@ -158,15 +202,24 @@ export class ReceiveStatistics {
       }
     }
     if (this.streams.length >= MAX_STREAMS) this.#forgetOldest();
-    const stream = new ReceiveStream(ssrc);
+    const stream = this.#resume(ssrc, sequence) ?? new ReceiveStream(ssrc);
     this.streams.push(stream);
     this.#last = stream;
     return stream;
   }
 
-  /** So many were lost before: another worker has counted them. */
-  goOn(lost: number): void {
+  /** Another worker has counted so many lost, those of these streams among them. */
+  goOn(lost: number, left: ReceiveRow[]): void {
     this.#lostBefore = lost;
+    this.left = left;
+  }
+
+  #resume(ssrc: number, sequence: number): ReceiveStream | null {
+    const at = this.left.findIndex((row) => row.ssrc === ssrc);
+    if (at < 0) return null;
+    const [row] = this.left.splice(at, 1);
+    this.#lostBefore = Math.max(0, this.#lostBefore - lostOf(row!));
+    return ReceiveStream.resume(row!, sequence);
   }
 
   /** Makes room for another stream: some change their SSRC with each song on hold. */

@@ -21,7 +21,14 @@ const END = 0;
 const FREE = 0;
 
 /** Roles of blocks; contexts of SRTP and sections have the section's number added. */
-export const Role = { endpoint: 1, out: 2, section: 0x100, receive: 0x200, send: 0x300 } as const;
+export const Role = {
+  endpoint: 1,
+  out: 2,
+  receiveStatistics: 3,
+  section: 0x100,
+  receive: 0x200,
+  send: 0x300,
+} as const;
 
 /** Whose blocks, and what they are for. */
 export interface StatePlace {

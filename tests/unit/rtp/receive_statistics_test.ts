@@ -47,9 +47,9 @@ Deno.test("loss: gaps count, late packets fill them, a new start is no gap", () 
 
 Deno.test("no more streams than a call can have are kept", () => {
   const statistics = new ReceiveStatistics();
-  for (let ssrc = 0; ssrc < 200; ssrc++) statistics.stream(ssrc);
+  for (let ssrc = 0; ssrc < 200; ssrc++) statistics.stream(ssrc, 0);
   assert.equal(statistics.streams.length, 64);
-  assert.equal(statistics.stream(500).ssrc, 500);
+  assert.equal(statistics.stream(500, 0).ssrc, 500);
   assert.equal(statistics.streams.length, 64);
 });
 
@@ -70,12 +70,12 @@ Deno.test("round trip: only what was sent is measured, less the delay at the far
 Deno.test("the stream unheard for longest gives way; its loss stays counted", () => {
   const statistics = new ReceiveStatistics();
   for (let ssrc = 0; ssrc < 64; ssrc++) {
-    const stream = statistics.stream(ssrc);
+    const stream = statistics.stream(ssrc, 0);
     stream.packet(10, 0, 8000, 1000 + ssrc);
     stream.packet(12, 0, 8000, ssrc === 0 ? 9000 : 1000 + ssrc);
   }
   assert.equal(statistics.lost, 64);
-  assert.equal(statistics.stream(500).ssrc, 500);
+  assert.equal(statistics.stream(500, 0).ssrc, 500);
   assert.equal(statistics.find(1), null);
   assert.equal(statistics.find(0)!.ssrc, 0);
   assert.equal(statistics.lost, 64);
