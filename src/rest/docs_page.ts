@@ -24,13 +24,14 @@ export function docsPage(document: OpenApiDocument): string {
   );
   return page(
     "API",
+    "API",
     [
       `<h1>Port Zero API</h1><p>${proseHtml(String(document.info.description))}</p>`,
       `<p>Version ${escapeHtml(String(document.info.version))}, as `,
       `<a href="/api/openapi.json">OpenAPI ${document.openapi}</a>.</p>`,
       ...sections,
       `<h2>Objects</h2>${schemas.join("")}`,
-      `<h2>Problems</h2><table><tr><th>Type</th><th>Status</th><th>Meaning</th></tr>`,
+      `<h2>Problems</h2><table aria-label="Problems"><tr><th>Type</th><th>Status</th><th>Meaning</th></tr>`,
       `${problems.join("")}</table>`,
     ].join(""),
   );
@@ -41,6 +42,7 @@ export function problemPage(slug: ProblemSlug): string {
   const kind = PROBLEM_KINDS[slug];
   return page(
     kind.title,
+    "Problems",
     `<h1>${escapeHtml(kind.title)}</h1><p>${proseHtml(kind.meaning)}</p>` +
       `<p>Type <code>/problems/${slug}</code>, status ${kind.status}.</p>`,
   );
@@ -58,9 +60,11 @@ function operationHtml(path: string, method: string, each: OpenApiOperation): st
   );
   return `<details id="${escapeHtml(each.operationId)}"><summary><b>${method.toUpperCase()}</b> ` +
     `<code>${escapeHtml(path)}</code> ${proseHtml(each.summary)}</summary><div class="inside">` +
-    (parameters.length > 0 ? `<h3>Parameters</h3><table>${parameters.join("")}</table>` : "") +
+    (parameters.length > 0
+      ? `<h3>Parameters</h3><table aria-label="Parameters">${parameters.join("")}</table>`
+      : "") +
     (each.requestBody ? `<h3>Body</h3>${json(each.requestBody)}` : "") +
-    `<h3>Answers</h3><table>${responses.join("")}</table></div></details>`;
+    `<h3>Answers</h3><table aria-label="Answers">${responses.join("")}</table></div></details>`;
 }
 
 /** Links to the objects that a description refers to. */

@@ -1,6 +1,7 @@
 import { type AccessRules, hostName } from "./access.ts";
 import type { OperatorToken } from "./operator_token.ts";
 import { type Problem, problem } from "./problem.ts";
+import { TOKEN_PAGE } from "./token_page.ts";
 
 /** What every request must pass before anything else looks at it. */
 export interface Asked {
@@ -14,7 +15,7 @@ export interface Asked {
 /** Paths that show or change what the server does: Origin is checked even for reads. */
 const GUARDED = ["/api", "/rest-api", "/console"];
 /** How one gets the cookie; the page shows nothing but a form. */
-const TOKEN_DOOR = ["/console/token", "/console/token.js"];
+const TOKEN_DOOR = [TOKEN_PAGE, "/console/token.js"];
 
 function isBelow(path: string, roots: readonly string[]): boolean {
   return roots.some((root) => path === root || path.startsWith(`${root}/`));

@@ -1,3 +1,5 @@
+import { TOKEN_PAGE } from "./token_page.ts";
+
 /** Security headers, by kind of path. */
 
 const COMMON: Readonly<Record<string, string>> = {
@@ -23,12 +25,14 @@ const VENDOR_POLICY = "default-src 'none'; script-src 'self' 'unsafe-inline'; " 
   "font-src 'self' data:; connect-src 'self' ws: wss:; worker-src 'self' blob:; " +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'self'";
 
+const OPERATOR_PAGES: readonly string[] = ["/console", TOKEN_PAGE, "/api/docs"];
+
 const DATA_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 function policyOf(path: string): string {
   if (path.startsWith("/client2/")) return VENDOR_POLICY;
   if (path === "/") return PAGE_POLICY;
-  if (path === "/console" || path === "/api/docs" || path.startsWith("/problems/")) {
+  if (OPERATOR_PAGES.includes(path) || path.startsWith("/problems/")) {
     return OPERATOR_POLICY;
   }
   return DATA_POLICY;

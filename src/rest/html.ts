@@ -1,36 +1,33 @@
 /** The frame of the pages that the server itself writes; nothing in them comes from elsewhere. */
 
-const STYLE = `
-:root { color-scheme: light dark; --ink: light-dark(#1a1d21, #e6e8ea);
-  --paper: light-dark(#fff, #15181b); --soft: light-dark(#f2f4f6, #1f2429);
-  --line: light-dark(#d8dde2, #343b42); --accent: light-dark(#0b5cad, #7ab8ff); }
-* { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
-a { color: var(--accent); }
-code, pre { font: 0.875rem/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
-td:first-child code { overflow-wrap: normal; }
-pre { background: var(--soft); padding: 0.75rem; border-radius: 0.375rem; white-space: pre-wrap; }
-details { border: 1px solid var(--line); border-radius: 0.5rem; margin: 0.5rem 0; }
-input, button { font: inherit; padding: 0.5rem 0.75rem; border-radius: 0.375rem;
-  border: 1px solid var(--ink); }
-input { width: 100%; max-width: 26rem; color: inherit; background: var(--paper); }
-button { color: var(--paper); background: var(--accent); border-color: var(--accent);
-  cursor: pointer; }
-summary { padding: 0.6rem 0.8rem; cursor: pointer; }
-summary b { display: inline-block; min-width: 5.5rem; color: var(--accent); }
-.inside { padding: 0 0.8rem 0.8rem; }
-table { border-collapse: collapse; width: 100%; display: block; overflow-x: auto; }
-th, td { text-align: left; padding: 0.3rem 0.8rem 0.3rem 0; vertical-align: top;
-  border-top: 1px solid var(--line); }
-`;
+/** As in `web/shared/icons.tsx`. */
+const MARK = `<svg class="mark" viewBox="0 0 40 24" width="40" height="24" aria-hidden="true">` +
+  `<g fill="none" stroke="currentColor" stroke-width="3"><circle cx="10" cy="12" r="7.5"/>` +
+  `<circle cx="30" cy="12" r="7.5"/></g>` +
+  `<path d="M10 12h20" stroke="currentColor" stroke-width="3" stroke-linecap="round"/></svg>`;
 
-/** @param body HTML */
-export function page(title: string, body: string): string {
+/** Links in the head, other than the mark's to the phone page. */
+const LINKS: Readonly<Record<string, string>> = {
+  Console: "/console",
+  API: "/api/docs",
+  Phone: "/",
+};
+
+/**
+ * @param part where one is, beside the product's name; its own link is left out
+ * @param body HTML
+ */
+export function page(title: string, part: string, body: string): string {
+  const links = Object.entries(LINKS).filter(([name]) => name !== part)
+    .map(([name, path]) => `<a class="bar-link" href="${path}">${name}</a>`);
   return `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">` +
     `<meta name="viewport" content="width=device-width, initial-scale=1">` +
-    `<title>${escapeHtml(title)} - Port Zero</title><link rel="icon" href="data:,">` +
-    `<style>${STYLE}</style></head><body>${body}</body></html>`;
+    `<meta name="color-scheme" content="light dark">` +
+    `<title>${escapeHtml(title)} · Port Zero</title><link rel="icon" href="data:,">` +
+    `<link rel="stylesheet" href="/assets/papers.css"></head><body>` +
+    `<header class="bar"><a class="brand" href="/">${MARK}Port Zero ` +
+    `<span class="brand-part">${escapeHtml(part)}</span></a><span class="grow"></span>` +
+    `${links.join("")}</header><main class="paper">${body}</main></body></html>`;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

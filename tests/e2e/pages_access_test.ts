@@ -195,3 +195,46 @@ Deno.test({
     assert.deepEqual([...new Set(faults)], []);
   },
 });
+
+/** What the two pages' tokens come to, and whether there is a way home. Runs in the page. */
+function lookOf() {
+  const style = (selector: string) => getComputedStyle(document.querySelector(selector)!);
+  return {
+    ground: style("html").backgroundColor,
+    ink: style("html").color,
+    font: style("html").fontFamily,
+    mark: style(".brand .mark").color,
+    home: document.querySelector<HTMLAnchorElement>(".brand")!.pathname,
+  };
+}
+
+Deno.test({
+  ...BROWSER_TEST,
+  name:
+    "the API's papers and the token page: one comes there and back, and they look like the rest",
+  async fn() {
+    const token = "correct-horse-battery-staple";
+    await using lab = await Lab.open({ api: { token } });
+    const browser = await lab.browser();
+    const page = await openWindow(browser, `${lab.url}api/docs`);
+    page.setDefaultTimeout(2 * PATIENCE_MS);
+    await page.getByRole("heading", { name: "Operator token" }).waitFor();
+    await page.emulateMedia({ colorScheme: "light" });
+    const door = await page.evaluate(lookOf);
+    const faults = await faultsOf(page, "the token page");
+    await tabTo(page, "Token");
+    await page.keyboard.type(token);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Port Zero API" }).waitFor();
+    assert.equal(new URL(page.url()).pathname, "/api/docs");
+    await page.getByText("Lists the trunks by priority").click();
+    faults.push(...await faultsOf(page, "the API's papers"));
+    await page.emulateMedia({ colorScheme: "light" });
+    const papers = await page.evaluate(lookOf);
+    await page.locator("a.brand").click();
+    await page.getByLabel("Your name").waitFor();
+    const phone = await page.evaluate(lookOf);
+    assert.deepEqual([door, papers], [phone, phone]);
+    assert.deepEqual([...new Set(faults)], []);
+  },
+});

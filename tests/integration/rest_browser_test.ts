@@ -79,12 +79,30 @@ Deno.test({
       const typed = await (await browser.newContext()).newPage();
       await typed.goto(`${face.base}/console`);
       await typed.getByLabel("Token").fill("guess");
-      await typed.getByRole("button", { name: "Open the console" }).click();
+      await typed.getByRole("button", { name: "Go on" }).click();
       await typed.getByRole("alert").filter({ hasText: "not the token" }).waitFor();
       await typed.getByLabel("Token").fill(token);
-      await typed.getByRole("button", { name: "Open the console" }).click();
+      await typed.getByRole("button", { name: "Go on" }).click();
       await typed.waitForFunction(() => document.title === "page /console");
       assert.equal(await typed.evaluate(() => document.cookie), "", "scripts must not see it");
+
+      // To wherever one wanted to go, but not to somebody else's page.
+      for (
+        const [wanted, where] of [
+          ["/api/docs#getCall", "/api/docs#getCall"],
+          ["/api/calls?limit=3", "/api/calls?limit=3"],
+          ["/console#view=phones", "/console#view=phones"],
+          ["/console/token?next=https://evil.example/", "/console"],
+          ["/console/token?next=//evil.example/", "/console"],
+          ["/console/token?next=javascript:alert(1)", "/console"],
+        ] as const
+      ) {
+        const page = await (await browser.newContext()).newPage();
+        await page.goto(face.base + wanted);
+        await page.getByLabel("Token").fill(token);
+        await page.keyboard.press("Enter");
+        await page.waitForURL(face.base + where);
+      }
 
       const linked = await (await browser.newContext()).newPage();
       await linked.goto(`${face.base}/console#token=${token}`);

@@ -110,6 +110,8 @@ Deno.test("bundles are made once and made again when a source changes", async ()
          render(<App />, document.body);`,
       );
     }
+    await Deno.mkdir(new URL("papers/", web));
+    await Deno.writeTextFile(new URL("papers/style.css", web), "p { color: red }");
     const script = async (): Promise<string> => {
       const pages = await createPages({ web, cache, log: silentLog });
       return new TextDecoder().decode(pages.page("/assets/phone.js")!.body);

@@ -39,7 +39,7 @@ Deno.test("REST and console need the token; phone page, SDK and sockets do not",
     assert.match(response.headers.get("www-authenticate") ?? "Bearer", /Bearer/);
     assert.doesNotMatch(await response.text(), /call-1|session-1|page \/console/);
   }
-  for (const path of ["/", "/sdk/flashphoner.js", "/console/token.js"]) {
+  for (const path of ["/", "/sdk/flashphoner.js", "/console/token", "/console/token.js"]) {
     const response = await face.request(path);
     assert.equal(response.status, 200, path);
     await response.body?.cancel();
@@ -75,8 +75,8 @@ Deno.test("the bearer header opens REST; a wrong one does not", async () => {
 
 Deno.test("the token page gives a strict cookie that opens console and REST", async () => {
   await using face = await exposed();
-  const form = await face.request("/console");
-  assert.match(await form.text(), /<label for="token">/);
+  const form = await face.request("/console/token");
+  assert.match(await form.text(), /<label [^>]*for="token">/);
   const wrong = await face.post("/console/token", { token: "guess" });
   assert.equal(wrong.status, 401);
   assert.equal(wrong.headers.get("set-cookie"), null);
@@ -110,6 +110,44 @@ Deno.test("the token page gives a strict cookie that opens console and REST", as
   });
   assert.equal(plainForm.status, 415);
   await plainForm.body?.cancel();
+});
+
+Deno.test("a person is led to the token page and back; a program gets 401 as a problem", async () => {
+  await using face = await exposed();
+  const ask = async (path: string, headers: Record<string, string>, method = "GET") => {
+    const response = await face.request(path, { headers, method, redirect: "manual" });
+    await response.body?.cancel();
+    const where = response.headers.get("location");
+    return where ?? `${response.status} ${response.headers.get("content-type") ?? ""}`;
+  };
+  const html = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+  const window = { accept: html, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
+  const isProblem = "401 application/problem+json";
+  assert.equal(await ask("/console", window), "/console/token");
+  const docs = "/console/token?next=%2Fapi%2Fdocs";
+  assert.equal(await ask("/api/docs", window), docs);
+  assert.equal(await ask("/api/docs", window, "HEAD"), docs);
+  // Over plain http from another machine a browser does not say what it wants it for.
+  assert.equal(await ask("/api/docs", { accept: html }), docs);
+  assert.equal(
+    await ask("/api/calls/1/messages?format=text", window),
+    "/console/token?next=%2Fapi%2Fcalls%2F1%2Fmessages%3Fformat%3Dtext",
+  );
+  for (const accept of ["*/*", "application/json", "text/htmlx"]) {
+    assert.equal(await ask("/api/docs", { accept }), isProblem, accept);
+  }
+  assert.equal(await ask("/api/docs", { ...window, "sec-fetch-mode": "cors" }), isProblem);
+  assert.equal(await ask("/api/docs", { ...window, "sec-fetch-dest": "iframe" }), isProblem);
+  // Some programs take HTML by default; they shall not take the form for an answer.
+  assert.equal(await ask("/api/calls", { accept: html }), isProblem);
+  assert.equal(await ask("/api/calls/1", window, "DELETE"), isProblem);
+  assert.equal(await ask("/rest-api/call/find_all", { accept: html }), "401 application/json");
+});
+
+Deno.test("without a token the token page leads to the console", async () => {
+  await using face = await startWebFace();
+  const response = await face.request("/console/token", { redirect: "manual" });
+  assert.deepEqual([response.status, response.headers.get("location")], [303, "/console"]);
 });
 
 Deno.test("no way of writing a path gets past the token", async () => {

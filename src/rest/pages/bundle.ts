@@ -4,6 +4,14 @@ import type { Plugin } from "esbuild";
 
 export const PAGE_NAMES = ["phone", "console"] as const;
 export type PageName = (typeof PAGE_NAMES)[number];
+/** Style of the pages that the server itself writes. */
+const STYLES = ["papers"] as const;
+
+/** Everything that is made. */
+export const BUNDLE_NAMES: readonly string[] = [
+  ...PAGE_NAMES.flatMap((name) => [`${name}.js`, `${name}.css`]),
+  ...STYLES.map((name) => `${name}.css`),
+];
 
 /** Path below `/assets/` without hash (`phone.js`, `phone.css`) -> content. */
 export type Bundles = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
@@ -21,16 +29,22 @@ const npmPackages: Plugin = {
   },
 };
 
-/** @param web the directory with `phone/` and `console/` */
+/** @param web the directory with `phone/`, `console/` and `papers/` */
 export async function bundle(web: URL): Promise<Bundles> {
   // Loaded only when something has changed: a warm start takes the bundles from the cache.
   const [esbuild] = await Promise.all([import("esbuild"), import("preact")]);
   try {
     const result = await esbuild.build({
-      entryPoints: PAGE_NAMES.flatMap((name) => [
-        { in: filePath(new URL(`${name}/main.tsx`, web).href), out: name },
-        { in: filePath(new URL(`${name}/style.css`, web).href), out: name },
-      ]),
+      entryPoints: [
+        ...PAGE_NAMES.map((name) => ({
+          in: filePath(new URL(`${name}/main.tsx`, web).href),
+          out: name as string,
+        })),
+        ...[...PAGE_NAMES, ...STYLES].map((name) => ({
+          in: filePath(new URL(`${name}/style.css`, web).href),
+          out: name,
+        })),
+      ],
       outdir: "assets",
       write: false,
       bundle: true,

@@ -3,12 +3,12 @@ import { pathToFileURL } from "node:url";
 import deno from "../../../deno.json" with { type: "json" };
 import type { Log } from "../../core/log.ts";
 import type { Pages, StaticFile } from "../types.ts";
-import { bundle, type Bundles, PAGE_NAMES } from "./bundle.ts";
+import { bundle, BUNDLE_NAMES, type Bundles, PAGE_NAMES } from "./bundle.ts";
 import { contentHash, staticFile } from "./static_file.ts";
 import { VendorPackage } from "./vendor.ts";
 
 export interface PagesOptions {
-  /** Directory with `phone/`, `console/` and `shared/`; ours where absent. */
+  /** Directory with `phone/`, `console/`, `papers/` and `shared/`; ours where absent. */
   readonly web?: URL;
   /** Directory where bundles are kept from one start to the next; absent: nowhere. */
   readonly cache?: string;
@@ -85,7 +85,7 @@ async function cachedBundles(web: URL, key: string, options: PagesOptions): Prom
 
 /** Two starts at once, or one cut short, must not leave half a cache that is believed. */
 function isWhole(bundles: Bundles): boolean {
-  return PAGE_NAMES.every((name) => bundles.has(`${name}.js`) && bundles.has(`${name}.css`));
+  return BUNDLE_NAMES.every((name) => bundles.has(name));
 }
 
 async function keep(directory: URL, cache: URL, bundles: Bundles): Promise<void> {
