@@ -4,7 +4,7 @@ import type { TranscoderOptions } from "../../src/rtp/codec/contract.ts";
 import { DEFAULT_DELAY } from "../../src/rtp/codec/contract.ts";
 import { PCMA, PCMU } from "../../src/rtp/codec/g711.ts";
 import type { TranscoderEvent } from "../../src/rtp/codec/pool.ts";
-import { parseRtp } from "../../src/rtp/codec/rtp_packet.ts";
+import { parseRtp, type RtpPacket } from "../../src/rtp/codec/rtp_packet.ts";
 import { vowel } from "../../src/rtp/codec/self_test.ts";
 import { createCodecPool, type RunningCodecPool } from "../../src/rtp/io/start_codec_pool.ts";
 import { systemClock } from "../../src/core/io/system_clock.ts";
@@ -121,6 +121,56 @@ Deno.test("a worker that dies is replaced, and its streams go on", async () => {
     } finally {
       clearInterval(feeder);
       handle.close();
+    }
+  });
+});
+
+Deno.test("a worker that dies under a hop: what the far side gets keeps its SSRC, and goes on", async () => {
+  await withPool(1, async ({ pool }) => {
+    const sent = encodeStream(PCMU, vowel(8000, 20_000), 8000);
+    const bind = () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+    const [a, b] = [bind(), bind()];
+    const at = ({ addr }: Deno.DatagramConn) => ({
+      address: "127.0.0.1",
+      port: (addr as Deno.NetAddr).port,
+    });
+    const out: RtpPacket[] = [];
+    const reading = (async () => {
+      for await (const [bytes] of b) out.push(parseRtp(bytes)!);
+    })();
+    const placed: Deno.NetAddr[] = [];
+    const handle = pool.open(options("PCMU", "PCMA"), (event) => {
+      if (event.type !== "placed") return;
+      const { address: hostname, port } = event.local;
+      placed.push({ transport: "udp", hostname, port });
+    }, { a: at(a), b: at(b), passed: [] });
+    let next = 0;
+    const feeder = setInterval(() => {
+      const [packet, to] = [sent[next++], placed.at(-1)];
+      // A socket that has just died may refuse.
+      if (packet && to) a.send(packet.bytes, to).catch(() => {});
+    }, 20);
+    try {
+      for (let deaths = 1; deaths <= 2; deaths++) {
+        const before = out.length;
+        await until(() => out.length > before + 20, "packets");
+        pool.crashWorker(0);
+        await until(() => placed.length > deaths, "another worker");
+      }
+      const before = out.length;
+      await until(() => out.length > before + 20, "packets of the last worker");
+      assert.deepEqual([...new Set(out.map(({ ssrc }) => ssrc))], [0xbbbb]);
+      out.slice(1).forEach((packet, i) => {
+        assert.equal(packet.sequence, (out[i]!.sequence + 1) & 0xffff, `packet ${i + 1}`);
+        const ahead = (packet.timestamp - out[i]!.timestamp) | 0;
+        assert.ok(ahead >= 160 && ahead < 8 * 20_000, `${ahead} units later`);
+      });
+    } finally {
+      clearInterval(feeder);
+      handle.close();
+      a.close();
+      b.close();
+      await reading;
     }
   });
 });

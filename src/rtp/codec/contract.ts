@@ -65,8 +65,13 @@ export type CodecCommand =
     readonly type: "open";
     readonly id: number;
     readonly options: TranscoderOptions;
-    /** Packets of the two sides come from there and go there, past the main thread. */
-    readonly hop?: TranscoderHop;
+    /**
+     * Packets of the two sides come from there and go there, past the main thread; how far our
+     * streams have got is written to `places`, as `StreamPlace` does.
+     */
+    readonly hop?: TranscoderHop & {
+      readonly places: Readonly<Record<Side, SharedArrayBuffer>>;
+    };
   }
   | { readonly type: "packets"; readonly packets: readonly TranscoderPacket[] }
   /** What the side's RTCP receiver reports say of the packets that we send to it. */

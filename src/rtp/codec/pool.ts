@@ -11,7 +11,6 @@ import type {
   TranscoderHop,
   TranscoderOptions,
   TranscoderPacket,
-  TranscoderSide,
 } from "./contract.ts";
 import { StreamMemory } from "./stream_memory.ts";
 
@@ -71,8 +70,6 @@ interface Entry {
   readonly memory: Readonly<Record<Side, StreamMemory>>;
   readonly hop: TranscoderHop | undefined;
   worker: Slot;
-  /** Workers that it has been in. */
-  places: number;
 }
 
 type CodecReady = Extract<CodecEvent, { type: "ready" }>;
@@ -86,9 +83,6 @@ interface Slot {
   load: number;
   local: SocketAddress | undefined;
 }
-
-/** Golden ratio of 2^32: no two of the first thousands of multiples are near each other. */
-const SSRC_STEP = 0x9e37_79b9;
 
 /**
  * Places transcoders on codec workers. When a worker dies its transcoders are opened again, in its
@@ -150,7 +144,6 @@ export class CodecPool {
       memory: { a: new StreamMemory(options.a, clock), b: new StreamMemory(options.b, clock) },
       hop,
       worker: this.#leastLoaded(),
-      places: 0,
     };
     this.#entries.set(entry.id, entry);
     if (entry.worker.supervised.state === "stopped") {
@@ -229,14 +222,14 @@ export class CodecPool {
     const { options, memory, worker, hop } = entry;
     worker.entries.add(entry);
     if (worker.supervised.state !== "running") return;
-    const place = entry.places++;
-    // What a hop has sent is not seen here, so its stream can't be gone on with: it begins anew.
-    const side = (of: Side) => hop ? anew(options[of], place) : memory[of].resume();
+    const { a, b } = memory;
+    // What a hop sends is not seen here, so its worker writes down where it is.
+    const places = { a: a.place.shared, b: b.place.shared };
     worker.supervised.send({
       type: "open",
       id: entry.id,
-      options: { ...options, a: side("a"), b: side("b") },
-      ...(hop ? { hop } : {}),
+      options: { ...options, a: a.resume(), b: b.resume() },
+      ...(hop ? { hop: { ...hop, places } } : {}),
     });
     const { local } = worker;
     if (!hop || !local) return;
@@ -303,7 +296,7 @@ export class CodecPool {
       case "packets":
         for (const { id, side, bytes } of event.packets) {
           const entry = this.#entries.get(id);
-          entry?.memory[side].sent(bytes);
+          entry?.memory[side].sends(bytes);
           entry?.listener({ type: "packet", side, bytes });
         }
         break;
@@ -328,8 +321,4 @@ export class CodecPool {
     const entry = this.#entries.get(id);
     if (entry !== undefined) this.#fail(entry, text);
   }
-}
-
-function anew(side: TranscoderSide, place: number): TranscoderSide {
-  return { ...side, ssrc: (side.ssrc + Math.imul(place, SSRC_STEP)) >>> 0 };
 }

@@ -1,6 +1,7 @@
 import type { CodecCommand, CodecEvent, Side, TranscoderPacket } from "../codec/contract.ts";
 import { HopFilter, HopWay } from "../codec/hop_filter.ts";
 import { LossReports } from "../codec/loss_reports.ts";
+import { StreamPlace } from "../codec/stream_memory.ts";
 import type { SocketAddress } from "../contract.ts";
 
 interface Hop {
@@ -8,6 +9,7 @@ interface Hop {
   readonly filter: HopFilter;
   readonly losses: Readonly<Record<Side, LossReports>>;
   readonly to: Readonly<Record<Side, Deno.NetAddr>>;
+  readonly places: Readonly<Record<Side, StreamPlace>>;
 }
 
 type LossCommand = Extract<CodecCommand, { type: "loss" }>;
@@ -42,12 +44,16 @@ export class CodecHops {
   note(command: CodecCommand): void {
     if (command.type === "close") this.#forget(command.id);
     if (command.type !== "open" || !command.hop) return;
-    const { id, options, hop: { a, b, passed } } = command;
+    const { id, options, hop: { a, b, passed, places } } = command;
     const hop = {
       id,
       filter: new HopFilter(options, passed),
       losses: { a: new LossReports(options.a.ssrc), b: new LossReports(options.b.ssrc) },
       to: { a: placeOf(a), b: placeOf(b) },
+      places: {
+        a: new StreamPlace(options.a, places.a),
+        b: new StreamPlace(options.b, places.b),
+      },
     };
     this.#hops.set(id, hop);
     this.#byPort.set(a.port, { hop, side: "a" });
@@ -58,10 +64,13 @@ export class CodecHops {
   take(event: CodecEvent): CodecEvent | null {
     if (event.type === "failed" || event.type === "fault") this.#forget(event.id);
     if (event.type !== "packets") return event;
+    const epoch = Date.now();
     const others = event.packets.filter(({ id, side, bytes }) => {
       const hop = this.#hops.get(id);
-      if (hop) this.#send(bytes, hop.to[side]);
-      return !hop;
+      if (!hop) return true;
+      hop.places[side].sends(bytes, epoch);
+      this.#send(bytes, hop.to[side]);
+      return false;
     });
     return others.length > 0 ? { type: "packets", packets: others } : null;
   }

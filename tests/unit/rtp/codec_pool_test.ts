@@ -5,6 +5,7 @@ import type { CodecCommand, CodecEvent } from "../../../src/rtp/codec/contract.t
 import { DEFAULT_DELAY } from "../../../src/rtp/codec/contract.ts";
 import { CodecPool, type TranscoderEvent } from "../../../src/rtp/codec/pool.ts";
 import { writeRtp } from "../../../src/rtp/codec/rtp_packet.ts";
+import { StreamPlace } from "../../../src/rtp/codec/stream_memory.ts";
 import type { WorkerListener } from "../../../src/rtp/contract.ts";
 import { side } from "../../support/transcoder_bench.ts";
 
@@ -129,6 +130,39 @@ Deno.test("after a death, the replacement goes on with sequence numbers and time
   // The dead one's words are not heard any more.
   started[0]!.listener.onEvent({ type: "failed", id: 1, text: "late" });
   assert.equal(pool.size, 1);
+  pool.terminate();
+});
+
+Deno.test("after a death, a hop's streams go on too: their SSRC stays, by what the worker wrote", () => {
+  const { clock, pool, started, ready } = setUp(1);
+  ready(started[0]!);
+  const at = (port: number) => ({ address: "127.0.0.1", port });
+  const event = { payloadType: 101, clockRate: 8000 };
+  const b = side("PCMA", { telephoneEvent: event, ssrc: 77 });
+  pool.open({ ...options, b }, () => {}, { a: at(1), b: at(2), passed: [] });
+  const opened = (worker: FakeWorker) => {
+    const open = worker.told.find((command) => command.type === "open");
+    assert.ok(open?.type === "open" && open.hop);
+    return { ...open.options, places: open.hop.places };
+  };
+  const place = new StreamPlace(b, opened(started[0]!).places.b);
+  clock.advance(5000);
+  place.sends(packet(0xfffe, 0xffff_ff00), clock.epoch());
+  clock.advance(160);
+  // An event that began then: what it says of the time is not the present.
+  const digit = packet(0xffff, 0xffff_ff00);
+  digit[1] = 101;
+  place.sends(digit, clock.epoch());
+  clock.advance(40);
+  started[0]!.listener.onDeath("out of memory");
+  clock.advance(800);
+  ready(started[1]!);
+  const next = opened(started[1]!);
+  assert.deepEqual([next.a.ssrc, next.b.ssrc], [options.a.ssrc, 77]);
+  assert.deepEqual([next.a.firstSequence, next.b.firstSequence], [options.a.firstSequence, 0]);
+  const ahead = (next.b.firstTimestamp - 0xffff_ff00) | 0;
+  assert.ok(ahead >= 1000 * 8 && ahead <= 1100 * 8, `${ahead} units later`);
+  assert.strictEqual(next.places.b, opened(started[0]!).places.b, "and on from there");
   pool.terminate();
 });
 
