@@ -11,7 +11,10 @@ export interface Run {
   readonly sent: number;
   readonly received: number;
   readonly checked: number;
+  /** Of RTP and RTCP: not authentic, or not what was sent. */
   readonly bad: number;
+  readonly rtcpSent: number;
+  readonly rtcpReceived: number;
   readonly cpuPercent: number;
   /** CPU of the relay's process for one forwarded packet. */
   readonly microseconds: number;
@@ -42,8 +45,13 @@ interface Block {
 }
 
 /** Ports that nobody uses at the moment, so that several relays can stay up. */
-function freeBlock({ calls, shared }: LoadSpec, taken: ReadonlySet<Block>): Block {
-  const legs = shared.every(Boolean) ? 0 : 2 * calls;
+function freeBlock(
+  contender: Contender,
+  { calls, shared }: LoadSpec,
+  taken: ReadonlySet<Block>,
+): Block {
+  // Those of rtpengine are in a range of its own.
+  const legs = shared.every(Boolean) || contender === "rtpengine" ? 0 : 2 * calls;
   const size = SHARED_PORTS + legs + 2 * calls;
   const used = usedPorts();
   for (let first: number = PORTS.first; first + size <= PORTS.last; first += PORTS.step) {
@@ -95,13 +103,13 @@ export class Arena {
   /** Starts a relay with its calls; it stays up until `end`. */
   async start(contender: Contender, spec: LoadSpec, v8Flags: readonly string[] = []) {
     if (spec.calls > MAX_CALLS) throw new Error(`${spec.calls} calls, at most ${MAX_CALLS}`);
-    const block = freeBlock(spec, this.#taken);
+    const block = freeBlock(contender, spec, this.#taken);
     this.#taken.add(block);
     const table = `${this.folder}/table${this.#files++}`;
     const firstPort = block.first + SHARED_PORTS;
     const relay = relayOf(contender, { ...spec, firstPort }, table, v8Flags);
     const background = new Background(this.spawn(0, relay.program, relay.args));
-    const running = new Relay(this, background, relay.greetings, table, () => {
+    const running = new Relay(this, background, { ...relay, table, frame: spec.frame ?? 1 }, () => {
       this.#taken.delete(block);
       this.#up.delete(running);
     });
@@ -133,12 +141,18 @@ export class Arena {
   }
 }
 
+/** What the generator is told of a relay's load. */
+interface Load {
+  readonly table: string;
+  readonly greetings: string | null;
+  readonly frame: number;
+}
+
 /** A relay that is up. */
 export class Relay {
   readonly #arena: Arena;
   readonly #background: Background;
-  readonly #greetings: string | null;
-  readonly #table: string;
+  readonly #load: Load;
   readonly #release: () => void;
   /** Packets of its runs have numbers that follow one another. */
   #sequence = 1;
@@ -146,14 +160,12 @@ export class Relay {
   constructor(
     arena: Arena,
     background: Background,
-    greetings: string | null,
-    table: string,
+    load: Load,
     release: () => void,
   ) {
     this.#arena = arena;
     this.#background = background;
-    this.#greetings = greetings;
-    this.#table = table;
+    this.#load = load;
     this.#release = release;
   }
 
@@ -169,16 +181,20 @@ export class Relay {
     this.#background.resume();
   }
 
+  /** @throws Error where it failed, or RTCP does not come back */
   async measure(bytes: number, seconds: number): Promise<Run> {
     const { pid } = this.#background;
+    const { table, greetings, frame } = this.#load;
     const args = [
-      ...[this.#table, pid, bytes, seconds, PACKETS_PER_SECOND, WARM_UP, this.#sequence],
-      ...(this.#greetings === null ? [] : [this.#greetings]),
+      ...[table, pid, bytes, seconds, PACKETS_PER_SECOND, WARM_UP, this.#sequence, frame],
+      ...(greetings === null ? [] : [greetings]),
     ].map(String);
     this.#sequence += Math.ceil((seconds + WARM_UP + 1) * PACKETS_PER_SECOND);
     const text = await this.#generate(args);
     if (this.#background.isEnded) throw new Error(`a relay ended: ${this.output.slice(-500)}`);
-    return JSON.parse(text) as Run;
+    const run = JSON.parse(text) as Run;
+    if (run.rtcpReceived === 0) throw new Error(`no RTCP of ${run.rtcpSent} packets came back`);
+    return run;
   }
 
   async #generate(args: readonly string[]): Promise<string> {

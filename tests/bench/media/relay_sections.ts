@@ -1,24 +1,14 @@
 import type { LoadSpec, Run } from "./arena.ts";
-import {
-  APART,
-  type Bench,
-  byTurns,
-  type Entry,
-  loss,
-  MOST_LOSS,
-  printHead,
-  printRun,
-  ratios,
-  SECRET,
-  type Section,
-} from "./bench.ts";
+import { type Bench, byTurns, type Entry, ratios, SECRET, type Section, WARM_UP } from "./bench.ts";
 import type { Contender } from "./contenders.ts";
-import { MAX_CALLS } from "../relay/make_table.ts";
+import { FEWEST_VALUES } from "./summary.ts";
 
-/** What a relay costs: CPU a packet, most calls, delay, workers, the portable shell. */
+/** What a relay costs: CPU a packet, delay, workers, the portable shell. */
 
 const AUDIO = 172;
 const VIDEO = 1200;
+/** 25 frames a second of two packets each. */
+const FRAME = 2;
 const CALLS = 500;
 const MUST = { rtpengine: 0.6, c: 1.55 } as const;
 const AIM = { rtpengine: 0.45, c: 1.35 } as const;
@@ -26,12 +16,12 @@ const AIM = { rtpengine: 0.45, c: 1.35 } as const;
 const START = 4;
 const AROUND = 1.6;
 
-function contenders({ hasRtpengine }: Bench): readonly ("rtpengine" | "ours" | "c")[] {
+export function contenders({ hasRtpengine }: Bench): readonly ("rtpengine" | "ours" | "c")[] {
   return hasRtpengine ? ["rtpengine", "ours", "c"] : ["ours", "c"];
 }
 
 const turns = (count: number) => ({ rounds, seconds }: Pick<Bench, "rounds" | "seconds">): number =>
-  count * (START + 8 + rounds * (seconds + AROUND));
+  count * (START + WARM_UP + AROUND + rounds * (seconds + AROUND));
 
 /** Ours against the others on one load. */
 function compare(title: string, spec: LoadSpec, bytes: number): Section {
@@ -64,9 +54,10 @@ export const rtp = compare(
   AUDIO,
 );
 
-export const video = compare("SRTP to SRTP, 1,200 bytes, 200 calls", {
+export const video = compare("SRTP to SRTP, video of 1,200 bytes, 200 calls", {
   ...SECRET,
   calls: 200,
+  frame: FRAME,
 }, VIDEO);
 
 /** The portable shell beside the fast one; it has no limit to keep. */
@@ -76,10 +67,11 @@ export const portable: Section = {
   duration: (bench) => 2 * turns(2)(bench),
   run: async (bench) => {
     for (const [calls, bytes] of [[300, AUDIO], [100, VIDEO]] as const) {
+      const frame = bytes === VIDEO ? { frame: FRAME } : {};
       const entry = (name: Contender): Entry => ({
         name,
         contender: name,
-        spec: { ...SECRET, calls },
+        spec: { ...SECRET, ...frame, calls },
       });
       const rounds = await byTurns(bench, [entry("ours"), entry("portable")], bytes);
       const name = `portable / fast shell, ${bytes} bytes, ${calls} calls`;
@@ -111,6 +103,7 @@ export const workers: Section = {
       {
         name: "a packet of two workers with 250 calls each / of one with 500",
         values: ratios(rounds, "two, 250 each", "one, 500 calls"),
+        must: 1.1,
       },
     );
     if (navigator.hardwareConcurrency < 4) {
@@ -119,15 +112,19 @@ export const workers: Section = {
   },
 };
 
+function latencyRounds({ rounds }: Pick<Bench, "rounds">): number {
+  return Math.min(rounds, FEWEST_VALUES);
+}
+
 /** Added delay at some loads, that of rtpengine beside it. */
 export const latency: Section = {
   title: "Added delay",
-  duration: ({ rounds, seconds }) => 3 * turns(3)({ rounds: Math.min(rounds, 3), seconds }),
+  duration: (bench) => 3 * turns(3)({ ...bench, rounds: latencyRounds(bench) }),
   run: async (bench) => {
     for (const calls of [100, 500, 1000]) {
       const entries = contenders(bench)
         .map((who): Entry => ({ name: who, contender: who, spec: { ...SECRET, calls } }));
-      const some = { ...bench, rounds: Math.min(bench.rounds, 3) };
+      const some = { ...bench, rounds: latencyRounds(bench) };
       // rtpengine is beyond its limit in the last of them.
       const rounds = await byTurns(some, entries, AUDIO, ["ours", "c"]);
       for (const who of contenders(bench)) {
@@ -144,62 +141,3 @@ export const latency: Section = {
 
 const p50 = (runs: readonly Run[]) => runs.map((run) => run.p50);
 const p99 = (runs: readonly Run[]) => runs.map((run) => run.p99);
-
-/** Where the search begins, and in which steps it goes on, calls. */
-const SEARCH = { from: 400, step: 200 } as const;
-/** A relay that loses packets while it has time left was kept from its core: another try. */
-const SATURATED = 85;
-const MAX_TRIES = { saturated: 2, disturbed: 4 } as const;
-
-/** The most calls with less than 1 % loss, in steps of 200. */
-async function most(bench: Bench, contender: Contender, spec: Omit<LoadSpec, "calls">) {
-  let held = 0;
-  for (let calls: number = SEARCH.from; calls <= MAX_CALLS; calls += SEARCH.step) {
-    if (!await holds(bench, contender, { ...spec, calls })) break;
-    held = calls;
-  }
-  return held;
-}
-
-async function holds(bench: Bench, contender: Contender, spec: LoadSpec): Promise<boolean> {
-  const relay = await bench.arena.start(contender, spec);
-  try {
-    for (let saturated = 0, tries = 0; tries < MAX_TRIES.disturbed; tries++) {
-      const run = await relay.measure(AUDIO, bench.seconds);
-      printRun(contender, run);
-      if (loss(run) < MOST_LOSS) return true;
-      if (run.cpuPercent >= SATURATED && ++saturated >= MAX_TRIES.saturated) return false;
-    }
-    return false;
-  } finally {
-    await relay.end();
-  }
-}
-
-export const mostCalls: Section = {
-  title: "Most calls that one core holds with less than 1 % loss",
-  duration: ({ seconds }) => 5 * 6 * (seconds + 4),
-  run: async (bench) => {
-    printHead();
-    const peers = contenders(bench);
-    const apart = new Map<Contender, number>();
-    for (const who of peers) apart.set(who, await most(bench, who, APART));
-    const shared = new Map<Contender, number>();
-    for (const who of ["ours", "c"] as const) shared.set(who, await most(bench, who, SECRET));
-    // rtpengine has a port a leg, whatever it is asked for.
-    const theirs = apart.get("rtpengine");
-    for (const [name, found] of [["a port a leg", apart], ["shared port", shared]] as const) {
-      for (const [who, calls] of found) {
-        const aim = who === "ours" ? { aim: MAX_CALLS, isMoreBetter: true } : {};
-        bench.summary.add({ name: `most calls, ${name}, ${who}`, values: [calls], ...aim });
-      }
-      if (theirs === undefined || theirs === 0) continue;
-      bench.summary.add({
-        name: `most calls, ${name}: ours / rtpengine`,
-        values: [found.get("ours")! / theirs],
-        must: 1.5,
-        isMoreBetter: true,
-      });
-    }
-  },
-};

@@ -1,3 +1,6 @@
+/** Fewer values than this are no median to judge by. */
+export const FEWEST_VALUES = 3;
+
 /** What was measured of one figure, and what it has to be. */
 export interface Figure {
   readonly name: string;
@@ -26,15 +29,22 @@ function digits(value: number): string {
 /** All figures of a run of the bench. */
 export class Summary {
   readonly #figures: Figure[] = [];
+  readonly #isJudged: boolean;
+
+  /** @param isJudged whether it is said what meets its MUST */
+  constructor(isJudged = true) {
+    this.#isJudged = isJudged;
+  }
 
   add(...figures: readonly Figure[]): void {
     this.#figures.push(...figures);
   }
 
-  /** Whether every MUST is met by the median. */
+  /** Whether every MUST is met by the median of enough values. */
   get isMet(): boolean {
     return this.#figures.every((figure) => {
-      return figure.must === undefined || reaches(figure, figure.must);
+      return figure.must === undefined ||
+        figure.values.length >= FEWEST_VALUES && reaches(figure, figure.must);
     });
   }
 
@@ -51,7 +61,7 @@ export class Summary {
         ...[Math.min(...values), median(values), Math.max(...values)].map(digits),
         limit(must),
         limit(aim),
-        verdict(figure),
+        values.length === 0 || this.#isJudged ? verdict(figure) : "not judged",
       );
     }
   }
@@ -63,7 +73,10 @@ function reaches({ values, isMoreBetter }: Figure, limit: number): boolean {
 }
 
 function verdict(figure: Figure): string {
-  if (figure.values.length === 0) return "NOT MEASURED";
+  const { length } = figure.values;
+  if (length === 0) return "NOT MEASURED";
+  if ((figure.must ?? figure.aim) === undefined) return "";
+  if (length < FEWEST_VALUES) return `NOT MEASURED: ${length} of at least ${FEWEST_VALUES} values`;
   const said = [];
   if (figure.must !== undefined) {
     said.push(reaches(figure, figure.must) ? "MUST met" : "MUST NOT MET");

@@ -9,6 +9,8 @@ export interface TableSpec {
   readonly shared: readonly [boolean, boolean];
   /** Of the generator; its legs follow one another. Relay ports lie beside them. */
   readonly firstPort: number;
+  /** Packets of a video frame, which are sent at once; absent: audio. */
+  readonly frame?: number;
   /** Each has shared ports of its own; default 1. */
   readonly workers?: number;
 }

@@ -50,16 +50,25 @@ const SUITES: Readonly<Record<number, string>> = {
   2: "AES_CM_128_HMAC_SHA1_32",
 };
 
-function sdp(port: number, profile: number, material: Uint8Array, tag: string): string {
+function sdp(
+  port: number,
+  profile: number,
+  material: Uint8Array,
+  tag: string,
+  isVideo: boolean,
+): string {
   const key = btoa(String.fromCharCode(...material));
+  const protocol = `RTP/${profile === 0 ? "AVP" : "SAVP"}`;
   return [
     "v=0",
     "o=- 1 1 IN IP4 127.0.0.1",
     "s=-",
     "c=IN IP4 127.0.0.1",
     "t=0 0",
-    `m=audio ${port} RTP/${profile === 0 ? "AVP" : "SAVP"} 0`,
-    "a=rtpmap:0 PCMU/8000",
+    ...(isVideo
+      ? [`m=video ${port} ${protocol} 96`, "a=rtpmap:96 VP8/90000"]
+      : [`m=audio ${port} ${protocol} 0`, "a=rtpmap:0 PCMU/8000"]),
+    "a=rtcp-mux",
     ...(profile === 0 ? [] : [`a=crypto:${tag} ${SUITES[profile]} inline:${key}`]),
     "a=sendrecv",
     "",
@@ -68,8 +77,9 @@ function sdp(port: number, profile: number, material: Uint8Array, tag: string): 
 
 /** Its port, and the tag and key of the wanted suite. */
 function answerOf(text: string, profile: number): { port: string; tag: string; key: string } {
-  const port = text.match(/^m=audio (\d+)/m)?.[1];
-  if (port === undefined) throw new Error(`rtpengine's SDP has no audio port:\n${text}`);
+  const port = text.match(/^m=(?:audio|video) (\d+)/m)?.[1];
+  if (port === undefined) throw new Error(`rtpengine's SDP has no port:\n${text}`);
+  if (!text.includes("a=rtcp-mux")) throw new Error(`rtpengine has RTCP on another port:\n${text}`);
   if (profile === 0) return { port, tag: "1", key: "-" };
   const crypto = [...text.matchAll(/^a=crypto:(\d+) (\S+) inline:([A-Za-z0-9+/=]+)/gm)];
   const found = crypto.find(([, , suite]) => suite === SUITES[profile]);
@@ -140,24 +150,28 @@ export async function untilRtpengineAnswers(controlPort: number): Promise<void> 
   throw new Error("rtpengine did not answer in time");
 }
 
-/** Asks for the calls and gives the call table; both sides have a port a leg. */
+/** Asks for the calls and gives the call table; both sides have a port a leg, with RTCP on it. */
 export async function rtpengineTable(spec: TableSpec, controlPort: number): Promise<string> {
   const client = new ControlClient(controlPort);
   const ask = (question: Question) => client.describe(question);
   const lines: string[] = [];
   const [a, b] = spec.profiles;
+  const isVideo = spec.frame !== undefined;
   const protocol = (profile: number) => `RTP/${profile === 0 ? "AVP" : "SAVP"}`;
   for (let call = 0; call < spec.calls; call++) {
     const [aPort, bPort] = [spec.firstPort + 2 * call, spec.firstPort + 2 * call + 1];
     const aKey = keyMaterial(`${call}a`, materialLength(a));
     const bKey = keyMaterial(`${call}b`, materialLength(b));
-    const common = { "call-id": `bench-${call}`, "from-tag": "from", ICE: "remove" };
+    const common = {
+      ...{ "call-id": `bench-${call}`, "from-tag": "from", ICE: "remove" },
+      "rtcp-mux": ["accept", "offer"],
+    };
     const offered = answerOf(
       await ask({
         ...common,
         command: "offer",
         "transport-protocol": protocol(b),
-        sdp: sdp(aPort, a, aKey, "1"),
+        sdp: sdp(aPort, a, aKey, "1", isVideo),
       }),
       b,
     );
@@ -167,7 +181,7 @@ export async function rtpengineTable(spec: TableSpec, controlPort: number): Prom
         command: "answer",
         "to-tag": "to",
         "transport-protocol": protocol(a),
-        sdp: sdp(bPort, b, bKey, offered.tag),
+        sdp: sdp(bPort, b, bKey, offered.tag, isVideo),
       }),
       a,
     );

@@ -42,6 +42,7 @@ function fail(text: string): never {
 function prepare(): void {
   const payloads = [
     { payloadType: 0, kind: "audio", codec: "PCMU", clockRate: 8000 },
+    { payloadType: 96, kind: "video", codec: "VP8", clockRate: 90_000 },
   ] as const;
   const legs = planLegs(calls!, loadPort);
   for (const { endpoint, iceUfrag, icePwd, ...keys } of legs) {
