@@ -37,10 +37,14 @@ export function remoteCommandFor({ id, rtp, plain, remote }: PoolEndpoint): Medi
 export function retell(worker: MediaWorker, bridges: Bridges, joints: Joints): void {
   const endpoints = [...worker.endpoints].filter(({ state }) => state === "open");
   const send = (command: MediaCommand) => worker.process.send(command);
-  for (const endpoint of endpoints) send(openCommandFor(endpoint));
+  for (const endpoint of endpoints) send(openCommandFor({ ...endpoint, ...endpoint.formerIce }));
   bridges.reopen(worker);
   for (const endpoint of endpoints) {
-    const { id, keys, flowing } = endpoint;
+    const { id, keys, flowing, iceUfrag, icePwd } = endpoint;
+    // Its record says whether the browser has followed already.
+    if (endpoint.formerIce !== undefined) {
+      send({ type: "ice-restart", endpoint: id, iceUfrag, icePwd });
+    }
     const remote = remoteCommandFor(endpoint);
     if (remote !== null) send(remote);
     if (keys !== null) send({ type: "keys", endpoint: id, keys });

@@ -74,6 +74,8 @@ export interface PoolEndpoint {
   readonly plain: PoolPlain | null;
   iceUfrag: string;
   icePwd: string;
+  /** Credentials before the last restart, which serve until the browser has followed it. */
+  formerIce?: { readonly iceUfrag: string; readonly icePwd: string };
   readonly near: EndpointToken | undefined;
   /** `waiting`: for a worker; `opening`: for its answer. */
   state: "waiting" | "opening" | "open" | "closed";

@@ -33,6 +33,7 @@ export class Handles {
     return {
       ...this.#common(endpoint),
       restartIce: () => {
+        endpoint.formerIce = { iceUfrag: endpoint.iceUfrag, icePwd: endpoint.icePwd };
         Object.assign(endpoint, this.#ports.iceCredentials());
         const { id, iceUfrag, icePwd } = endpoint;
         this.#ports.send(endpoint, { type: "ice-restart", endpoint: id, iceUfrag, icePwd });

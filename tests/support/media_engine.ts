@@ -108,9 +108,15 @@ export class EngineHarness implements MediaShell {
     next.now = this.now;
     const isOpen = (command: EngineCommand) => command.type === "open";
     const said = this.#commands.filter((command) =>
-      ["open", "set-remote", "set-remote-rtp", "keys", "set-flowing", "connect"].includes(
-        command.type,
-      )
+      [
+        "open",
+        "ice-restart",
+        "set-remote",
+        "set-remote-rtp",
+        "keys",
+        "set-flowing",
+        "connect",
+      ].includes(command.type)
     );
     for (const command of said.filter(isOpen)) next.command(command);
     for (const command of said) if (!isOpen(command)) next.command(command);

@@ -35,6 +35,8 @@ export class Endpoint {
   iceKey: HmacSha1 | null = null;
   /** Local user fragment before a restart that is not done yet; empty: there is none. */
   formerUfrag = "";
+  /** Stands for the user fragment of the last restart that is done; 0: none. */
+  followedRestart = 0;
   iceState: IceState = "new";
   lastCheck: Instant = 0;
   /** Places that an authenticated check came from, oldest first. */

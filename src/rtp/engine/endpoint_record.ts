@@ -20,6 +20,7 @@ const COUNTERS = 40 / 2;
 const REPORTED = 54;
 /** Two words of `TransportWide`. */
 const TRANSPORT_WIDE = 55;
+const FOLLOWED_RESTART = 57;
 
 const AUDIO_SEEN = 0x10;
 const VIDEO_SEEN = 0x20;
@@ -73,6 +74,7 @@ export class EndpointRecord {
       words[at + PLACES + 2 * i + 1] = place.address;
     }
     words[at + REPORTED] = endpoint.transportWideReported;
+    words[at + FOLLOWED_RESTART] = endpoint.followedRestart;
     const to = (at >> 1) + COUNTERS;
     floats[to] = endpoint.receivePackets;
     floats[to + 1] = endpoint.receiveBytes;
@@ -100,6 +102,7 @@ export class EndpointRecord {
       return { socket: name >>> 16, address, port: name & 0xffff };
     });
     endpoint.transportWideReported = words[at + REPORTED]!;
+    endpoint.followedRestart = words[at + FOLLOWED_RESTART]!;
     const from = (at >> 1) + COUNTERS;
     endpoint.receivePackets = floats[from]!;
     endpoint.receiveBytes = floats[from + 1]!;

@@ -73,6 +73,8 @@ export class IceLite {
     endpoint.iceUfrag = ufrag;
     endpoint.iceKey = key;
     this.add(endpoint);
+    // Said again after another worker's end, when the browser had followed already.
+    if (endpoint.followedRestart === numberOf(ufrag)) this.#forgetFormer(endpoint);
   }
 
   #forgetFormer(endpoint: Endpoint): void {
@@ -128,10 +130,15 @@ export class IceLite {
     this.#shell.send(socket, address, port, this.#scratch, writer.seal(key));
     if (refused) return null;
     endpoint.lastCheck = now;
-    if (message.useCandidate && ufrag === endpoint.iceUfrag) this.#forgetFormer(endpoint);
+    const hasFollowed = message.useCandidate && ufrag === endpoint.iceUfrag &&
+      endpoint.formerUfrag !== "";
+    if (hasFollowed) {
+      this.#forgetFormer(endpoint);
+      endpoint.followedRestart = numberOf(ufrag);
+    }
     const isNew = this.#learn(endpoint, socket, address, port);
     const isChanged = this.#advance(endpoint, socket, address, port, message.useCandidate);
-    if (isNew || isChanged) endpoint.record.save(endpoint);
+    if (isNew || isChanged || hasFollowed) endpoint.record.save(endpoint);
     return isChanged ? endpoint : null;
   }
 
@@ -237,4 +244,13 @@ export class IceLite {
     this.setState(endpoint, "disconnected");
     return true;
   }
+}
+
+/** A number that stands for a text of chance, not 0. */
+function numberOf(text: string): number {
+  let number = 0;
+  for (let i = 0; i < text.length; i++) {
+    number = Math.imul(number ^ text.charCodeAt(i), 0x0100_0193);
+  }
+  return number || 1;
 }

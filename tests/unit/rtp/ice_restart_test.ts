@@ -72,3 +72,25 @@ Deno.test("ICE restart: the browser may come from another place; a second one en
     assert.equal(browser.check({ ufrag, key: KEY }), undefined);
   }
 });
+
+Deno.test("ICE restart: another worker answers as the one before did, before and after", () => {
+  const { harness, browser } = restarted();
+  const fresh = { ufrag: NEW.ufrag, key: KEY };
+  browser.harness = harness.successor();
+  assert.equal(browser.check(), BINDING_SUCCESS, "the old ones, which the browser still has");
+  assert.equal(browser.check({ ...fresh, nominate: false }), BINDING_SUCCESS);
+  browser.harness = browser.harness.successor();
+  assert.equal(browser.check(), BINDING_SUCCESS, "not nominated yet");
+  assert.equal(browser.check(fresh), BINDING_SUCCESS);
+  browser.harness = browser.harness.successor();
+  assert.equal(browser.check(), undefined, "the old ones are over");
+  assert.equal(browser.check(fresh), BINDING_SUCCESS);
+  const again = { ufrag: "thirdone", pwd: "third-password-of-endpoint-1" };
+  browser.harness.command({
+    type: "ice-restart",
+    endpoint: 1,
+    iceUfrag: again.ufrag,
+    icePwd: again.pwd,
+  });
+  assert.equal(browser.check(fresh), BINDING_SUCCESS, "the next restart is one like the first");
+});

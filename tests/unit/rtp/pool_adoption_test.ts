@@ -202,3 +202,26 @@ Deno.test("replaced on purpose as often as one likes: that is no death", () => {
   }
   assert.deepEqual(leg.events.map(({ type }) => type), ["opened"]);
 });
+
+Deno.test("an ICE restart that may be pending is told as one: the browser may still use the old", () => {
+  const stage = new Stage(1);
+  const leg = stage.browser();
+  const endpoint = leg.handle.id as number;
+  const restart = leg.handle.restartIce();
+  const before = stage.cast.worker(0).commands;
+  const open = before.find(({ type }) => type === "open");
+  const isIce = ({ type }: MediaCommand) => type === "open" || type === "ice-restart";
+  for (let times = 0; times < 2; times++) {
+    assert.deepEqual(stage.replace(0).filter(isIce), [
+      open,
+      { type: "ice-restart", endpoint, ...restart },
+    ]);
+  }
+  // Begun while there is no worker.
+  let next: typeof restart | undefined;
+  const told = stage.replace(0, () => next = leg.handle.restartIce());
+  assert.deepEqual(told.filter(isIce), [
+    { ...open, ...restart },
+    { type: "ice-restart", endpoint, ...next! },
+  ]);
+});
