@@ -94,14 +94,20 @@ export class DtmfSender {
   #packet(stream: OutStream, clockRate: number, send: (packet: EventPacket) => void): void {
     const elapsed = Math.min(this.#ms, (this.#sent + 1) * INTERVAL);
     const isEnd = elapsed >= this.#ms;
-    send({
+    const packet: EventPacket = {
       marker: this.#sent === 0,
       timestamp: this.#timestamp,
       event: this.#event,
       isEnd,
       volume: VOLUME,
       duration: Math.round(elapsed * clockRate / 1000),
-    });
+    };
+    // Sending comes last: should it fail, time goes on all the same.
+    this.#advance(stream, isEnd);
+    send(packet);
+  }
+
+  #advance(stream: OutStream, isEnd: boolean): void {
     if (!isEnd) {
       this.#sent++;
       const next = Math.min(this.#ms, (this.#sent + 1) * INTERVAL);

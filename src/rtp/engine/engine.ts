@@ -18,6 +18,7 @@ import { type MediaShell, SCRATCH_LENGTH } from "./shell.ts";
 import { Role, StateMemory } from "./state_memory.ts";
 import { StatisticsRows } from "./statistics_rows.ts";
 import { TickWheel } from "./tick_wheel.ts";
+import { TurnFaults } from "./turn_faults.ts";
 
 /** How often consent, silence and statistics of an endpoint are looked after, ms. */
 const TICK = 1000;
@@ -70,6 +71,7 @@ export class MediaEngine {
   #strays = 0;
   readonly #rows = new StatisticsRows();
   #tickAt: Instant = 0;
+  readonly #faults = new TurnFaults();
 
   constructor(options: MediaEngineOptions) {
     const { arena, scratch, shell } = options;
@@ -378,17 +380,32 @@ export class MediaEngine {
     return { at, reason: isKeyFrame ? "key frame put off by the rate limit" : "SIP leg" };
   }
 
+  /**
+   * Does what is due. Whatever goes wrong, it is not due any more.
+   * @throws the first fault, when all the rest has been done
+   */
   wake(now: Instant): void {
-    if (now >= this.#keyFrameDue) {
-      this.#keyFrameDue = Infinity;
-      for (const endpoint of this.#endpoints.values()) {
-        if (now >= endpoint.keyFrameDue) this.#forwarder.askKeyFrames(endpoint, now);
-        this.#noteKeyFrame(endpoint);
-      }
-    }
-    if (now >= this.#legs.nextWake) this.#legs.wake(now);
+    if (now >= this.#keyFrameDue) this.#askPutOff(now);
+    if (now >= this.#legs.nextWake) this.#legs.wake(now, this.#faults);
     const endpoints = this.#ticks.take(now);
-    if (endpoints === null) return;
+    if (endpoints !== null) this.#tickAll(endpoints, now);
+    this.#faults.throwFirst();
+  }
+
+  /** Key frames that were wanted too soon. */
+  #askPutOff(now: Instant): void {
+    this.#keyFrameDue = Infinity;
+    for (const endpoint of this.#endpoints.values()) {
+      try {
+        if (now >= endpoint.keyFrameDue) this.#forwarder.askKeyFrames(endpoint, now);
+      } catch (error) {
+        this.#faults.note(error);
+      }
+      this.#noteKeyFrame(endpoint);
+    }
+  }
+
+  #tickAll(endpoints: ReadonlySet<Endpoint>, now: Instant): void {
     this.#rows.begin(this.#forwarder.packets, this.#strays);
     this.#tickAt = now;
     // An iterator would leave an object for each endpoint.
@@ -397,7 +414,14 @@ export class MediaEngine {
   }
 
   readonly #tick = (endpoint: Endpoint): void => {
-    const now = this.#tickAt;
+    try {
+      this.#tickOne(endpoint, this.#tickAt);
+    } catch (error) {
+      this.#faults.note(error);
+    }
+  };
+
+  #tickOne(endpoint: Endpoint, now: Instant): void {
     endpoint.dtlsSinceTick = 0;
     if (endpoint.kind === "plain") return;
     // Nobody checks a SIP leg's consent: whether it lives is told by its packets.
@@ -412,7 +436,7 @@ export class MediaEngine {
     endpoint.reported = sum;
     endpoint.record.save(endpoint);
     this.#rows.add(endpoint);
-  };
+  }
 
   #noteKeyFrame(endpoint: Endpoint): void {
     this.#keyFrameDue = Math.min(this.#keyFrameDue, endpoint.keyFrameDue);

@@ -14,6 +14,7 @@ import type { MediaShell } from "./shell.ts";
 import { isMainCodec } from "./receive_statistics.ts";
 import { silenceOf } from "./silence.ts";
 import type { StateMemory } from "./state_memory.ts";
+import type { TurnFaults } from "./turn_faults.ts";
 
 /** A closed leg's ports swallow what still comes for this long, and are nobody else's, ms. */
 export const DRAIN = 2000;
@@ -278,12 +279,25 @@ export class RtpLegs {
   }
 
   /** Does what is due between the ticks: telephone-events, and ports that are drained. */
-  wake(now: Instant): void {
-    for (const leg of this.#playing) this.#play(leg, now);
+  wake(now: Instant, faults: TurnFaults): void {
+    for (const leg of this.#playing) {
+      try {
+        this.#play(leg, now);
+      } catch (error) {
+        faults.note(error);
+        // Left due it would be played without end.
+        if (leg.dtmf.nextAt <= now) leg.dtmf.clear();
+        if (leg.dtmf.nextAt === Infinity) this.#playing.delete(leg);
+      }
+    }
     while (this.#drained.length > 0 && this.#drained[0]!.until <= now) {
       for (const socket of this.#drained.shift()!.sockets) {
         this.#sections[socket] = undefined;
-        this.#shell.closeSocket(socket);
+        try {
+          this.#shell.closeSocket(socket);
+        } catch (error) {
+          faults.note(error);
+        }
       }
     }
   }
