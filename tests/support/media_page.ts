@@ -26,6 +26,8 @@ export interface PageStatistics {
   readonly framesDecoded: number;
   readonly keyFramesDecoded: number;
   readonly audioPackets: number;
+  /** SSRCs of the audio that is received. */
+  readonly audioSources: readonly number[];
 }
 
 /** One side of a call in a page of its own. */

@@ -62,11 +62,13 @@ globalThis.setUpSide = ({ hertz, video }) => {
       return bins[best] < -60 ? 0 : best * context.sampleRate / analyser.fftSize;
     },
     async statistics() {
-      const found = { framesDecoded: 0, keyFramesDecoded: 0, audioPackets: 0 };
+      const found = { framesDecoded: 0, keyFramesDecoded: 0, audioPackets: 0, audioSources: [] };
       (await connection.getStats()).forEach((report) => {
         if (report.type !== "inbound-rtp") return;
-        if (report.kind === "audio") found.audioPackets += report.packetsReceived;
-        else {
+        if (report.kind === "audio") {
+          found.audioPackets += report.packetsReceived;
+          found.audioSources.push(report.ssrc);
+        } else {
           found.framesDecoded += report.framesDecoded ?? 0;
           found.keyFramesDecoded += report.keyFramesDecoded ?? 0;
         }
