@@ -25,7 +25,7 @@ import {
   UDP_SEGMENT,
 } from "../../src/rtp/io/ffi/libc.ts";
 import { Ring } from "../../src/rtp/io/ffi/ring.ts";
-import { checkLayouts } from "../../src/rtp/io/ffi/self_test.ts";
+import { checkLayouts, LAYOUTS_ARENA } from "../../src/rtp/io/ffi/layouts.ts";
 import { LEG_BUFFER, PortInUse, Sockets } from "../../src/rtp/io/ffi/sockets.ts";
 import { Wire } from "../../src/rtp/io/ffi/wire.ts";
 import { libcWith, playedErrno } from "../support/shell_stage.ts";
@@ -176,7 +176,7 @@ function withSockets(run: (sockets: Sockets, arena: Arena) => void): void {
 Deno.test({
   name: "the structures of this system pass their test",
   ignore: !isLinux,
-  fn: () => checkLayouts(openLibc(), new Arena(64 * 1024)),
+  fn: () => void checkLayouts(openLibc(), new Arena(LAYOUTS_ARENA)),
 });
 
 for (const address of ["127.0.0.1", "::1"]) {
