@@ -6,6 +6,7 @@ import { EFD_CLOEXEC, EFD_NONBLOCK, type Libc, openLibc } from "../../src/rtp/io
 import { Ring } from "../../src/rtp/io/ffi/ring.ts";
 import { Wire } from "../../src/rtp/io/ffi/wire.ts";
 import { typescriptSrtp } from "../../src/rtp/srtp/aes_cm.ts";
+import type { SrtpEngine } from "../../src/rtp/srtp/cipher.ts";
 
 /** Bytes at a native address that a system call was given. */
 export function memoryAt(address: bigint, length: number): DataView<ArrayBuffer> {
@@ -55,12 +56,17 @@ export class ShellStage<T extends FfiShell> {
   readonly #events = new Ring(Ring.memory(1 << 20));
   readonly #eventDescriptor: number;
 
-  constructor(make: ShellClass<T>, libc: Libc) {
+  constructor(
+    make: ShellClass<T>,
+    libc: Libc,
+    srtp: (arena: Arena) => SrtpEngine = () => typescriptSrtp,
+  ) {
     this.#eventDescriptor = libc.eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    const arena = new Arena(SHELL_ARENA + 64 * 1024);
     const parts: FfiShellParts = {
       libc,
-      arena: new Arena(SHELL_ARENA + 64 * 1024),
-      srtp: typescriptSrtp,
+      arena,
+      srtp: srtp(arena),
       descriptors: this.descriptors,
       commands: new Ring(Ring.memory(1 << 16)),
       events: this.#events,

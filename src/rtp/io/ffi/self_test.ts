@@ -22,10 +22,9 @@ const CM_KEYS = {
 const CM_RTCP = "81c8000bcafebabe7128035be487b9bdbef89041f977a5a880000001993e08cd54d6c1230798";
 
 /**
- * Known answers of each profile, from master keys on: RFC 3711 and RFC 7714 have such from session
- * keys alone. Those of profiles 1 and 7 are the ones that SRTP libraries are tried with; all of
- * them are worked out once more, by other code, in `integration/ffi_srtp_test.ts`, which has those
- * of the RFCs too.
+ * Known answers of each profile, from master keys on; RFC 3711 and RFC 7714 have some from session
+ * keys alone. Those of profiles 1 and 7 are in common use among SRTP libraries. Tests work all of
+ * them out by other code, and have the RFCs' own.
  */
 export const VECTORS: Readonly<Record<SrtpProfile, Vector>> = {
   1: {
