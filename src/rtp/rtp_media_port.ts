@@ -51,7 +51,7 @@ export interface RtpEndpointHandle {
 export interface TranscodedSide extends
   Omit<
     TranscoderSide,
-    "ssrc" | "firstSequence" | "firstTimestamp" | "bitrate"
+    "ssrc" | "firstSequence" | "firstTimestamp"
   > {
   /** What this side has been told to expect; absent: nothing, so it is drawn too. */
   readonly ssrc?: number;

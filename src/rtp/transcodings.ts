@@ -140,7 +140,6 @@ export class Transcodings {
     const draw = () => new DataView(entropy.bytes(4).buffer).getUint32(0);
     return {
       ...side,
-      bitrate: null,
       ssrc: side.ssrc ?? draw(),
       // The first half, so that a receiver that comes late misses no turn of the counter.
       firstSequence: draw() & 0x7fff,

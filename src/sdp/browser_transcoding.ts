@@ -1,5 +1,5 @@
 import { isMediaCodec, type MediaSection, samePayload, type Sdp } from "./model.ts";
-import { type CodecPair, matchWire } from "./phone_codecs.ts";
+import { type CodecPair, codecsFor, matchWire } from "./phone_codecs.ts";
 import { FOR_BROWSERS, isTranscoded, widened } from "./phone_transcoding.ts";
 
 /**
@@ -21,15 +21,21 @@ export function widenedForBrowser(
   abstract: Sdp,
   able: ReadonlySet<string>,
 ): { readonly offer: Sdp; readonly pairs: WidenedPairs } {
-  const pairs = abstract.media.map((section): readonly CodecPair[] => {
+  const pairs = abstract.media.map((section, index): readonly CodecPair[] => {
     if (section.kind !== "audio" || section.rejected) return [];
     const shared = section.codecs.map((codec) => ({ inner: codec, wire: codec }));
-    const all = widened(shared, "wire", section.codecs, able, FOR_BROWSERS);
+    // Bundled m-lines have one space of numbers (RFC 8843 9.1).
+    const others = abstract.media.flatMap(({ codecs }, at) =>
+      at === index ? [] : codecs.map(({ payloadType }) => payloadType)
+    );
+    const all = widened(shared, "wire", section.codecs, able, new Set(others), FOR_BROWSERS);
     return all.length > shared.length ? all : [];
   });
   const media = abstract.media.map((section, index) => {
     const wide = pairs[index] ?? [];
-    return wide.length === 0 ? section : forTranscoder(section, wide.map(({ wire }) => wire));
+    return wide.length === 0
+      ? section
+      : { ...section, codecs: codecsFor(wide, "wire"), extensions: [] };
   });
   return { offer: { ...abstract, media }, pairs };
 }
@@ -49,7 +55,9 @@ export function settledByBrowser(
     const matched = matchWire("audio", pairs, section.codecs);
     if (!matched.some(isTranscoded)) return section;
     transcoded = matched;
-    return forTranscoder(section, matched.map(({ inner }) => inner));
+    // Packets of a transcoder have lengths of their own.
+    const codecs = codecsFor(matched, "inner");
+    return { ...section, codecs, extensions: [], ptime: undefined, maxptime: undefined };
   });
   return { answer: { ...answer, media }, pairs: transcoded };
 }
@@ -60,15 +68,4 @@ function isShared(section: MediaSection, pairs: readonly CodecPair[]): boolean {
     isMediaCodec(codec) &&
     pairs.some((pair) => !isTranscoded(pair) && samePayload(pair.wire, codec))
   );
-}
-
-/** Packets of a transcoder have lengths of their own. */
-function forTranscoder(section: MediaSection, codecs: MediaSection["codecs"]): MediaSection {
-  return {
-    ...section,
-    codecs,
-    extensions: [],
-    ptime: undefined,
-    maxptime: undefined,
-  };
 }

@@ -34,13 +34,15 @@ export { abstractOfAny, abstractOfPhone } from "./phone_abstract.ts";
 export {
   hasFeedback,
   isFlowing,
+  NO_TIMES,
+  type PacketTimes,
   phoneKinds,
   type PhoneMeans,
   type PhoneProfile,
   type PhoneSection,
   wantsFir,
 } from "./phone_section.ts";
-export type { CodecPair } from "./phone_codecs.ts";
+export { type CodecPair, codecsFor } from "./phone_codecs.ts";
 export { settledByBrowser, widenedForBrowser, type WidenedPairs } from "./browser_transcoding.ts";
 export { audioOnly } from "./audio_only.ts";
 export { transcodableName, transcodedPair } from "./phone_transcoding.ts";

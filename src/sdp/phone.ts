@@ -14,7 +14,6 @@ import {
   matchInner,
   matchWire,
   pairInner,
-  pairWire,
   phoneCodecs,
 } from "./phone_codecs.ts";
 import {
@@ -26,8 +25,9 @@ import {
   type PhoneProfile,
   type PhoneSection,
   rejected,
-  saidBy,
+  timesOf,
 } from "./phone_section.ts";
+import { innerBeside, numbersOf, sharedPairs } from "./phone_numbers.ts";
 import { widened } from "./phone_transcoding.ts";
 import { type Crypto, isNowhere, phoneTransports, SDES_SUITES } from "./phone_transport.ts";
 
@@ -50,18 +50,24 @@ export function offerToPhone(
   means: PhoneMeans,
 ): Result<PhoneSection[], SdpFault> {
   const used = new Set<string>();
+  const numbersBeside = (index: number) =>
+    abstract.media.flatMap(({ codecs }, at) => at === index ? [] : numbersOf(codecs));
   const sections = abstract.media.map((section, index): PhoneSection => {
     const { kind } = section;
     const old = before[index];
-    const base = baseOf(section, profileName(profile));
+    const base = baseOf(section, profileName(profile), "inner");
     if (kind === "other" || section.rejected || used.has(kind) || !means.kinds.includes(kind)) {
       return rejected(base);
     }
     const codecs = phoneCodecs(kind, section.codecs);
-    const shared = pairInner(codecs, old?.pairs ?? []);
+    const others = numbersBeside(index);
+    const shared = pairInner(codecs, old?.pairs ?? [], others);
     // What was agreed stands; a browser can never renegotiate it.
     const isNew = kind === "audio" && !carriesMedia(old?.pairs ?? []);
-    const wide = isNew ? widened(shared, "wire", codecs, means.transcodable ?? NOTHING) : shared;
+    // Video passes a transcoder's sockets by its inner numbers, beside audio by those of the wire.
+    const wide = isNew
+      ? widened(shared, "wire", codecs, means.transcodable ?? NOTHING, new Set(others))
+      : shared;
     const pairs = kind === "audio" ? allowed(wide, profile.codecs) : wide;
     if (!carriesMedia(pairs)) return rejected(base);
     used.add(kind);
@@ -108,7 +114,8 @@ export function answerOfPhone(
     const both = intersect(section.direction, reverse(mine.direction));
     return {
       ...mine,
-      ...saidBy(section),
+      times: { ...mine.times, wire: timesOf(section) },
+      bandwidth: section.bandwidth,
       pairs,
       direction: receivable(both, transport.address),
       rtcpMux: mine.rtcpMux && section.rtcpMux,
@@ -130,16 +137,18 @@ export function offerOfPhone(
   if (!parsed.ok) return parsed;
   const transports = phoneTransports(text);
   const { media } = parsed.value;
-  const chosen = new Set(kinds.map((kind) => choose(kind, media, transports)));
+  const chosen = kinds.map((kind) => choose(kind, media, transports));
+  const shared = sharedPairs(media, chosen, before);
   const sections = media.map((section, index): PhoneSection => {
     const transport = transports[index];
-    const base = baseOf(section, section.protocol);
-    if (section.kind === "other" || !transport || !chosen.has(index)) return rejected(base);
-    const old = before[index]?.pairs ?? [];
+    const base = baseOf(section, section.protocol, "wire");
+    const own = shared.get(index);
+    if (section.kind === "other" || !transport || !own) return rejected(base);
+    const isNew = section.kind === "audio" && !carriesMedia(before[index]?.pairs ?? []);
     const codecs = phoneCodecs(section.kind, section.codecs);
-    const shared = pairWire(section.kind, codecs, old);
-    const isNew = section.kind === "audio" && !carriesMedia(old);
-    const wide = isNew ? widened(shared, "inner", codecs, transcodable) : shared;
+    const wide = isNew
+      ? widened(own, "inner", codecs, transcodable, new Set(innerBeside(index, before, shared)))
+      : own;
     const pairs = section.kind === "audio" ? allowed(wide, taken) : wide;
     const secure = isSecure(section.protocol);
     if (!carriesMedia(pairs) || srtpRequired && !secure) return rejected(base);
@@ -177,7 +186,8 @@ export function answerToPhone(
     const { theirs } = offered;
     return {
       ...offered,
-      ...saidBy(section),
+      times: { ...offered.times, inner: timesOf(section) },
+      bandwidth: section.bandwidth,
       pairs: plain(pairs, offered.protocol, offered),
       direction: intersect(section.direction, reverse(offered.direction)),
       ours: theirs ? [{ tag: theirs.tag, ...means.key(kind, theirs.suite) }] : [],
@@ -234,7 +244,7 @@ function plain(
   offer?: PhoneSection,
 ): readonly CodecPair[] {
   if (protocol.endsWith("F") || offer && hasFeedback(offer)) return pairs;
-  return pairs.map(({ inner, wire }) => ({ inner, wire: { ...wire, feedback: [] } }));
+  return pairs.map((pair) => ({ ...pair, wire: { ...pair.wire, feedback: [] } }));
 }
 
 /** Whoever names no address receives nothing (RFC 3264 8.4). */

@@ -1,8 +1,9 @@
 import type { EndpointToken } from "../core/ids.ts";
 import { type MediaSection, NO_TRANSPORT, SECURE_PROFILE, TRANSPORT_WIDE } from "./model.ts";
 import { scanSdp } from "./parse.ts";
-import { baseOf, type PhoneSection } from "./phone_section.ts";
-import { transcodedPair } from "./phone_transcoding.ts";
+import { codecsFor } from "./phone_codecs.ts";
+import { baseOf, NO_TIMES, type PhoneSection } from "./phone_section.ts";
+import { isPassed } from "./phone_transcoding.ts";
 import { writeSdp } from "./write.ts";
 import { writePlain } from "./write_plain.ts";
 
@@ -46,7 +47,7 @@ export function abstractOfAny(
   const parsed = scanSdp(text);
   const sections = parsed.ok ? parsed.value.media : [];
   const media = sections.map((section) => ({
-    ...toInner(baseOf(section, section.protocol)),
+    ...toInner(baseOf(section, section.protocol, "wire")),
     rejected: section.rejected,
     direction: section.direction,
     codecs: section.codecs,
@@ -61,7 +62,8 @@ export function abstractOfAny(
 }
 
 function toInner(section: PhoneSection): MediaSection {
-  const isPassed = transcodedPair(section.pairs) === undefined;
+  // Packets of a transcoder have a length of their own on each side.
+  const { ptime, maxptime } = isPassed(section.pairs) ? section.times.wire : NO_TIMES;
   return {
     kind: section.kind,
     type: section.type,
@@ -71,7 +73,7 @@ function toInner(section: PhoneSection): MediaSection {
     mid: undefined,
     direction: section.direction,
     ownDirection: undefined,
-    codecs: section.refusedWith ?? section.pairs.map((pair) => pair.inner),
+    codecs: section.refusedWith ?? codecsFor(section.pairs, "inner"),
     extensions: section.rejected || section.wideId === undefined
       ? []
       : [{ id: section.wideId, direction: undefined, uri: TRANSPORT_WIDE, config: undefined }],
@@ -79,9 +81,8 @@ function toInner(section: PhoneSection): MediaSection {
     rtcpMux: true,
     rtcpRsize: false,
     rtcpXr: undefined,
-    // Packets of a transcoder have a length of their own on each side.
-    ptime: isPassed ? section.ptime : undefined,
-    maxptime: isPassed ? section.maxptime : undefined,
+    ptime,
+    maxptime,
     bandwidth: section.bandwidth,
     ssrcs: [],
     ssrcGroups: [],

@@ -1,4 +1,5 @@
 import { type Codec, isMediaCodec } from "./model.ts";
+import { freeNumber } from "./payload_numbers.ts";
 import { isTranscoded, settled } from "./phone_transcoding.ts";
 
 /**
@@ -11,6 +12,16 @@ export interface CodecPair {
   readonly inner: Codec;
   /** As said on the wire. */
   readonly wire: Codec;
+  /**
+   * Said on this side alone, because a transcoder ends it there (comfort noise); absent: on both.
+   * The other side then names the same codec, and nobody is told.
+   */
+  readonly only?: "inner" | "wire";
+}
+
+/** What one side is told of these pairs. */
+export function codecsFor(pairs: readonly CodecPair[], side: "inner" | "wire"): Codec[] {
+  return pairs.filter(({ only = side }) => only === side).map((pair) => pair[side]);
 }
 
 /** What plain phones can be offered; repair and redundancy formats only confuse them. */
@@ -40,9 +51,8 @@ const PHONE_FEEDBACK = new Set(["nack", "nack pli", "ccm fir"]);
  * transport-wide numbers, on which the engine reports itself.
  */
 const INNER_FEEDBACK = ["ccm fir", "nack", "nack pli", "transport-cc"];
-/** RFC 3551 6: dynamic payload types. */
-const FIRST_DYNAMIC = 96;
-const LAST_DYNAMIC = 127;
+/** Numbers that other m-lines have. */
+const NONE: readonly number[] = [];
 
 /** The codecs of an inner description that a phone may hear of. */
 export function phoneCodecs(kind: "audio" | "video", codecs: readonly Codec[]): Codec[] {
@@ -58,17 +68,29 @@ export function phoneCodecs(kind: "audio" | "video", codecs: readonly Codec[]): 
   });
 }
 
-/** An inner offer's codecs paired with what the phone calls them, by what was agreed before. */
-export function pairInner(codecs: readonly Codec[], agreed: readonly CodecPair[]): CodecPair[] {
+/**
+ * An inner offer's codecs paired with what the phone calls them, by what was agreed before.
+ * `others`: numbers of other m-lines.
+ */
+export function pairInner(
+  codecs: readonly Codec[],
+  agreed: readonly CodecPair[],
+  others: readonly number[] = NONE,
+): CodecPair[] {
   const taken = new Set<number>();
+  const reserved = [...agreed.map((pair) => pair.wire.payloadType), ...others];
   const pairs: CodecPair[] = [];
   for (const inner of codecs) {
     const known = agreed.find((pair) =>
       pair.inner.payloadType === inner.payloadType && sameCodec(pair.inner, inner)
     );
+    if (known?.only === "inner") {
+      pairs.push({ inner, wire: inner, only: "inner" });
+      continue;
+    }
     const onWire = known ?? agreed.find((pair) => sameCodec(pair.wire, inner));
     const payloadType = onWire?.wire.payloadType ??
-      freeType(inner.payloadType, taken, agreed.map((pair) => pair.wire.payloadType));
+      freeNumber(inner.payloadType, (type) => taken.has(type) || reserved.includes(type));
     if (payloadType === undefined || taken.has(payloadType)) continue;
     taken.add(payloadType);
     if (known && isTranscoded(known)) {
@@ -78,25 +100,38 @@ export function pairInner(codecs: readonly Codec[], agreed: readonly CodecPair[]
     const feedback = inner.feedback.filter((one) => PHONE_FEEDBACK.has(one));
     pairs.push({ inner, wire: { ...inner, payloadType, feedback } });
   }
-  return pairs;
+  return [...pairs, ...aside(agreed, pairs, "wire")];
 }
 
-/** A phone's offered codecs paired with what they are called inside, by what was agreed before. */
+/**
+ * A phone's offered codecs paired with what they are called inside, by what was agreed before.
+ * `others`: numbers of other m-lines, which a browser will have in one bundle with this (RFC 8843
+ * 9.1).
+ */
 export function pairWire(
   kind: "audio" | "video",
   codecs: readonly Codec[],
   agreed: readonly CodecPair[],
+  others: readonly number[] = NONE,
 ): CodecPair[] {
   const taken = new Set<number>();
+  const reserved = [...agreed.map((pair) => pair.inner.payloadType), ...others];
   const pairs: CodecPair[] = [];
   for (const wire of codecs) {
     const known = agreed.find((pair) =>
       pair.wire.payloadType === wire.payloadType && sameCodec(pair.wire, wire)
     ) ?? agreed.find((pair) =>
       sameCodec(pair.wire, wire)
+    ) ?? agreed.find((pair) =>
+      // The phone changes to what the inner side has had all along.
+      sameCodec(pair.inner, wire)
     );
+    if (known?.only === "wire") {
+      pairs.push({ inner: wire, wire, only: "wire" });
+      continue;
+    }
     const payloadType = known?.inner.payloadType ??
-      freeType(wire.payloadType, taken, agreed.map((pair) => pair.inner.payloadType));
+      freeNumber(wire.payloadType, (type) => taken.has(type) || reserved.includes(type));
     if (payloadType === undefined || taken.has(payloadType)) continue;
     taken.add(payloadType);
     const inner = known && isTranscoded(known)
@@ -104,7 +139,17 @@ export function pairWire(
       : toInner(kind, wire, payloadType, known?.inner);
     pairs.push({ wire, inner });
   }
-  return pairs;
+  return [...pairs, ...aside(agreed, pairs, "inner")];
+}
+
+/** What was agreed on with `side` alone stays, as long as a transcoder does. */
+function aside(
+  agreed: readonly CodecPair[],
+  pairs: readonly CodecPair[],
+  side: "inner" | "wire",
+): CodecPair[] {
+  if (!pairs.some(isTranscoded)) return [];
+  return agreed.filter((pair) => pair.only === side && !pairs.some((one) => one.only === side));
 }
 
 /** A phone's answer matched with the pairs that it was offered; in the answer's order. */
@@ -114,15 +159,17 @@ export function matchWire(
   answer: readonly Codec[],
 ): CodecPair[] {
   const pairs: CodecPair[] = [];
+  const said = offered.filter(({ only }) => only !== "inner");
   for (const wire of answer) {
-    const found = offered.find(({ wire: mine }) =>
+    const found = said.find(({ wire: mine }) =>
       mine.payloadType === wire.payloadType && sameName(mine, wire)
-    ) ?? offered.find(({ wire: mine }) =>
+    ) ?? said.find(({ wire: mine }) =>
       sameCodec(mine, wire)
     );
     if (!found) continue;
     const { inner } = found;
     pairs.push({
+      ...found,
       wire,
       inner: isTranscoded(found) ? inner : toInner(kind, wire, inner.payloadType, inner),
     });
@@ -136,15 +183,16 @@ export function matchWire(
  */
 export function matchInner(offered: readonly CodecPair[], answer: readonly Codec[]): CodecPair[] {
   const pairs: CodecPair[] = [];
+  const said = offered.filter(({ only }) => only !== "wire");
   for (const inner of answer) {
-    const found = offered.find((pair) =>
+    const found = said.find((pair) =>
       pair.inner.payloadType === inner.payloadType && sameName(pair.inner, inner)
-    ) ?? offered.find((pair) =>
+    ) ?? said.find((pair) =>
       sameCodec(pair.inner, inner)
     );
     if (!found) continue;
-    if (isTranscoded(found)) {
-      pairs.push({ inner, wire: found.wire });
+    if (isTranscoded(found) || found.only) {
+      pairs.push({ ...found, inner });
       continue;
     }
     const { payloadType, feedback } = found.wire;
@@ -174,20 +222,6 @@ function toInner(
 }
 
 const DEFAULT_H264 = "profile-level-id=42e01f;packetization-mode=0;level-asymmetry-allowed=1";
-
-function freeType(
-  wanted: number,
-  taken: ReadonlySet<number>,
-  reserved: readonly number[],
-): number | undefined {
-  if (!taken.has(wanted) && !reserved.includes(wanted)) return wanted;
-  // Static numbers mean their codec and nothing else.
-  if (wanted < FIRST_DYNAMIC) return undefined;
-  for (let type = FIRST_DYNAMIC; type <= LAST_DYNAMIC; type++) {
-    if (!taken.has(type) && !reserved.includes(type)) return type;
-  }
-  return undefined;
-}
 
 function sameName(a: Codec, b: Codec): boolean {
   return a.clockRate === b.clockRate && a.name.toLowerCase() === b.name.toLowerCase();

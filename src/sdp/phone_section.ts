@@ -42,14 +42,22 @@ export interface PhoneSection {
   readonly theirs: Crypto | undefined;
   /** Where the phone receives; undefined before it said so. */
   readonly remote: PhoneRemote | undefined;
-  readonly ptime: string | undefined;
-  readonly maxptime: string | undefined;
+  /** What each side asks of the packets that it receives; nothing, before it has said anything. */
+  readonly times: { readonly inner: PacketTimes; readonly wire: PacketTimes };
   readonly bandwidth: MediaSection["bandwidth"];
   /** Id of the inner side's header extension with transport-wide numbers; video only. */
   readonly wideId: number | undefined;
   /** Codecs that whoever refused the m-line has named; undefined: it named what it was offered. */
   readonly refusedWith?: readonly Codec[];
 }
+
+/** How much audio a packet may hold, as written, ms (RFC 8866 6.4, 6.5). */
+export interface PacketTimes {
+  readonly ptime: string | undefined;
+  readonly maxptime: string | undefined;
+}
+
+export const NO_TIMES: PacketTimes = { ptime: undefined, maxptime: undefined };
 
 export interface PhoneRemote {
   /** As written; see `isNowhere`. */
@@ -105,7 +113,12 @@ export function isSecure(protocol: string): boolean {
   return /(^|\/)SAVPF?$/.test(protocol);
 }
 
-export function baseOf(section: MediaSection, protocol: string): PhoneSection {
+/** A section with nothing agreed. `side`: who has said it. */
+export function baseOf(
+  section: MediaSection,
+  protocol: string,
+  side: "inner" | "wire",
+): PhoneSection {
   return {
     kind: section.kind,
     type: section.type,
@@ -121,12 +134,13 @@ export function baseOf(section: MediaSection, protocol: string): PhoneSection {
     wideId: section.kind === "video"
       ? section.extensions.find(({ uri }) => uri === TRANSPORT_WIDE)?.id
       : undefined,
-    ...saidBy(section),
+    times: { inner: NO_TIMES, wire: NO_TIMES, [side]: timesOf(section) },
+    bandwidth: section.bandwidth,
   };
 }
 
-export function saidBy({ ptime, maxptime, bandwidth }: MediaSection) {
-  return { ptime, maxptime, bandwidth };
+export function timesOf({ ptime, maxptime }: PacketTimes): PacketTimes {
+  return { ptime, maxptime };
 }
 
 export function rejected(section: PhoneSection): PhoneSection {

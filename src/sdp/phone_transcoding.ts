@@ -1,4 +1,5 @@
 import { type Codec, isMediaCodec } from "./model.ts";
+import { freeNumber } from "./payload_numbers.ts";
 import type { CodecPair } from "./phone_codecs.ts";
 
 /**
@@ -46,8 +47,16 @@ export const FOR_BROWSERS: readonly Known[] = KNOWN.slice(0, 4);
 const EVENT = "telephone-event";
 /** What phones like to call telephone events. */
 const EVENT_TYPE = 101;
-const FIRST_DYNAMIC = 96;
-const LAST_DYNAMIC = 127;
+/** Comfort noise beside codecs that have none of their own (RFC 3389 4, RFC 3551 6). */
+const NOISE: Codec = {
+  payloadType: 13,
+  name: "CN",
+  clockRate: 8_000,
+  channels: undefined,
+  fmtp: [],
+  feedback: [],
+};
+const WITHOUT_NOISE = new Set(["G722", "PCMA", "PCMU"]);
 
 /** What the transcoders call this codec; undefined where they don't know it. */
 export function transcodableName(codec: Codec): string | undefined {
@@ -68,22 +77,33 @@ export function transcodedPair(pairs: readonly CodecPair[]): CodecPair | undefin
   return pairs.find((pair) => isMediaCodec(pair.wire) && isTranscoded(pair));
 }
 
+/** Whether media passes as it is, or may still: what is preferred is the same on both sides. */
+export function isPassed(pairs: readonly CodecPair[]): boolean {
+  const main = pairs.find((pair) => isMediaCodec(pair.wire));
+  return main === undefined || !isTranscoded(main);
+}
+
 /**
  * What `side` is offered beyond the codecs in `pairs`. `able`: what the transcoders can do here;
- * `more`: what is worth offering.
+ * `others`: numbers of other m-lines, which nothing that is added may have; `more`: what is worth
+ * offering.
  */
 export function widened(
   pairs: readonly CodecPair[],
   side: "inner" | "wire",
   offered: readonly Codec[],
   able: ReadonlySet<string>,
+  others: ReadonlySet<number>,
   more: readonly Known[] = side === "wire" ? FOR_PHONES : KNOWN,
 ): CodecPair[] {
   const source = offered.find((codec) => able.has(transcodableName(codec) ?? ""));
   if (!source) return [...pairs];
   const all = [...pairs];
   const add = (codec: Codec, from: Codec) => {
-    const payloadType = freeType(codec.payloadType, all.map((pair) => pair[side].payloadType));
+    const payloadType = freeNumber(
+      codec.payloadType,
+      (type) => others.has(type) || all.some((pair) => pair[side].payloadType === type),
+    );
     if (payloadType === undefined) return;
     const other = { ...codec, payloadType };
     all.push(side === "wire" ? { inner: from, wire: other } : { inner: other, wire: from });
@@ -101,12 +121,34 @@ export function widened(
     const codec = { ...like, payloadType: EVENT_TYPE, clockRate, fmtp: ["0-16"], feedback: [] };
     add(codec, byClock(events, source.clockRate) ?? like);
   }
+  if (
+    wantsNoise(pairs, all, side) &&
+    !all.some((pair) => pair[side].payloadType === NOISE.payloadType)
+  ) {
+    all.push({ inner: NOISE, wire: NOISE, only: side });
+  }
   return all;
 }
 
 /**
+ * Whether comfort noise is worth offering with what was added: only a transcoder would understand
+ * it, so nothing that may pass as it is has the clock that it is for.
+ */
+function wantsNoise(
+  passed: readonly CodecPair[],
+  all: readonly CodecPair[],
+  side: "inner" | "wire",
+): boolean {
+  const { clockRate } = NOISE;
+  return !all.some((pair) => isNoise(pair[side]) && pair[side].clockRate === clockRate) &&
+    !passed.some((pair) => isMediaCodec(pair[side]) && pair[side].clockRate === clockRate) &&
+    all.some((pair) => WITHOUT_NOISE.has(transcodableName(pair[side]) ?? ""));
+}
+
+/**
  * What an answer has agreed on: its first codec decides whether a transcoder is needed. `matched`
- * in the answer's order; `answerer`: whose answer it was.
+ * in the answer's order; `answerer`: whose answer it was. Comfort noise ends at the transcoder, so
+ * each side has its own or none, by the clock of its codec (RFC 3389 4).
  */
 export function settled(
   matched: readonly CodecPair[],
@@ -115,7 +157,7 @@ export function settled(
 ): CodecPair[] {
   const main = matched.find((pair) => isMediaCodec(pair.wire));
   if (!main || !isTranscoded(main)) {
-    return unique(matched.filter((pair) => !isTranscoded(pair)));
+    return unique(matched.filter((pair) => !isTranscoded(pair) && !pair.only));
   }
   const events = matched.filter((pair) => isEvent(pair.wire));
   const choice = (side: "inner" | "wire") =>
@@ -125,7 +167,13 @@ export function settled(
       main[side].clockRate,
     );
   const [inner, wire] = [choice("inner"), choice("wire")];
-  const noise = matched.filter((pair) => isNoise(pair.wire) && !isTranscoded(pair)).slice(0, 1);
+  const said = (side: "inner" | "wire") =>
+    (side === answerer ? matched : offered).filter(({ only = side }) => only === side);
+  const noise = (["inner", "wire"] as const).flatMap((side): CodecPair[] => {
+    const found = said(side).map((pair) => pair[side])
+      .find((codec) => isNoise(codec) && codec.clockRate === main[side].clockRate);
+    return found ? [{ inner: found, wire: found, only: side }] : [];
+  });
   return [main, ...noise, ...(inner && wire ? [{ inner, wire }] : [])];
 }
 
@@ -151,12 +199,4 @@ function isEvent(codec: Codec): boolean {
 
 function isNoise(codec: Codec): boolean {
   return codec.name.toLowerCase() === "cn";
-}
-
-function freeType(wanted: number, taken: readonly number[]): number | undefined {
-  if (!taken.includes(wanted)) return wanted;
-  for (let type = FIRST_DYNAMIC; type <= LAST_DYNAMIC; type++) {
-    if (!taken.includes(type)) return type;
-  }
-  return undefined;
 }

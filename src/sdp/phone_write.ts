@@ -1,4 +1,6 @@
-import type { PhoneSection } from "./phone_section.ts";
+import { codecsFor } from "./phone_codecs.ts";
+import { NO_TIMES, type PhoneSection } from "./phone_section.ts";
+import { isPassed } from "./phone_transcoding.ts";
 import { writeCrypto } from "./phone_transport.ts";
 
 /** Our side of one m-line; the shape of the media port's type of this name. */
@@ -49,7 +51,9 @@ function rejectedLine(section: PhoneSection): string {
 }
 
 function liveLines(section: PhoneSection, own: LocalRtp, session: string): string[] {
-  const codecs = section.pairs.map((pair) => pair.wire);
+  const codecs = codecsFor(section.pairs, "wire");
+  // A transcoder takes packets of any length.
+  const { ptime, maxptime } = isPassed(section.pairs) ? section.times.inner : NO_TIMES;
   const types = codecs.map((codec) => codec.payloadType).join(" ");
   const lines = [`m=${section.type} ${own.port} ${section.protocol} ${types}`];
   if (own.address !== session) lines.push(`c=${inAddress(own.address)}`);
@@ -62,8 +66,8 @@ function liveLines(section: PhoneSection, own: LocalRtp, session: string): strin
       lines.push(`a=rtcp-fb:${codec.payloadType} ${feedback}`);
     }
   }
-  if (section.ptime !== undefined) lines.push(`a=ptime:${section.ptime}`);
-  if (section.maxptime !== undefined) lines.push(`a=maxptime:${section.maxptime}`);
+  if (ptime !== undefined) lines.push(`a=ptime:${ptime}`);
+  if (maxptime !== undefined) lines.push(`a=maxptime:${maxptime}`);
   for (const crypto of section.ours) lines.push(`a=crypto:${writeCrypto(crypto)}`);
   if (section.rtcpMux) lines.push("a=rtcp-mux", `a=rtcp:${own.port}`);
   else lines.push(`a=rtcp:${own.port + 1}`);

@@ -9,7 +9,13 @@ import { PhoneLeg } from "../support/phone_leg.ts";
 
 /** A transcoder between two legs: in whichever workers they are, and when its own worker dies. */
 
-const COMMON = { packetMs: 20, comfortNoise: null, dtx: false, fec: false } as const;
+const COMMON = {
+  packetMs: 20,
+  comfortNoise: null,
+  dtx: false,
+  fec: false,
+  bitrate: null,
+} as const;
 const EVENT = { payloadType: 101, clockRate: 8000 };
 const PCMU: TranscodedSide = { ...COMMON, codec: "PCMU", payloadType: 0, telephoneEvent: EVENT };
 const OPUS: TranscodedSide = { ...COMMON, codec: "OPUS", payloadType: 111, telephoneEvent: EVENT };

@@ -28,7 +28,7 @@ export class BrowserCodecs {
     if (this.#transcoded && main && said.some((codec) => sdp.samePayload(codec, main.inner))) {
       const pairs = this.#transcoded;
       this.#offered = abstract.media.map((section) => isAudio(section) ? pairs : []);
-      return withAudio(abstract, pairs.map(({ wire }) => wire));
+      return withAudio(abstract, sdp.codecsFor(pairs, "wire"));
     }
     this.#offered = [];
     if (said.some((codec) => this.#shared.some((one) => sdp.samePayload(one, codec)))) {
@@ -55,10 +55,10 @@ export class BrowserCodecs {
   /** The answer from inside to that, in the browser's words. */
   answerOut(abstract: sdp.Sdp): sdp.Sdp {
     const said = audioOf(abstract)?.codecs ?? [];
-    const pairs = (this.#transcoded ?? []).filter(({ inner }) =>
-      said.some((codec) => sdp.samePayload(codec, inner))
+    const pairs = (this.#transcoded ?? []).filter(({ inner, only }) =>
+      only === "wire" || said.some((codec) => sdp.samePayload(codec, inner))
     );
-    return pairs.length === 0 ? abstract : withAudio(abstract, pairs.map(({ wire }) => wire));
+    return sdp.transcodedPair(pairs) ? withAudio(abstract, sdp.codecsFor(pairs, "wire")) : abstract;
   }
 
   /** The answer of `settle` is agreed on; null: nothing is transcoded. */

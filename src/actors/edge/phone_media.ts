@@ -228,7 +228,7 @@ export class PhoneMedia implements WireMedia {
       port: remote.port,
       rtcpPort: section.rtcpMux ? null : remote.rtcpPort,
       keys: theirs && own ? { receive: keyOf(theirs), send: keyOf(own) } : null,
-      payloads: section.pairs.map(({ wire, inner }) => ({
+      payloads: section.pairs.filter(({ only }) => only !== "inner").map(({ wire, inner }) => ({
         payloadType: wire.payloadType,
         codec: wire.name,
         clockRate: wire.clockRate,

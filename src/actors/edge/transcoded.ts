@@ -13,33 +13,54 @@ type Codec = sdp.CodecPair["inner"];
 
 /** Packets that a transcoder sends hold so much audio where nobody asked for another length, ms. */
 const USUAL_PACKET_MS = 20;
-const SHORTEST_PACKET_MS = 10;
-const LONGEST_PACKET_MS = 60;
+/** Packets that the encoders make, ms; `PACKETS_MS` of those with frames of their own. */
+const EVERY_10_MS: readonly number[] = [10, 20, 30, 40, 50, 60];
+const PACKETS_MS: Partial<Record<CodecName, readonly number[]>> = {
+  "OPUS": [10, 20, 40, 60],
+  "SPEEX/8000": [20, 40, 60],
+  "SPEEX/16000": [20, 40, 60],
+};
+/**
+ * What Opus spends on speech, bits per second (RFC 7587 3.1.1), by what the other codec leaves of
+ * it; and the least that may be asked for (6.1).
+ */
+const WIDE_BITRATE = 24_000;
+const NARROW_BITRATE = 16_000;
+const LEAST_BITRATE = 6_000;
+const WIDE: readonly CodecName[] = ["G722", "SPEEX/16000"];
 
 /** Null where audio passes as it is. */
 export function transcodedSides(sections: readonly sdp.PhoneSection[]): TranscodedSides | null {
   const audio = sections.find(({ kind, rejected }) => kind === "audio" && !rejected);
   const video = sections.find(({ kind, rejected }) => kind === "video" && !rejected);
   return audio
-    ? sidesOfPairs(audio.pairs, audio.ptime, (video?.pairs ?? []).map(({ inner }) => inner))
+    ? sidesOfPairs(
+      audio.pairs,
+      { own: audio.times.wire, peer: audio.times.inner },
+      (video?.pairs ?? []).map(({ inner }) => inner),
+    )
     : null;
 }
 
 /**
  * The same of one leg's audio, whatever kind of leg it is. `wire` of a pair is what the leg itself
- * speaks; `video`: what passes beside it.
+ * speaks; `times`: what each side asks of its packets; `video`: what passes beside it.
  */
 export function sidesOfPairs(
   pairs: readonly sdp.CodecPair[],
-  ptime: string | undefined,
+  times: { readonly own: sdp.PacketTimes; readonly peer: sdp.PacketTimes },
   video: readonly Codec[],
 ): TranscodedSides | null {
   const main = sdp.transcodedPair(pairs);
   if (!main) return null;
-  const own = sideOf(main.wire, pairs.map(({ wire }) => wire), ptime);
-  const peer = sideOf(main.inner, pairs.map(({ inner }) => inner), undefined);
+  const own = sideOf(main.wire, sdp.codecsFor(pairs, "wire"), times.own);
+  const peer = sideOf(main.inner, sdp.codecsFor(pairs, "inner"), times.peer);
   if (!own || !peer) return null;
-  return { own, peer, passed: video.map((codec) => payloadOf("video", codec)) };
+  return {
+    own: { ...own, bitrate: bitrateOf(main.wire, peer.codec) },
+    peer: { ...peer, bitrate: bitrateOf(main.inner, own.codec) },
+    passed: video.map((codec) => payloadOf("video", codec)),
+  };
 }
 
 /**
@@ -62,7 +83,9 @@ export function sidesOfBrowser(
   const live = (of: sdp.Sdp, kind: "audio" | "video") =>
     of.media.find((section) => section.kind === kind && !section.rejected);
   const video = said.ok ? live(said.value, "video")?.codecs ?? [] : [];
-  const sides = sidesOfPairs(pairs, live(answer, "audio")?.ptime, video);
+  const timesIn = (of: sdp.Sdp) => live(of, "audio") ?? sdp.NO_TIMES;
+  const times = { own: timesIn(answer), peer: timesIn(offer) };
+  const sides = sidesOfPairs(pairs, times, video);
   const main = sdp.transcodedPair(pairs);
   if (!sides || !main) return null;
   return {
@@ -94,23 +117,44 @@ export function transcodingView(
 function sideOf(
   main: Codec,
   codecs: readonly Codec[],
-  ptime: string | undefined,
-): TranscodedSide | undefined {
+  times: sdp.PacketTimes,
+): Omit<TranscodedSide, "bitrate"> | undefined {
   const codec = nameOf(main);
   if (!codec) return undefined;
   const event = codecs.find(({ name }) => name.toLowerCase() === "telephone-event");
   const noise = codecs.find(({ name }) => name.toLowerCase() === "cn");
-  const asked = Number(ptime);
-  const isPossible = asked >= SHORTEST_PACKET_MS && asked <= LONGEST_PACKET_MS;
   return {
     codec,
     payloadType: main.payloadType,
-    packetMs: isPossible ? asked : USUAL_PACKET_MS,
+    packetMs: packetMsOf(codec, main, times),
     telephoneEvent: event ? { payloadType: event.payloadType, clockRate: event.clockRate } : null,
     comfortNoise: noise?.payloadType ?? null,
     dtx: mayPause(codec, main, noise !== undefined),
     fec: parameter(main, "useinbandfec") === "1",
   };
+}
+
+/**
+ * The longest packets that the codec makes and that are no longer than asked for (RFC 8866 6.4),
+ * nor than what can be taken (6.5); an Opus decoder may also want them no shorter than so (RFC 7587
+ * 6.1). Nothing that makes sense asked for: the usual ones.
+ */
+function packetMsOf(codec: CodecName, main: Codec, { ptime, maxptime }: sdp.PacketTimes): number {
+  const numberOf = (text: string | undefined) => Number(text) > 0 ? Number(text) : undefined;
+  const possible = PACKETS_MS[codec] ?? EVERY_10_MS;
+  const shortest = possible[0] ?? USUAL_PACKET_MS;
+  const least = codec === "OPUS" ? numberOf(parameter(main, "minptime")) ?? shortest : shortest;
+  const asked = Math.max(numberOf(ptime) ?? USUAL_PACKET_MS, least);
+  const most = Math.min(asked, numberOf(maxptime) ?? Infinity);
+  return possible.findLast((ms) => ms <= most) ?? shortest;
+}
+
+/** What `maxaveragebitrate` leaves of what we would spend; null: all of it (RFC 7587 6.1). */
+function bitrateOf(main: Codec, other: CodecName): number | null {
+  if (nameOf(main) !== "OPUS") return null;
+  const most = Number(parameter(main, "maxaveragebitrate"));
+  const ours = WIDE.includes(other) ? WIDE_BITRATE : NARROW_BITRATE;
+  return most >= LEAST_BITRATE && most < ours ? most : null;
 }
 
 /**

@@ -11,7 +11,13 @@ import type { RtpEndpointHandle, TranscodedSide } from "../../../src/rtp/rtp_med
  * one another from FIRST_PORT on. Prints the call table of `relay/table.ts`.
  */
 const [calls, firstPort, poolPort] = Deno.args.map(Number) as [number, number, number];
-const COMMON = { packetMs: 20, telephoneEvent: null, comfortNoise: null, dtx: false } as const;
+const COMMON = {
+  packetMs: 20,
+  telephoneEvent: null,
+  comfortNoise: null,
+  dtx: false,
+  bitrate: null,
+} as const;
 const OPUS: TranscodedSide = { ...COMMON, codec: "OPUS", payloadType: 111, fec: true };
 const PCMU: TranscodedSide = { ...COMMON, codec: "PCMU", payloadType: 0, fec: false };
 

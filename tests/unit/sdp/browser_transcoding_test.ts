@@ -41,9 +41,10 @@ Deno.test("browsers: what the caller has comes first; what no browser has is not
     "PCMA/8000",
     "PCMU/8000",
     "telephone-event/8000",
+    "CN/8000",
   ]);
   const [audio] = offer.media;
-  assert.equal(new Set(audio!.codecs.map(({ payloadType }) => payloadType)).size, 6);
+  assert.equal(new Set(audio!.codecs.map(({ payloadType }) => payloadType)).size, 7);
   assert.deepEqual(audio!.extensions, [], "transport-wide numbers would end at the transcoder");
   assert.deepEqual(audio!.ssrcs.map(({ id }) => Number(id)), [1000]);
 });

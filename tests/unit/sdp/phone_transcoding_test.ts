@@ -67,7 +67,7 @@ function agreed([section]: readonly sdp.PhoneSection[]): string[] {
 Deno.test("a phone is offered what passes first, then what can be made of it", () => {
   const offer = must(sdp.offerToPhone(inner(["opus"]), [], PLAIN, MEANS));
   assert.equal(wires(offer)[0], "opus");
-  assert.deepEqual(new Set(wires(offer)), new Set([...NAMES, "telephone-event"]));
+  assert.deepEqual(new Set(wires(offer)), new Set([...NAMES, "telephone-event", "cn"]));
   const alone = must(
     sdp.offerToPhone(inner(["opus"]), [], PLAIN, { ...MEANS, transcodable: new Set(["OPUS"]) }),
   );
@@ -75,7 +75,7 @@ Deno.test("a phone is offered what passes first, then what can be made of it", (
   const listed = must(
     sdp.offerToPhone(inner(["opus"]), [], { ...PLAIN, codecs: ["g729", "pcma"] }, MEANS),
   );
-  assert.deepEqual(wires(listed), ["g729", "pcma", "telephone-event"]);
+  assert.deepEqual(wires(listed), ["g729", "pcma", "telephone-event", "cn"]);
 });
 
 Deno.test("the first codec of the phone's answer decides; a later offer keeps both sides' words", () => {
@@ -97,6 +97,38 @@ Deno.test("the first codec of the phone's answer decides; a later offer keeps bo
   const passed = must(sdp.answerOfPhone(offer, description(["opus", "pcma"])));
   assert.equal(sdp.transcodedPair(passed[0]!.pairs), undefined);
   assert.deepEqual(wires(passed), ["opus", "telephone-event"]);
+});
+
+Deno.test("a phone that changes to the codec of the other side is transcoded no more", () => {
+  const offer = must(sdp.offerToPhone(inner(["pcma"]), [], PLAIN, MEANS));
+  const sections = must(sdp.answerOfPhone(offer, description(["g729"])));
+  assert.equal(agreed(sections)[0], "8 PCMA/8000 = 18 G729/8000");
+  const changed = must(sdp.offerOfPhone(description(["pcma"]), sections, ["audio"]));
+  assert.equal(agreed(changed)[0], "8 PCMA/8000 = 8 PCMA/8000");
+  assert.equal(sdp.transcodedPair(changed[0]!.pairs), undefined);
+});
+
+Deno.test("comfort noise of one side stays with it through later offers of both", () => {
+  const noisy = description(["pcmu"]).replace("AVP 0", "AVP 0 13").replace(
+    "a=rtpmap:0 ",
+    "a=rtpmap:13 CN/8000\r\na=rtpmap:0 ",
+  );
+  const NOISY = ["pcmu", "cn", "telephone-event"];
+  const offer = must(sdp.offerToPhone(inner(["opus"]), [], PLAIN, MEANS));
+  const sections = must(sdp.answerOfPhone(offer, noisy));
+  const innerOf = (of: readonly sdp.PhoneSection[]) =>
+    abstractOf(of).media[0]!.codecs.map(({ name }) => name);
+  const wireOf = (of: readonly sdp.PhoneSection[]) =>
+    sdp.codecsFor(of[0]!.pairs, "wire").map(({ name }) => name.toLowerCase());
+  assert.deepEqual(new Set(wireOf(sections)), new Set(NOISY));
+  assert.deepEqual(innerOf(sections), ["opus", "telephone-event"]);
+  const ours = must(sdp.offerToPhone(inner(["opus"]), sections, PLAIN, MEANS));
+  assert.deepEqual(new Set(wireOf(ours)), new Set(NOISY));
+  const again = must(sdp.answerOfPhone(ours, noisy));
+  const theirs = must(sdp.offerOfPhone(noisy, again, ["audio"]));
+  assert.deepEqual(innerOf(theirs), ["opus", "telephone-event"]);
+  const last = sdp.answerToPhone(theirs, inner(["opus"]), MEANS);
+  assert.deepEqual(new Set(wireOf(last)), new Set(NOISY));
 });
 
 Deno.test("what the transcoders don't know is neither offered nor taken", () => {
