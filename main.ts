@@ -134,7 +134,7 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
     logs.log("web"),
     systemClock,
   );
-  if (!started.ok) refuseToStart([started.error]);
+  if (!started.ok) refuseToStart(started.error);
   const listeners = started.value;
   // SIP over WebSocket comes in on the ports of the web.
   ownPorts = [...ownPorts, ...listeners.listeners.map(({ port }) => port)];

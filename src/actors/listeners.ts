@@ -31,14 +31,12 @@ export class ListenerGroup {
     }));
   }
 
-  /** @param done with the sentence of the first that could not be opened; the others are closed */
-  open(listeners: readonly NamedListener[], done: (fault: string | undefined) => void): void {
-    const [first, ...rest] = listeners;
-    if (!first) return done(undefined);
-    this.#openOne(first, (fault) => {
-      if (fault === undefined) return this.open(rest, done);
-      this.close(0, () => done(fault));
-    });
+  /**
+   * @param done with a sentence for each that could not be opened: whoever has to find other ports
+   * wants to know of all; the others are closed then
+   */
+  open(listeners: readonly NamedListener[], done: (faults: readonly string[]) => void): void {
+    this.#openAll(listeners, [], done);
   }
 
   close(deadlineMs: number, done: () => void): void {
@@ -49,6 +47,20 @@ export class ListenerGroup {
       actor.subscribe({ complete: () => --left === 0 ? done() : undefined });
     }
     for (const actor of open) actor.send({ type: "close", deadlineMs });
+  }
+
+  #openAll(
+    [first, ...rest]: readonly NamedListener[],
+    faults: readonly string[],
+    done: (faults: readonly string[]) => void,
+  ): void {
+    if (!first) {
+      if (faults.length === 0) return done(faults);
+      return this.close(0, () => done(faults));
+    }
+    this.#openOne(first, (fault) => {
+      this.#openAll(rest, fault === undefined ? faults : [...faults, fault], done);
+    });
   }
 
   #openOne({ name, port }: NamedListener, done: (fault: string | undefined) => void): void {

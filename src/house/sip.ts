@@ -66,8 +66,8 @@ export async function openSip(
     ...(sip.tls ? { tls: { ...certificate, port: sip.tlsPort } } : {}),
   });
   const group = new ListenerGroup(common);
-  const fault = await new Promise<string | undefined>((done) => group.open(network.ports, done));
-  if (fault !== undefined) refuseToStart([fault]);
+  const faults = await new Promise<readonly string[]>((done) => group.open(network.ports, done));
+  if (faults.length > 0) refuseToStart(faults);
   const resolver = new SipResolver({
     ...common,
     entropy: systemEntropy,

@@ -68,18 +68,18 @@ class PendingAnswers {
   }
 }
 
-/** Opens all of them or none; the fault is a sentence. They are aliases of one handler. */
+/** Opens all of them or none; the faults are sentences. They are aliases of one handler. */
 export async function startListeners(
   specs: readonly ListenerSpec[],
   app: WebApp,
   log: Log,
   clock: Clock,
-): Promise<Result<Listeners, string>> {
+): Promise<Result<Listeners, readonly string[]>> {
   const servers = specs.map((spec) => new WebListener(spec, app, log));
   const group = new ListenerGroup({ clock, log });
   const named = servers.map((port) => ({ name: port.name, port }));
-  const fault = await new Promise<string | undefined>((resolve) => group.open(named, resolve));
-  if (fault !== undefined) return err(fault);
+  const faults = await new Promise<readonly string[]>((resolve) => group.open(named, resolve));
+  if (faults.length > 0) return err(faults);
   return ok({
     listeners: servers.map((server) => server.listener),
     async shutdown(deadlineMs) {

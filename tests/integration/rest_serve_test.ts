@@ -68,16 +68,20 @@ Deno.test("a port in use is a fault that names it, and nothing stays open", asyn
     [
       { name: "http", host: "127.0.0.1", port },
       { name: "rest", host: "127.0.0.1", port: face.port },
+      { name: "https", host: "127.0.0.1", port: face.port },
     ],
     face.app,
     silentLog,
     systemClock,
   );
   assert(!started.ok);
-  assert.equal(
-    started.error,
-    `Port ${face.port} (rest) of 127.0.0.1 is in use by another process`,
-  );
+  const inUse = (name: string) =>
+    `Port ${face.port} (${name}) of 127.0.0.1 is in use by another ` +
+    "process; give it another by http.";
+  assert.deepEqual(started.error, [
+    `${inUse("rest")}restPort (PORTZERO_HTTP_REST_PORT)`,
+    `${inUse("https")}tlsPort (PORTZERO_HTTP_TLS_PORT)`,
+  ]);
   // The first one was opened and must be free again.
   Deno.listen({ hostname: "127.0.0.1", port }).close();
 });
@@ -91,7 +95,7 @@ Deno.test("an address that is not ours and a bad certificate are faults too", as
     systemClock,
   );
   assert(!elsewhere.ok);
-  assert.match(elsewhere.error, /is no address of this machine/);
+  assert.match(elsewhere.error.join(), /is no address of this machine.*PORTZERO_HTTP_HOST/);
   const bad = await startListeners(
     [{ name: "https", host: "127.0.0.1", port: 0, tls: { certificate: "x", key: "y" } }],
     face.app,
@@ -99,7 +103,7 @@ Deno.test("an address that is not ours and a bad certificate are faults too", as
     systemClock,
   );
   assert(!bad.ok);
-  assert.match(bad.error, /^Cannot listen on 127\.0\.0\.1:0 \(https\): /);
+  assert.match(bad.error.join(), /^Cannot listen on 127\.0\.0\.1:0 \(https\): /);
 });
 
 Deno.test("shutdown waits for an answer under way, no longer than its deadline", async () => {

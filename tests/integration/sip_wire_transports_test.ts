@@ -341,6 +341,7 @@ Deno.test("wire: a port in use is one sentence", async () => {
   assert(!again.ok);
   assert.equal(
     again.error.text,
-    `Port ${port} (sip tcp) of 127.0.0.1 is in use by another process`,
+    `Port ${port} (sip tcp) of 127.0.0.1 is in use by another process; ` +
+      "give it another by sip.port (PORTZERO_SIP_PORT)",
   );
 });

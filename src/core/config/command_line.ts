@@ -1,5 +1,7 @@
 import { err, ok, type Result } from "../result.ts";
-import { nearest } from "./nearest.ts";
+import { settingOf } from "./names.ts";
+import { editDistance, nearest } from "./nearest.ts";
+import { CONFIG_KEYS } from "./schema.ts";
 
 /** A fault of whoever configured the server: one sentence, and what it is about. */
 export interface ConfigFault {
@@ -34,7 +36,9 @@ export const HELP = `Port Zero: browsers call browsers and SIP devices through o
   --help              print this and end
 
 Every key of config/default.jsonc is an environment variable too: media.portFrom is
-PORTZERO_MEDIA_PORT_FROM. Options win over variables, variables over the file.`;
+PORTZERO_MEDIA_PORT_FROM. Options win over variables, variables over the file. Another port:
+
+  PORTZERO_HTTP_PORT=9090 deno task start`;
 
 type OptionField = "configFile" | "propertiesFile" | "host" | "workers";
 
@@ -80,14 +84,13 @@ export function parseCommandLine(args: readonly string[]): Result<CommandLine, C
     }
     const option = Object.hasOwn(OPTIONS, name) ? OPTIONS[name]! : undefined;
     if (!option) {
-      const known = [...Object.keys(OPTIONS), ...Object.keys(FLAGS)]
-        .filter((key) => key.startsWith("--"));
-      fault(
-        name,
-        name.startsWith("-")
-          ? `unknown option ${name}: did you mean ${nearest(name, known)}?`
-          : `unexpected argument "${name}": expected options, see --help`,
-      );
+      if (!name.startsWith("-")) {
+        fault(name, `unexpected argument "${name}": expected options, see --help`);
+        continue;
+      }
+      fault(name, `unknown option ${name}: ${meantBy(name)}`);
+      // What stands behind it was meant as its value.
+      if (equals < 0 && args[i + 1]?.startsWith("-") === false) i++;
       continue;
     }
     if (option.request) {
@@ -107,4 +110,25 @@ export function parseCommandLine(args: readonly string[]): Result<CommandLine, C
     else fields[option.field!] = value;
   }
   return faults.length > 0 ? err(faults) : ok({ request, ...fields, ...flags });
+}
+
+/** Slips, of as many letters; what is farther off is something else. */
+const MOST_SLIPS = 3;
+
+/** What somebody may have meant by an option that there is not: a key, or another option. */
+function meantBy(name: string): string {
+  const plain = (text: string) => text.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
+  const wanted = plain(name);
+  const keys = [...CONFIG_KEYS.keys()];
+  const whole = keys.filter((key) => plain(key) === wanted);
+  const lastPart = (key: string) => plain(key.slice(key.lastIndexOf(".") + 1));
+  const found = whole.length > 0 ? whole : keys.filter((key) => lastPart(key) === wanted);
+  if (found.length > 0) {
+    const settings = found.map(settingOf).join(", ");
+    return `expected a key of a --config file, or the variable: ${settings}`;
+  }
+  const known = [...Object.keys(OPTIONS), ...Object.keys(FLAGS)]
+    .filter((key) => key.startsWith("--"));
+  const near = nearest(name, known);
+  return editDistance(name, near) <= MOST_SLIPS ? `did you mean ${near}?` : "see --help";
 }

@@ -1,5 +1,6 @@
 import type { ConfigFault } from "./command_line.ts";
 import { type JsoncObject, type JsoncValue, parseJsonc, toPlain } from "./jsonc.ts";
+import { ENVIRONMENT_PREFIX, environmentName } from "./names.ts";
 import { nearest } from "./nearest.ts";
 import { CONFIG_GROUPS, CONFIG_KEYS, type LeafKind } from "./schema.ts";
 
@@ -19,9 +20,6 @@ export interface LayerResult {
   readonly layer: Layer;
   readonly faults: ConfigFault[];
 }
-
-/** Prefix of our environment variables. */
-export const ENVIRONMENT_PREFIX = "PORTZERO_";
 
 /** Reads a configuration file. `origin` replaces file and line in listings. */
 export function jsoncLayer(text: string, file: string, origin?: string): LayerResult {
@@ -75,12 +73,6 @@ function unknownKey(path: string, where: string): string {
 export function show(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-}
-
-/** `media.portFrom` -> `PORTZERO_MEDIA_PORT_FROM`. */
-export function environmentName(path: string): string {
-  const snake = path.replaceAll(/[A-Z]/g, (capital) => `_${capital}`).replaceAll(".", "_");
-  return ENVIRONMENT_PREFIX + snake.toUpperCase();
 }
 
 const BY_ENVIRONMENT: ReadonlyMap<string, string> = new Map(

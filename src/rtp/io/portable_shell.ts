@@ -1,3 +1,4 @@
+import { mediaRangeFault } from "../../core/listen_fault.ts";
 import type { MediaCommand, MediaEvent, MediaWorkerStart, SocketAddress } from "../contract.ts";
 import { AddressNames } from "../engine/address_names.ts";
 import { MediaEngine, SLOT_MARGIN } from "../engine/engine.ts";
@@ -244,10 +245,7 @@ function bind(
       );
     }
   }
-  throw new Error(
-    `no UDP port from ${first} to ${last} is free on ${addresses.join(" and ")}; ` +
-      "widen the range of media ports or end what uses them",
-  );
+  throw new Error(mediaRangeFault(addresses, [first, last]));
 }
 
 /** The next pair of the range whose ports are both free. */

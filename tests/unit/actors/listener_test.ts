@@ -29,9 +29,9 @@ class Scripted implements ListenerPort {
 function open(ports: Record<string, Scripted>, log: Log = silentLog) {
   const clock = new ManualClock();
   const group = new ListenerGroup({ clock, log });
-  const faults: (string | undefined)[] = [];
-  group.open(Object.entries(ports).map(([name, port]) => ({ name, port })), (fault) => {
-    faults.push(fault);
+  const faults: (readonly string[])[] = [];
+  group.open(Object.entries(ports).map(([name, port]) => ({ name, port })), (told) => {
+    faults.push(told);
   });
   return { clock, group, faults };
 }
@@ -39,7 +39,7 @@ function open(ports: Record<string, Scripted>, log: Log = silentLog) {
 Deno.test("listener: all are opened in order and closed together, with the deadline", () => {
   const ports = { a: new Scripted(), b: new Scripted() };
   const { group, faults, clock } = open(ports);
-  assert.deepEqual(faults, [undefined]);
+  assert.deepEqual(faults, [[]]);
   assert.deepEqual(group.states, { a: "listening", b: "listening" });
   let closed = 0;
   group.close(700, () => closed++);
@@ -49,13 +49,14 @@ Deno.test("listener: all are opened in order and closed together, with the deadl
   assert.equal(clock.pendingTimers, 0);
 });
 
-Deno.test("listener: the first that fails at the start is told, and the others are closed", () => {
-  const ports = { a: new Scripted(), b: new Scripted(), c: new Scripted() };
+Deno.test("listener: all that fail at the start are told, and the others are closed", () => {
+  const ports = { a: new Scripted(), b: new Scripted(), c: new Scripted(), d: new Scripted() };
   ports.b.faults.push("Port 1 (b) is in use");
+  ports.d.faults.push("Port 2 (d) is in use");
   const { group, faults, clock } = open(ports);
-  assert.deepEqual(faults, ["Port 1 (b) is in use"]);
-  assert.deepEqual(group.states, { a: "closed", b: "failed" });
-  assert.deepEqual(ports.c.asked, []);
+  assert.deepEqual(faults, [["Port 1 (b) is in use", "Port 2 (d) is in use"]]);
+  assert.deepEqual(group.states, { a: "closed", b: "failed", c: "closed", d: "failed" });
+  assert.deepEqual(ports.c.asked, ["open", "close 0"]);
   clock.advance(600_000);
   assert.deepEqual(ports.b.asked, ["open"], "what never was is not tried again");
 });

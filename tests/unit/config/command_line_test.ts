@@ -29,12 +29,27 @@ Deno.test("command line: help wins over what else is asked for", () => {
 Deno.test("command line: what is not known is refused in one sentence that names the nearest", () => {
   assert.deepEqual(read("--hots"), ["unknown option --hots: did you mean --host?"]);
   assert.deepEqual(read("--conf=x"), ["unknown option --conf: did you mean --config?"]);
+  assert.deepEqual(read("--verbose", "x"), ["unknown option --verbose: see --help"]);
   assert.deepEqual(read("__proto__"), [
     'unexpected argument "__proto__": expected options, see --help',
   ]);
   assert.deepEqual(read("--config"), ["--config needs a file after it"]);
   assert.deepEqual(read("--workers="), ["--workers needs a number after it"]);
   assert.deepEqual(read("--help=x"), ["--help takes no value"]);
+});
+
+Deno.test("command line: an option that is a key's name leads to the key and its variable", () => {
+  const expected = "expected a key of a --config file, or the variable: ";
+  const ports = "http.port (PORTZERO_HTTP_PORT), sip.port (PORTZERO_SIP_PORT)";
+  assert.deepEqual(read("--port", "9090"), [`unknown option --port: ${expected}${ports}`]);
+  assert.deepEqual(read("--port=9090", "--hots"), [
+    `unknown option --port: ${expected}${ports}`,
+    "unknown option --hots: did you mean --host?",
+  ]);
+  const level = "log.level (PORTZERO_LOG_LEVEL)";
+  for (const name of ["--log-level", "--logLevel", "--log.level", "--level"]) {
+    assert.deepEqual(read(name, "debug"), [`unknown option ${name}: ${expected}${level}`]);
+  }
 });
 
 Deno.test("command line: every option that is read is in the help", () => {

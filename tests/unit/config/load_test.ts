@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type CommandLine, parseCommandLine } from "../../../src/core/config/command_line.ts";
 import { describeConfig } from "../../../src/core/config/describe.ts";
 import { parseJsonc, toPlain } from "../../../src/core/config/jsonc.ts";
-import { environmentName } from "../../../src/core/config/layers.ts";
+import { environmentName } from "../../../src/core/config/names.ts";
 import { isAllowedHost } from "../../../src/core/config/loopback.ts";
 import { loadConfig, type LoadedConfig } from "../../../src/core/config/load.ts";
 import { CONFIG_KEYS } from "../../../src/core/config/schema.ts";

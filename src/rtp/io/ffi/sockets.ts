@@ -1,3 +1,4 @@
+import { mediaRangeFault } from "../../../core/listen_fault.ts";
 import type { SocketAddress } from "../../contract.ts";
 import { formatIpv4 } from "../../engine/address_table.ts";
 import type { PortPairs } from "../../engine/port_pairs.ts";
@@ -193,10 +194,7 @@ export function bindShared(
       if (!(error instanceof PortInUse)) throw error;
     }
   }
-  throw new Error(
-    `no UDP port from ${first} to ${last} is free on ${addresses.join(" and ")}; ` +
-      "widen the range of media ports or end what uses them",
-  );
+  throw new Error(mediaRangeFault(addresses, [first, last]));
 }
 
 /**
