@@ -44,19 +44,19 @@ Deno.test({
   async fn() {
     const count = () => readdirSync("/proc/self/fd").length;
     const once = async () => {
-      let restarted = () => {};
-      const back = new Promise<void>((resolve) => restarted = resolve);
+      const back = Promise.withResolvers<void>();
       let starts = 0;
       const pool = await startPool(1, {
         log: () => {},
-        onWorkerEvent: ({ type }) => {
-          if (type === "worker.started" && ++starts === 2) restarted();
+        onWorkerEvent: ({ type, text }) => {
+          if (type === "worker.started" && ++starts === 2) back.resolve();
+          else if (type === "worker.stopped") back.reject(new Error(text));
         },
       });
       const legs = Array.from({ length: 5 }, (_, i) => new Leg(pool, `leg ${i}`));
       for (const leg of legs) await leg.local();
       pool.crashWorker(0);
-      await back;
+      await back.promise;
       await pool.close();
     };
     // The first run opens what the process then keeps.

@@ -6,6 +6,7 @@ const P = "u64" as const;
 const I = "i32" as const;
 
 const SYMBOLS = {
+  OPENSSL_init_crypto: { parameters: [P, P], result: I },
   EVP_CIPHER_CTX_new: { parameters: [], result: P },
   EVP_CIPHER_CTX_free: { parameters: [P], result: "void" },
   EVP_CIPHER_CTX_ctrl: { parameters: [P, I, I, P], result: I },
@@ -31,14 +32,27 @@ export type Libcrypto = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
 const NAMES = ["libcrypto.so.3", "libcrypto.so.1.1"] as const;
 
+const OPENSSL_INIT_NO_ATEXIT = 0x00080000n;
+
 let opened: Libcrypto | undefined;
+
+/**
+ * OpenSSL takes down all that it has when the process exits, while workers may be in it: they crash,
+ * or wait for a lock that is no more. To be called before anything else of the library is, by
+ * everybody, since the first call in the process decides; the system takes the memory anyway.
+ */
+export function keepAtExit(library: Pick<Libcrypto, "OPENSSL_init_crypto">): void {
+  library.OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, 0n);
+}
 
 /** @throws Error naming what was tried */
 export function openLibcrypto(): Libcrypto {
   if (opened !== undefined) return opened;
   for (const name of NAMES) {
     try {
-      return opened = Deno.dlopen(name, SYMBOLS).symbols;
+      opened = Deno.dlopen(name, SYMBOLS).symbols;
+      keepAtExit(opened);
+      return opened;
     } catch {
       // The next name.
     }

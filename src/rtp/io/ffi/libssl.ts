@@ -1,3 +1,5 @@
+import { keepAtExit } from "./libcrypto.ts";
+
 /** The system's OpenSSL 3: what a DTLS server over memory BIOs needs. Pointers are `u64`. */
 const P = "u64" as const;
 const I = "i32" as const;
@@ -43,6 +45,7 @@ const SYMBOLS = {
 } as const;
 
 const CRYPTO_SYMBOLS = {
+  OPENSSL_init_crypto: { parameters: [P, P], result: I },
   BIO_new: { parameters: [P], result: P },
   BIO_s_mem: { parameters: [], result: P },
   BIO_write: { parameters: [P, "buffer", I], result: I },
@@ -84,6 +87,7 @@ export function openLibssl(): Libssl {
   if (Deno.build.os !== "linux") throw new Error(`the system is ${Deno.build.os}, not Linux`);
   if (opened === undefined) {
     const crypto = Deno.dlopen("libcrypto.so.3", CRYPTO_SYMBOLS).symbols;
+    keepAtExit(crypto);
     opened = { ...Deno.dlopen("libssl.so.3", SYMBOLS).symbols, ...crypto };
   }
   return opened;
