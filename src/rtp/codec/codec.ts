@@ -82,6 +82,12 @@ export interface Decoder {
   close(): void;
 }
 
+/**
+ * A library would not give a state, and it is known only when that is used. The message is for the
+ * call: no fault of ours, as one that throws anything else.
+ */
+export class CodecRefusal extends Error {}
+
 /** A codec that works on this machine. */
 export interface Codec {
   readonly name: CodecName;
@@ -97,7 +103,7 @@ export interface Codec {
   readonly sampleRates: readonly PcmRate[];
   /** Comfort noise is part of the codec; else RFC 3389 packets stand in. */
   readonly ownComfortNoise: boolean;
-  /** @throws Error in words where the library refuses */
+  /** @throws Error in words where the library refuses; then or, as `CodecRefusal`, in use */
   encoder(options: EncoderOptions): Encoder;
   decoder(options: DecoderOptions): Decoder;
   /** Duration of a payload in units of `clockRate`; 0 where it makes no sense. */

@@ -98,7 +98,9 @@ export type CodecEvent =
   | { readonly type: "packets"; readonly packets: readonly TranscoderPacket[] }
   | CodecWorkerStatistics
   /** Something of ours threw and was contained; the transcoder is closed. */
-  | { readonly type: "fault"; readonly id: number; readonly text: string };
+  | { readonly type: "fault"; readonly id: number; readonly text: string }
+  /** The same, but it cost one datagram and nothing else. */
+  | { readonly type: "worker-fault"; readonly text: string };
 
 /** Once a second, while transcoders are open. */
 export interface CodecWorkerStatistics {

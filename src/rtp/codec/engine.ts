@@ -1,7 +1,7 @@
 import type { Instant } from "../../core/clock.ts";
 import type { Deadline, SansIo } from "../../core/sans_io.ts";
 import { type TimerEntry, TimerQueue } from "../../core/timer_queue.ts";
-import type { Codec, CodecName } from "./codec.ts";
+import { type Codec, type CodecName, CodecRefusal } from "./codec.ts";
 import type {
   CodecCommand,
   CodecEvent,
@@ -15,7 +15,10 @@ import { Transcoder } from "./transcoder.ts";
 /** What a codec worker does, without the worker. */
 
 export type EngineCommand = Exclude<CodecCommand, { type: "start" | "crash" | "shutdown" }>;
-export type EngineEvent = Exclude<CodecEvent, { type: "ready" | "start-failed" }>;
+export type EngineEvent = Exclude<
+  CodecEvent,
+  { type: "ready" | "start-failed" | "worker-fault" }
+>;
 
 const STATISTICS_INTERVAL_MS = 1000;
 const SHORTEST_PACKET_MS = 10;
@@ -186,8 +189,11 @@ export class CodecEngine implements SansIo<EngineCommand, EngineEvent> {
       run();
     } catch (error) {
       if (direction === undefined) throw error;
-      const text = error instanceof Error ? error.stack ?? error.message : String(error);
-      this.#events.push({ type: "fault", id: direction.id, text });
+      if (error instanceof CodecRefusal) this.#fail(direction.id, error.message);
+      else {
+        const text = error instanceof Error ? error.stack ?? error.message : String(error);
+        this.#events.push({ type: "fault", id: direction.id, text });
+      }
       this.#close(direction.id);
     }
   }

@@ -311,6 +311,9 @@ export class CodecPool {
         this.#options.onWorkerEvent({ type: "fault", worker: slot.name, text: event.text });
         this.#failById(event.id, "an error of ours ended the transcoder; see the log");
         break;
+      case "worker-fault":
+        this.#options.onWorkerEvent({ type: "fault", worker: slot.name, text: event.text });
+        break;
       case "failed":
         this.#failById(event.id, event.text);
         break;

@@ -3,6 +3,7 @@ import { HopFilter, HopWay } from "../codec/hop_filter.ts";
 import { LossReports } from "../codec/loss_reports.ts";
 import { StreamPlace } from "../codec/stream_memory.ts";
 import type { SocketAddress } from "../contract.ts";
+import { FaultLimit } from "./fault_limit.ts";
 
 interface Hop {
   readonly id: number;
@@ -14,25 +15,41 @@ interface Hop {
 
 type LossCommand = Extract<CodecCommand, { type: "loss" }>;
 
+/** What the hops need of a UDP socket; `Deno.DatagramConn` has it. */
+export type HopSocket = Pick<Deno.DatagramConn, "addr" | "receive" | "send" | "close">;
+
+export interface CodecHopsPorts {
+  onPackets(packets: readonly TranscoderPacket[]): void;
+  onLoss(command: LossCommand): void;
+  /** Something of ours threw over one datagram, which is lost. */
+  onFault(text: string): void;
+  /** The socket fails, so that no call of this worker is heard; nothing comes any more. */
+  onSocketFailed(error: unknown): void;
+}
+
 const HOST = "127.0.0.1";
+/** In a row; what the network says of one datagram is over by the next. */
+const MOST_RECEIVE_ERRORS = 10;
 
 /**
  * The packets of a codec worker's transcoders by UDP on loopback, straight from and to the workers
  * that relay: no packet passes the main thread. One socket serves all; a side is known by its port.
  */
 export class CodecHops {
-  readonly #socket = Deno.listenDatagram({ transport: "udp", hostname: HOST, port: 0 });
+  readonly #socket: HopSocket;
   readonly #hops = new Map<number, Hop>();
   readonly #byPort = new Map<number, { readonly hop: Hop; readonly side: Side }>();
-  readonly #onPackets: (packets: readonly TranscoderPacket[]) => void;
-  readonly #onLoss: (command: LossCommand) => void;
+  readonly #ports: CodecHopsPorts;
+  readonly #faults: FaultLimit;
+  #isClosed = false;
 
   constructor(
-    onPackets: (packets: readonly TranscoderPacket[]) => void,
-    onLoss: (command: LossCommand) => void,
+    ports: CodecHopsPorts,
+    socket: HopSocket = Deno.listenDatagram({ transport: "udp", hostname: HOST, port: 0 }),
   ) {
-    this.#onPackets = onPackets;
-    this.#onLoss = onLoss;
+    this.#ports = ports;
+    this.#faults = new FaultLimit((text) => ports.onFault(text));
+    this.#socket = socket;
     void this.#read();
   }
 
@@ -76,6 +93,7 @@ export class CodecHops {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#socket.close();
   }
 
@@ -92,10 +110,24 @@ export class CodecHops {
   }
 
   async #read(): Promise<void> {
+    for (let errors = 0; !this.#isClosed;) {
+      try {
+        const [bytes, from] = await this.#socket.receive();
+        errors = 0;
+        this.#contain(bytes, from as Deno.NetAddr);
+      } catch (error) {
+        if (this.#isClosed) return;
+        if (++errors > MOST_RECEIVE_ERRORS) return this.#ports.onSocketFailed(error);
+      }
+    }
+  }
+
+  /** One datagram costs no other, whatever it holds. */
+  #contain(bytes: Uint8Array, from: Deno.NetAddr): void {
     try {
-      for await (const [bytes, from] of this.#socket) this.#receive(bytes, from as Deno.NetAddr);
-    } catch {
-      // Closed, with the worker.
+      this.#receive(bytes, from);
+    } catch (error) {
+      this.#faults.take(error, performance.now());
     }
   }
 
@@ -105,12 +137,12 @@ export class CodecHops {
     const { hop, side } = found;
     switch (hop.filter.way(side, bytes)) {
       case HopWay.transcode:
-        return this.#onPackets([{ id: hop.id, side, bytes }]);
+        return this.#ports.onPackets([{ id: hop.id, side, bytes }]);
       case HopWay.pass:
         return this.#send(bytes, hop.to[side === "a" ? "b" : "a"]);
       case HopWay.report: {
         const percent = hop.losses[side].packet(bytes);
-        if (percent !== null) this.#onLoss({ type: "loss", id: hop.id, side, percent });
+        if (percent !== null) this.#ports.onLoss({ type: "loss", id: hop.id, side, percent });
         return;
       }
       case HopWay.drop:

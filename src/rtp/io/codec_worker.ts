@@ -33,7 +33,12 @@ async function start(): Promise<void> {
       },
     });
     const handle = (command: EngineCommand) => run((engine, now) => engine.handle(command, now));
-    hops = new CodecHops((packets) => handle({ type: "packets", packets }), handle);
+    hops = new CodecHops({
+      onPackets: (packets) => handle({ type: "packets", packets }),
+      onLoss: handle,
+      onFault: (text) => scope.postMessage({ type: "worker-fault", text }),
+      onSocketFailed: end,
+    });
     scope.postMessage({ type: "ready", codecs: availability, local: hops.local });
   } catch (error) {
     scope.postMessage({ type: "start-failed", text: String(error) });
@@ -44,13 +49,23 @@ async function start(): Promise<void> {
 function run(input: (engine: CodecEngine, now: number) => void): void {
   if (engine === null) return;
   const begun = performance.now();
-  input(engine, begun);
-  for (let event = engine.poll(); event !== undefined; event = engine.poll()) {
-    const left = hops === null ? event : hops.take(event);
-    if (left !== null) scope.postMessage(left);
+  try {
+    input(engine, begun);
+    for (let event = engine.poll(); event !== undefined; event = engine.poll()) {
+      const left = hops === null ? event : hops.take(event);
+      if (left !== null) scope.postMessage(left);
+    }
+  } finally {
+    arm(engine.deadline()?.at ?? Infinity);
+    busyMs += performance.now() - begun;
   }
-  arm(engine.deadline()?.at ?? Infinity);
-  busyMs += performance.now() - begun;
+}
+
+/** Uncaught, so that this worker ends and another takes its place with a socket of its own. */
+function end(error: unknown): void {
+  queueMicrotask(() => {
+    throw new Error(`the socket of the hops fails: ${error}`, { cause: error });
+  });
 }
 
 function arm(at: number): void {

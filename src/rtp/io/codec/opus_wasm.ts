@@ -9,6 +9,7 @@ import {
 } from "libopus-wasm";
 import {
   type Codec,
+  CodecRefusal,
   type Decoder,
   type DecoderOptions,
   type Encoder,
@@ -33,17 +34,45 @@ import {
  * once when the module is loaded, that is, before the next event; until then there is silence.
  */
 
+/** A state to be: there, not yet, or refused. */
+class LateState<T extends { free(): void }> {
+  #state: T | undefined;
+  #refusal: CodecRefusal | undefined;
+  #isClosed = false;
+
+  constructor(what: string, made: Promise<T>) {
+    made.then((state) => {
+      if (this.#isClosed) state.free();
+      else this.#state = state;
+    }, (error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#refusal = new CodecRefusal(`the ${what} by WebAssembly cannot be used: ${why}`);
+    });
+  }
+
+  /** Undefined before it is there. @throws CodecRefusal where it never will be */
+  get(): T | undefined {
+    if (this.#refusal !== undefined) throw this.#refusal;
+    return this.#state;
+  }
+
+  free(): void {
+    this.#isClosed = true;
+    this.#state?.free();
+    this.#state = undefined;
+  }
+}
+
 class WasmOpusEncoder implements Encoder {
   readonly #gate: SilenceGate;
   readonly #samples: number;
-  #handle: OpusEncoderHandle | undefined;
-  #closed = false;
+  readonly #state: LateState<OpusEncoderHandle>;
 
   constructor(options: EncoderOptions) {
     const { sampleRate, packetMs, dtx, fec = false } = options;
     this.#gate = new SilenceGate(packetMs);
     this.#samples = packetMs * sampleRate / 1000;
-    createEncoder({
+    const made = createEncoder({
       sampleRate,
       channels: 1,
       application: Application.Voip,
@@ -54,48 +83,42 @@ class WasmOpusEncoder implements Encoder {
       dtx,
       fec,
       packetLossPercent: fec ? OPUS_LOSS : 0,
-    }).then((handle) => {
-      if (this.#closed) handle.free();
-      else this.#handle = handle;
     });
+    this.#state = new LateState("Opus encoder", made);
   }
 
   encode(pcm: Int16Array, payload: Uint8Array): number {
     mustBe(pcm.length, this.#samples);
-    if (this.#handle === undefined) return 0;
-    const bytes = this.#handle.encode(pcm, { frameSize: pcm.length });
+    const state = this.#state.get();
+    if (state === undefined) return 0;
+    const bytes = state.encode(pcm, { frameSize: pcm.length });
     mustHaveRoom(payload, bytes.length);
     payload.set(bytes);
     return this.#gate.pass(bytes.length, isOpusSilence(bytes));
   }
 
   setLoss(percent: number): void {
-    this.#handle?.setPacketLossPercent(expectedLoss(percent));
+    this.#state.get()?.setPacketLossPercent(expectedLoss(percent));
   }
 
   close(): void {
-    this.#closed = true;
-    this.#handle?.free();
-    this.#handle = undefined;
+    this.#state.free();
   }
 }
 
 class WasmOpusDecoder implements Decoder {
   readonly #rate: PcmRate;
-  #handle: OpusDecoderHandle | undefined;
-  #closed = false;
+  readonly #state: LateState<OpusDecoderHandle>;
 
   constructor({ sampleRate }: DecoderOptions) {
     this.#rate = sampleRate;
-    createDecoder({ sampleRate, channels: 1 }).then((handle) => {
-      if (this.#closed) handle.free();
-      else this.#handle = handle;
-    });
+    this.#state = new LateState("Opus decoder", createDecoder({ sampleRate, channels: 1 }));
   }
 
   decode(payload: Uint8Array, pcm: Int16Array): number {
+    const state = this.#state.get();
     try {
-      return this.#copy(this.#handle?.decode(payload), pcm);
+      return this.#copy(state?.decode(payload), pcm);
     } catch {
       return -1;
     }
@@ -103,8 +126,9 @@ class WasmOpusDecoder implements Decoder {
 
   recover(next: Uint8Array, samples: number, pcm: Int16Array): number {
     if (samples > pcm.length || !hasOpusFec(next)) return -1;
+    const state = this.#state.get();
     try {
-      const made = this.#handle?.decode(next, { decodeFec: true, frameSize: samples });
+      const made = state?.decode(next, { decodeFec: true, frameSize: samples });
       return this.#copy(made, pcm);
     } catch {
       return -1;
@@ -114,14 +138,12 @@ class WasmOpusDecoder implements Decoder {
   conceal(samples: number, pcm: Int16Array): void {
     mustHaveRoom(pcm, samples);
     const whole = concealable(samples, this.#rate);
-    const lost = whole > 0 ? this.#handle?.decodePacketLoss(whole) : undefined;
+    const lost = whole > 0 ? this.#state.get()?.decodePacketLoss(whole) : undefined;
     pcm.fill(0, Math.max(0, this.#copy(lost, pcm)), samples);
   }
 
   close(): void {
-    this.#closed = true;
-    this.#handle?.free();
-    this.#handle = undefined;
+    this.#state.free();
   }
 
   #copy(made: Int16Array | undefined, pcm: Int16Array): number {
