@@ -12,6 +12,7 @@ import type { StatisticsRows } from "../../src/rtp/engine/statistics_rows.ts";
 import { StateMemory } from "../../src/rtp/engine/state_memory.ts";
 import { ATTRIBUTE, BINDING_REQUEST, readStun, StunWriter } from "../../src/rtp/ice/stun.ts";
 import { AesCmCipher, typescriptSrtp } from "../../src/rtp/srtp/aes_cm.ts";
+import type { SrtpEngine } from "../../src/rtp/srtp/cipher.ts";
 import { SrtpReceiver, SrtpSender } from "../../src/rtp/srtp/context.ts";
 import { HmacSha1 } from "../../src/rtp/srtp/hmac_sha1.ts";
 
@@ -48,12 +49,13 @@ export class EngineHarness implements MediaShell {
   constructor(
     readonly silentAfterMs = 30_000,
     memory: ArrayBufferLike = new SharedArrayBuffer(StateMemory.bytes(1000)),
+    readonly srtp: SrtpEngine = typescriptSrtp,
   ) {
     this.state = new StateMemory(memory);
     this.engine = new MediaEngine({
       state: this.state,
       shell: this,
-      srtp: typescriptSrtp,
+      srtp: this.srtp,
       arena: this.arena,
       scratch: 0,
       silentAfterMs,
@@ -104,7 +106,7 @@ export class EngineHarness implements MediaShell {
    * what this one was told, as the pool does.
    */
   successor(): EngineHarness {
-    const next = new EngineHarness(this.silentAfterMs, this.state.words.buffer);
+    const next = new EngineHarness(this.silentAfterMs, this.state.words.buffer, this.srtp);
     next.now = this.now;
     const isOpen = (command: EngineCommand) => command.type === "open";
     const said = this.#commands.filter((command) =>
@@ -119,9 +121,20 @@ export class EngineHarness implements MediaShell {
       ].includes(command.type)
     );
     for (const command of said.filter(isOpen)) next.command(command);
-    for (const command of said) if (!isOpen(command)) next.command(command);
+    for (const command of said) {
+      if (!isOpen(command) && !this.#isOutdated(command)) next.command(command);
+    }
     next.command({ type: "adopt" });
     return next;
+  }
+
+  /** Of descriptions of a SIP leg the pool knows the last alone. */
+  #isOutdated(command: EngineCommand): boolean {
+    return command.type === "set-remote-rtp" &&
+      command !==
+        this.#commands.findLast((other) =>
+          other.type === command.type && other.endpoint === command.endpoint
+        );
   }
 
   command(command: EngineCommand): void {

@@ -194,6 +194,8 @@ export class RtpLegs {
       !section.isAccepted || !section.limit.take(length, now);
     const size = isRefused
       ? -1
+      : section.overlap !== null
+      ? section.openOverlapped(false, arena, offset, length)
       : section.receiver !== null
       ? section.receiver.unprotectRtp(arena, offset, length)
       : rtpHeaderLength(arena, offset, length) < 0
@@ -258,6 +260,8 @@ export class RtpLegs {
     const isTaken = section.judgeRtcp(address, port, now) && section.limit.take(length, now);
     const size = !isTaken
       ? -1
+      : section.overlap !== null
+      ? section.openOverlapped(true, arena, offset, length)
       : section.receiver === null
       ? length
       : section.receiver.unprotectRtcp(arena, offset, length);
@@ -306,7 +310,7 @@ export class RtpLegs {
   tick(endpoint: Endpoint, now: Instant): void {
     const leg = endpoint.leg;
     if (leg === null) return;
-    for (const section of leg.sections) section.save();
+    for (const section of leg.sections) section.tick(now);
     leg.detector.wake(now);
     const section = leg.section("audio");
     const silence = section === null ? null : silenceOf(section.agreed.main);

@@ -3,6 +3,7 @@ import type { RtpSectionRemote, SrtpKeys } from "../contract.ts";
 import type { SrtpEngine } from "../srtp/cipher.ts";
 import { type ContextPlace, contextPlace, SrtpReceiver, SrtpSender } from "../srtp/context.ts";
 import type { Kind } from "./out_streams.ts";
+import { KEY_OVERLAP, KeyOverlap } from "./key_overlap.ts";
 import { LossWatch } from "./loss_watch.ts";
 import { type SectionPayloads, sectionPayloadsOf } from "./payload_tables.ts";
 import { RateLimit } from "./rate_limit.ts";
@@ -58,6 +59,8 @@ export class RtpSection {
   isMuxed = false;
   receiver: SrtpReceiver | null = null;
   sender: SrtpSender | null = null;
+  /** While the far end may still send under the keys before these; null: it may not. */
+  overlap: KeyOverlap | null = null;
   hasFeedback = false;
   wantsFir = false;
   /** Of the last full intra request, 8 bits. */
@@ -73,6 +76,8 @@ export class RtpSection {
   readonly limit: RateLimit;
   readonly #strangers = new RateLimit(...STRANGERS);
   #keys: SrtpKeys | null = null;
+  /** Those that `receiver` is for. */
+  #receiverKeys: SrtpKeys | null = null;
   #signalledAddress = 0;
   #signalledPort = 0;
   #signalledRtcpPort = 0;
@@ -178,7 +183,7 @@ export class RtpSection {
       return;
     }
     this.agreed = sectionPayloadsOf(this.kind, remote.payloads);
-    this.#setKeys(remote.keys, srtp);
+    this.#setKeys(remote.keys, srtp, now);
     this.hasFeedback = remote.hasFeedback;
     this.wantsFir = remote.wantsFir ?? false;
     this.isMuxed = remote.rtcpPort === null;
@@ -201,7 +206,7 @@ export class RtpSection {
   }
 
   /** The same keys again keep rollover counters and replay windows. */
-  #setKeys(keys: SrtpKeys | null, srtp: SrtpEngine): void {
+  #setKeys(keys: SrtpKeys | null, srtp: SrtpEngine, now: Instant): void {
     const before = this.#keys;
     this.#keys = keys;
     if (keys === null) {
@@ -215,11 +220,44 @@ export class RtpSection {
       const place = this.#contextPlace(Role.send, localKey, localSalt);
       this.sender = new SrtpSender(srtp.cipher(profile, localKey, localSalt), place);
     }
-    if (!isSame || !equal(remoteKey, before.remoteKey) || !equal(remoteSalt, before.remoteSalt)) {
-      this.receiver?.close();
-      const place = this.#contextPlace(Role.receive, remoteKey, remoteSalt);
-      this.receiver = new SrtpReceiver(srtp.cipher(profile, remoteKey, remoteSalt), place);
+    if (before === null || !hasSameRemote(keys, before)) this.#changeReceiver(keys, srtp, now);
+  }
+
+  #changeReceiver(keys: SrtpKeys, srtp: SrtpEngine, now: Instant): void {
+    const [before, overlap] = [this.receiver, this.overlap];
+    this.overlap = before === null || this.#receiverKeys === null
+      ? null
+      : new KeyOverlap(before, this.#receiverKeys, now + KEY_OVERLAP);
+    this.#receiverKeys = keys;
+    if (overlap !== null && hasSameRemote(keys, overlap.formerKeys)) {
+      // Back to what they were: with what has been seen under them.
+      this.receiver = overlap.former;
+      return;
     }
+    overlap?.former.close();
+    const { profile, remoteKey, remoteSalt } = keys;
+    const place = this.#contextPlace(Role.receive, remoteKey, remoteSalt);
+    this.receiver = new SrtpReceiver(srtp.cipher(profile, remoteKey, remoteSalt), place);
+  }
+
+  /** Opens a packet while there are two keys that it may be under; gives its length, or -1. */
+  openOverlapped(isRtcp: boolean, buffer: Uint8Array, offset: number, length: number): number {
+    const { receiver, overlap } = this;
+    if (receiver === null || overlap === null) return -1;
+    const size = overlap.open(receiver, isRtcp, buffer, offset, length);
+    if (overlap.hasFollowed) this.#endOverlap();
+    return size;
+  }
+
+  #endOverlap(): void {
+    this.overlap?.former.close();
+    this.overlap = null;
+  }
+
+  /** Once a second. */
+  tick(now: Instant): void {
+    if (this.overlap !== null && now >= this.overlap.until) this.#endOverlap();
+    this.save();
   }
 
   /** Number of a new full intra request: the one before again would be a repetition of it. */
@@ -234,6 +272,8 @@ export class RtpSection {
   }
 
   #closeKeys(): void {
+    this.#endOverlap();
+    this.#receiverKeys = null;
     this.receiver?.close();
     this.sender?.close();
     this.receiver = this.sender = null;
@@ -320,6 +360,11 @@ export class RtpSection {
     this.rtcpPort = port;
     if (isNew) this.save();
   }
+}
+
+function hasSameRemote(a: SrtpKeys, b: SrtpKeys): boolean {
+  return a.profile === b.profile && equal(a.remoteKey, b.remoteKey) &&
+    equal(a.remoteSalt, b.remoteSalt);
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {
