@@ -111,6 +111,7 @@ export interface DomainEvent {
     | "trunk.down"
     | "worker.started"
     | "worker.adopted"
+    | "worker.replaced"
     | "worker.died";
   readonly data: Readonly<Record<string, unknown>>;
 }

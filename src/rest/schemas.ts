@@ -343,6 +343,7 @@ export const eventType = z.enum([
   "trunk.down",
   "worker.started",
   "worker.adopted",
+  "worker.replaced",
   "worker.died",
 ]);
 

@@ -102,7 +102,7 @@ export class MediaWorkers {
             : null,
         onReady: (ready) => this.#ready(worker, ready),
         onEvent: (event) => this.#event(worker, event),
-        onDown: (text, isFinal) => this.#down(worker, text, isFinal),
+        onDown: (...how) => this.#down(worker, ...how),
       }),
       addresses: [],
       shell: "",
@@ -137,12 +137,13 @@ export class MediaWorkers {
     if (!worker.adopts) worker.downAt = null;
   }
 
-  #down(worker: MediaWorker, text: string, isFinal: boolean): void {
+  #down(worker: MediaWorker, text: string, isFinal: boolean, isReplaced: boolean): void {
     worker.packetsBefore += worker.packets;
     worker.packets = 0;
     if (worker.shell !== "") worker.downAt ??= this.#options.clock.now();
-    const type = isFinal ? "worker.stopped" : "worker.died";
-    this.#tell(type, worker, `media worker ${worker.id} died: ${text}`);
+    const type = isReplaced ? "worker.replaced" : isFinal ? "worker.stopped" : "worker.died";
+    const what = isReplaced ? "gives way to another" : "died";
+    this.#tell(type, worker, `media worker ${worker.id} ${what}: ${text}`);
     this.#listener.onDown(worker, text, isFinal);
   }
 
@@ -158,8 +159,8 @@ export class MediaWorkers {
   }
 
   #tell(type: PoolWorkerEvent["type"], worker: MediaWorker, text: string): void {
-    const isGood = type === "worker.started" || type === "worker.adopted";
-    this.#options.log(isGood ? "info" : "error", text);
+    const isBad = type === "worker.died" || type === "worker.stopped";
+    this.#options.log(isBad ? "error" : "info", text);
     this.#options.onWorkerEvent({ type, worker: worker.id, text });
   }
 

@@ -19,7 +19,13 @@ export type MediaLog = (
 
 /** Something that happened to a worker, for the event bus. */
 export interface PoolWorkerEvent {
-  readonly type: "worker.started" | "worker.adopted" | "worker.died" | "worker.stopped";
+  /** `replaced`: an operator wanted it. */
+  readonly type:
+    | "worker.started"
+    | "worker.adopted"
+    | "worker.replaced"
+    | "worker.died"
+    | "worker.stopped";
   readonly worker: WorkerId;
   readonly text: string;
 }

@@ -14,8 +14,11 @@ export interface SupervisedWorkerOptions<Command, Event, Ready> {
   readonly startAnswer: (event: Event) => { ready: Ready } | { failed: string } | null;
   readonly onReady: (ready: Ready) => void;
   readonly onEvent: (event: Event) => void;
-  /** It died, or never came up; `final`: and will not be started again. */
-  readonly onDown: (text: string, final: boolean) => void;
+  /**
+   * It died, or never came up; `final`: and will not be started again; `isReplaced`: it was ended by
+   * `replace`.
+   */
+  readonly onDown: (text: string, final: boolean, isReplaced: boolean) => void;
 }
 
 /** One worker and its successors: who is the present one, and what may be said to it. */
@@ -25,6 +28,7 @@ export class SupervisedWorker<Command, Event, Ready> {
   #port: WorkerPort<Command> | null = null;
   /** Messages of a worker that was given up must not be taken for its successor's. */
   #generation = 0;
+  #isReplaced = false;
 
   constructor(options: SupervisedWorkerOptions<Command, Event, Ready>) {
     this.#options = options;
@@ -33,7 +37,7 @@ export class SupervisedWorker<Command, Event, Ready> {
       launch: () => this.#launch(),
       onDown: (text, isFinal) => {
         this.#release(!isFinal);
-        options.onDown(text, isFinal);
+        options.onDown(text, isFinal, this.#isReplaced);
       },
     });
   }
@@ -58,7 +62,9 @@ export class SupervisedWorker<Command, Event, Ready> {
   /** Ends the present one at once; another takes its place. False where none is running. */
   replace(reason: string): boolean {
     if (this.state !== "running") return false;
+    this.#isReplaced = true;
     this.#life.replaced(reason);
+    this.#isReplaced = false;
     return true;
   }
 

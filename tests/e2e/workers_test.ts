@@ -66,7 +66,6 @@ async function goesOn(user: PageUser, hertz: number): Promise<void> {
 
 e2e("a worker that is replaced", {
   args: ["--workers", "2"],
-  expectedErrors: /media worker \d died: an operator restarted it/,
 }, async (t, stage) => {
   await stage.step(t, "its calls talk on, and are the same calls; so do new ones", async () => {
     const pair = await stage.pair();

@@ -26,6 +26,7 @@ const EVENTS = [
   "trunk.down",
   "worker.started",
   "worker.adopted",
+  "worker.replaced",
   "worker.died",
 ] as const;
 

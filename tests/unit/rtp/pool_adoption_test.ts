@@ -201,6 +201,10 @@ Deno.test("replaced on purpose as often as one likes: that is no death", () => {
     assert.deepEqual([view!.state, view!.adoptions], ["running", times]);
   }
   assert.deepEqual(leg.events.map(({ type }) => type), ["opened"]);
+  const types = new Set(stage.told.map(({ type }) => type));
+  assert.deepEqual([...types].sort(), ["worker.adopted", "worker.replaced", "worker.started"]);
+  const { text } = stage.told.find(({ type }) => type === "worker.replaced")!;
+  assert.equal(text, "media worker 0 gives way to another: an operator restarted it");
 });
 
 Deno.test("an ICE restart that may be pending is told as one: the browser may still use the old", () => {
