@@ -37,9 +37,9 @@ const OPENSSL_INIT_NO_ATEXIT = 0x00080000n;
 let opened: Libcrypto | undefined;
 
 /**
- * OpenSSL takes down all that it has when the process exits, while workers may be in it: they crash,
- * or wait for a lock that is no more. To be called before anything else of the library is, by
- * everybody, since the first call in the process decides; the system takes the memory anyway.
+ * OpenSSL takes down all that it has when the process exits, while workers may be in it: they
+ * crash, or wait for a lock that is no more. To be called before anything else of the library is,
+ * by everybody, since the first call in the process decides; the system takes the memory anyway.
  */
 export function keepAtExit(library: Pick<Libcrypto, "OPENSSL_init_crypto">): void {
   library.OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, 0n);
