@@ -2,7 +2,7 @@ import { RTCDtlsTransport } from "werift";
 import type { Certificate, HandshakeCommand, HandshakeEvent, SrtpProfile } from "../contract.ts";
 import type { Association, HandshakeReport } from "./association.ts";
 import { DtlsContext } from "./ffi/dtls_context.ts";
-import { checkDtls } from "./ffi/dtls_check.ts";
+import { chooseDtls } from "./ffi/dtls_check.ts";
 import type { WithoutFfi } from "./ffi/link.ts";
 import { OpensslHandshake } from "./ffi/openssl_handshake.ts";
 import { Handshake } from "./handshake.ts";
@@ -36,21 +36,11 @@ async function makeCertificate(): Promise<Certificate> {
 async function start(given: Certificate | null): Promise<void> {
   try {
     certificate = given ?? await makeCertificate();
-    scope.postMessage({ type: "ready", certificate, library: chooseLibrary(certificate) });
+    const { isOpenssl, text } = chooseDtls(without, certificate);
+    if (isOpenssl) contexts = new Map();
+    scope.postMessage({ type: "ready", certificate, library: text });
   } catch (error) {
     scope.postMessage({ type: "start-failed", text: String(error) });
-  }
-}
-
-/** OpenSSL where it has just done a handshake with itself; gives what is used, and why. */
-function chooseLibrary(own: Certificate): string {
-  if (without !== null) return `werift (${without})`;
-  try {
-    checkDtls(own);
-    contexts = new Map();
-    return "OpenSSL (its test handshake passed)";
-  } catch (error) {
-    return `werift (${error instanceof Error ? error.message : String(error)})`;
   }
 }
 

@@ -2,22 +2,49 @@ import { Buffer } from "node:buffer";
 import type { Certificate, SrtpProfile } from "../../contract.ts";
 import { fingerprintFits } from "../tls12.ts";
 import { type DtlsConnection, DtlsContext } from "./dtls_context.ts";
-import { takeErrors } from "./libssl.ts";
+import { type Libssl, openLibssl, takeErrors } from "./libssl.ts";
 
 /** More than enough for four flights. */
 const MAX_TURNS = 20;
 const PROFILES: readonly SrtpProfile[] = [7, 8, 1, 2];
+
+/** Which library does the handshakes. */
+export interface DtlsChoice {
+  readonly isOpenssl: boolean;
+  /** Its name and why it was chosen, for the log. */
+  readonly text: string;
+}
+
+/**
+ * OpenSSL where it has just done a handshake with itself, else werift.
+ * @param without why there can be no FFI; null: it may be tried
+ * @param own what is shown to browsers
+ */
+export function chooseDtls(
+  without: string | null,
+  own: Certificate,
+  open: () => Libssl = openLibssl,
+): DtlsChoice {
+  if (without !== null) return { isOpenssl: false, text: `werift (${without})` };
+  try {
+    checkDtls(own, open());
+    return { isOpenssl: true, text: "OpenSSL (its test handshake passed)" };
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return { isOpenssl: false, text: `werift (${text})` };
+  }
+}
 
 /**
  * A handshake of OpenSSL with itself, for each profile: it comes to an end, both sides have the
  * same keys, and the certificate that was shown is the one that we have.
  * @throws Error naming what is wrong
  */
-export function checkDtls(certificate: Certificate): void {
+export function checkDtls(certificate: Certificate, library: Libssl): void {
   for (const profile of PROFILES) {
     const contexts = [
-      new DtlsContext(certificate, PROFILES, "server"),
-      new DtlsContext(certificate, [profile], "client"),
+      new DtlsContext(certificate, PROFILES, "server", undefined, library),
+      new DtlsContext(certificate, [profile], "client", undefined, library),
     ] as const;
     const server = contexts[0].connection("server");
     const client = contexts[1].connection("client");

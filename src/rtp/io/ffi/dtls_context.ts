@@ -63,8 +63,9 @@ export class DtlsContext {
     profiles: readonly SrtpProfile[],
     side: "server" | "client" = "server",
     ciphers = CIPHERS,
+    library = openLibssl(),
   ) {
-    const library = this.library = openLibssl();
+    this.library = library;
     const method = side === "server" ? library.DTLS_server_method() : library.DTLS_client_method();
     const context = this.#context = library.SSL_CTX_new(method);
     expect(context !== 0n, "no context", library);
