@@ -1,4 +1,9 @@
-import { type KamailioPlace, KamailioProcess } from "./kamailio_process.ts";
+import {
+  type KamailioPlace,
+  KamailioProcess,
+  registrarRoute,
+  TO_BINDINGS,
+} from "./kamailio_process.ts";
 
 /** Kamailio as a SIP server of others: registrar with digest, proxy with Record-Route. */
 
@@ -90,22 +95,7 @@ modparam("registrar", "max_expires", 3600)
 request_route {
   if (!mf_process_maxfwd_header("20")) { sl_send_reply("483", "Too Many Hops"); exit; }
   if (is_method("OPTIONS") && uri == myself && $rU == $null) { sl_send_reply("200", "OK"); exit; }
-  if (is_method("CANCEL")) { if (t_check_trans()) { t_relay(); } exit; }
-  if (has_totag()) {
-    if (loose_route()) { t_relay(); exit; }
-    if (is_method("ACK")) { if (t_check_trans()) { t_relay(); } exit; }
-    sl_send_reply("404", "Not Here");
-    exit;
-  }
-  t_check_trans();
-  if (is_method("REGISTER")) {
-    if (!pv_www_authenticate("${KAMAILIO_DOMAIN}", "${KAMAILIO_PASSWORD}", "0")) {
-      www_challenge("${KAMAILIO_DOMAIN}", "0");
-      exit;
-    }
-    save("location");
-    exit;
-  }
+  ${registrarRoute(KAMAILIO_DOMAIN, KAMAILIO_PASSWORD)}
   if (from_uri == myself) {
     if (!pv_proxy_authenticate("${KAMAILIO_DOMAIN}", "${KAMAILIO_PASSWORD}", "0")) {
       proxy_challenge("${KAMAILIO_DOMAIN}", "0");
@@ -113,9 +103,7 @@ request_route {
     }
     consume_credentials();
   }
-  record_route();
-  if (!lookup("location")) { sl_send_reply("404", "Not Found"); exit; }
-  t_relay();
+  ${TO_BINDINGS}
 }
 `;
 }

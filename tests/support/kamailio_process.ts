@@ -62,6 +62,34 @@ export class KamailioProcess implements AsyncDisposable {
   }
 }
 
+/**
+ * What a registrar and proxy does with a request, to be put into a `request_route`: what is in a
+ * dialog goes where it is routed to, and who registers gives the password.
+ */
+export function registrarRoute(domain: string, password: string): string {
+  return `if (is_method("CANCEL")) { if (t_check_trans()) { t_relay(); } exit; }
+  if (has_totag()) {
+    if (loose_route()) { t_relay(); exit; }
+    if (is_method("ACK")) { if (t_check_trans()) { t_relay(); } exit; }
+    sl_send_reply("404", "Not Here");
+    exit;
+  }
+  t_check_trans();
+  if (is_method("REGISTER")) {
+    if (!pv_www_authenticate("${domain}", "${password}", "0")) {
+      www_challenge("${domain}", "0");
+      exit;
+    }
+    save("location");
+    exit;
+  }`;
+}
+
+/** The rest of such a route: to whoever has registered. */
+export const TO_BINDINGS = `record_route();
+  if (!lookup("location")) { sl_send_reply("404", "Not Found"); exit; }
+  t_relay();`;
+
 function modulesHere(): string {
   const found = MODULES.find((folder) => {
     try {

@@ -4,7 +4,12 @@ import { systemClock } from "../../../src/core/io/system_clock.ts";
 import { createAccount } from "../../../src/sip/auth/accounts.ts";
 import { SipStore } from "../../../src/sip/io/store.ts";
 import { Child } from "../../support/child_process.ts";
-import { type KamailioPlace, KamailioProcess } from "../../support/kamailio_process.ts";
+import {
+  type KamailioPlace,
+  KamailioProcess,
+  registrarRoute,
+  TO_BINDINGS,
+} from "../../support/kamailio_process.ts";
 
 /** The servers that are compared, each in processes of its own on core 0. */
 
@@ -196,31 +201,14 @@ modparam("ctl", "binrpc", "unix:${directory}/kamailio_ctl")
 
 request_route {
   if (!mf_process_maxfwd_header("20")) { sl_send_reply("483", "Too Many Hops"); exit; }
-  if (is_method("CANCEL")) { if (t_check_trans()) { t_relay(); } exit; }
-  if (has_totag()) {
-    if (loose_route()) { t_relay(); exit; }
-    if (is_method("ACK")) { if (t_check_trans()) { t_relay(); } exit; }
-    sl_send_reply("404", "Not Here");
-    exit;
-  }
-  t_check_trans();
-  if (is_method("REGISTER")) {
-    if (!pv_www_authenticate("${DOMAIN}", "${PASSWORD}", "0")) {
-      www_challenge("${DOMAIN}", "0");
-      exit;
-    }
-    save("location");
-    exit;
-  }
+  ${registrarRoute(DOMAIN, PASSWORD)}
   if (!pv_proxy_authenticate("${DOMAIN}", "${PASSWORD}", "0")) {
     proxy_challenge("${DOMAIN}", "0");
     exit;
   }
   consume_credentials();
   ${hasDialogs ? "dlg_manage();" : ""}
-  record_route();
-  if (!lookup("location")) { sl_send_reply("404", "Not Found"); exit; }
-  t_relay();
+  ${TO_BINDINGS}
 }
 `;
 }
