@@ -35,6 +35,14 @@ class Stage {
     return leg;
   }
 
+  /** Two at one worker, ready to be joined. */
+  async pair(): Promise<readonly [PhoneLeg, PhoneLeg]> {
+    const a = this.leg({ hertz: 440 });
+    const b = this.leg({ hertz: 1000 }, a.handle.token);
+    await Promise.all([a.up(), b.up()]);
+    return [a, b];
+  }
+
   /** Joined with each other, and each hears the other. */
   async talk(a: PhoneLeg, b: PhoneLeg): Promise<void> {
     a.handle.connect(b.handle.token);
@@ -68,11 +76,21 @@ function assertForwards(packets: readonly Uint8Array[]): void {
   }
 }
 
+/** Waits until one that hung has come to again. */
+async function comesTo(peer: PhoneLeg["peer"], ms: number): Promise<void> {
+  const until = performance.now() + ms;
+  await peer.until("the hung one has come to", () => performance.now() > until);
+}
+
 /** Heard from now on: a tone that is not made of what has been heard before. */
 async function goesOn(leg: PhoneLeg, hertz: number): Promise<void> {
   const from = leg.peer.packets.length;
   await leg.peer.until("packets after the adoption", () => leg.peer.packets.length > from + 12);
   await leg.peer.hears(hertz);
+}
+
+async function bothGoOn(a: PhoneLeg, b: PhoneLeg): Promise<void> {
+  await Promise.all([goesOn(a, 1000), goesOn(b, 440)]);
 }
 
 Deno.test({
@@ -90,7 +108,7 @@ Deno.test({
       await stage.talk(a, b);
       for (let i = 0; i < 3; i++) {
         await stage.kill(0);
-        await Promise.all([goesOn(a, 1000), goesOn(b, 440)]);
+        await bothGoOn(a, b);
       }
       for (const leg of [a, b]) {
         assertForwards(leg.peer.packets);
@@ -116,7 +134,7 @@ Deno.test({
       assert.equal(stage.pool.size.bridges, 1);
       for (const worker of [0, 1, 0]) {
         await stage.kill(worker);
-        await Promise.all([goesOn(a, 1000), goesOn(b, 440)]);
+        await bothGoOn(a, b);
       }
       for (const leg of [a, b]) assertForwards(leg.peer.packets);
       assert.equal(stage.pool.size.bridges, 1);
@@ -135,7 +153,7 @@ Deno.test({
       await b.up();
       await stage.talk(a, b);
       await stage.kill(0);
-      await Promise.all([goesOn(a, 1000), goesOn(b, 440)]);
+      await bothGoOn(a, b);
       assert.equal(a.of("latched").length, 1);
     });
   },
@@ -156,7 +174,7 @@ Deno.test({
       await stage.kill(0, { tear: c.handle.id });
       await c.peer.until("lost", () => c.of("lost").length === 1);
       assert.match(c.of("lost")[0]!.text, /died while it changed/);
-      await Promise.all([goesOn(a, 1000), goesOn(b, 440)]);
+      await bothGoOn(a, b);
       assert.deepEqual([a, b].flatMap((leg) => leg.of("lost")), []);
       assert.equal(stage.pool.workers()[0]!.endpoints, 2);
     });
@@ -168,15 +186,12 @@ Deno.test({
   ignore,
   async fn() {
     await Stage.run(1, async (stage) => {
-      const a = stage.leg({ hertz: 440 });
-      const b = stage.leg({ hertz: 1000 }, a.handle.token);
-      await Promise.all([a.up(), b.up()]);
+      const [a, b] = await stage.pair();
       await stage.talk(a, b);
       await stage.kill(0, { hangMs: 6000 });
-      await Promise.all([goesOn(a, 1000), goesOn(b, 440)]);
-      const until = performance.now() + 4500;
-      await b.peer.until("the hung one has come to", () => performance.now() > until);
-      await Promise.all([goesOn(a, 1000), goesOn(b, 440)]);
+      await bothGoOn(a, b);
+      await comesTo(b.peer, 4500);
+      await bothGoOn(a, b);
       for (const leg of [a, b]) assertForwards(leg.peer.packets);
       assert.equal(stage.pool.workers()[0]!.adoptions, 1);
     });
@@ -188,9 +203,7 @@ Deno.test({
   ignore,
   async fn() {
     await Stage.run(1, async (stage) => {
-      const a = stage.leg({ hertz: 440 });
-      const b = stage.leg({ hertz: 1000 }, a.handle.token);
-      await Promise.all([a.up(), b.up()]);
+      const [a, b] = await stage.pair();
       assert.ok(stage.pool.restartWorker(0));
       // While there is no worker: the next one is told.
       await stage.talk(a, b);
@@ -198,7 +211,7 @@ Deno.test({
         assert.ok(stage.pool.restartWorker(0));
         await stage.adopted(0, i);
       }
-      await Promise.all([goesOn(a, 1000), goesOn(b, 440)]);
+      await bothGoOn(a, b);
       for (const leg of [a, b]) assertForwards(leg.peer.packets);
     });
   },
@@ -209,18 +222,15 @@ Deno.test({
   ignore,
   async fn() {
     await Stage.run(1, async (stage) => {
-      const a = stage.leg({ hertz: 440 });
-      const b = stage.leg({ hertz: 1000 }, a.handle.token);
-      await Promise.all([a.up(), b.up()]);
+      const [a, b] = await stage.pair();
       await stage.talk(a, b);
       stage.pool.crashWorker(0, { hangMs: 3000 });
       // Once the loop is in it, its orders are not taken any more.
       await new Promise((resolve) => setTimeout(resolve, 300));
       assert.ok(stage.pool.restartWorker(0));
       await stage.adopted(0, 1);
-      const until = performance.now() + 3500;
-      await b.peer.until("the hung one has come to", () => performance.now() > until);
-      await Promise.all([goesOn(a, 1000), goesOn(b, 440)]);
+      await comesTo(b.peer, 3500);
+      await bothGoOn(a, b);
       for (const leg of [a, b]) assertForwards(leg.peer.packets);
     });
   },

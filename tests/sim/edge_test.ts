@@ -21,15 +21,21 @@ function phone(world: EdgeWorld, user: string, last: number, more = {}): SimPhon
   return world.phone({ user, transport: "UDP", address, codecs: PHONE_CODECS, ...more });
 }
 
+/** The house with a desk phone of 1000 and Alice at a browser, both there. */
+function deskAndAlice(options: Partial<EdgeWorldOptions> = {}, more = {}) {
+  const house = world(options);
+  const desk = phone(house, "1000", 10, more);
+  const alice = house.client("alice").connect();
+  house.clock.advance(1_000);
+  return { house, desk, alice };
+}
+
 function clean(world: EdgeWorld): void {
   assert.deepEqual(world.finish(), []);
 }
 
 Deno.test("edge: a browser calls a phone, both hold, the phone hangs up", () => {
-  const house = world();
-  const desk = phone(house, "1000", 10);
-  const alice = house.client("alice").connect();
-  house.clock.advance(1_000);
+  const { house, desk, alice } = deskAndAlice();
   assert.equal(desk.registered, true);
   desk.onIncoming = (call) => desk.ring(call);
   const call = alice.call("1000");
@@ -194,10 +200,7 @@ Deno.test("edge: no codec in common is refused here, and no endpoint is left", (
 });
 
 Deno.test("edge: a phone that asks for a key frame by INFO gets it from the browser", () => {
-  const house = world();
-  const desk = phone(house, "1000", 10);
-  const alice = house.client("alice").connect();
-  house.clock.advance(1_000);
+  const { house, desk, alice } = deskAndAlice();
   desk.onIncoming = (call) => desk.answer(call);
   alice.call("1000");
   house.clock.advance(2_000);
@@ -212,10 +215,7 @@ Deno.test("edge: a phone that asks for a key frame by INFO gets it from the brow
 });
 
 Deno.test("edge: an endpoint that can't be opened ends the call with a clear status", () => {
-  const house = world({ rtp: { failOpen: 1 } });
-  const desk = phone(house, "1000", 10);
-  const alice = house.client("alice").connect();
-  house.clock.advance(1_000);
+  const { house, desk, alice } = deskAndAlice({ rtp: { failOpen: 1 } });
   const out = alice.call("1000");
   const incoming = desk.call("alice");
   house.clock.advance(2_000);
@@ -225,10 +225,7 @@ Deno.test("edge: an endpoint that can't be opened ends the call with a clear sta
 });
 
 Deno.test("edge: a flow that goes takes calls along that ring", () => {
-  const house = world();
-  const desk = phone(house, "1000", 10, { transport: "TCP" });
-  const alice = house.client("alice").connect();
-  house.clock.advance(1_000);
+  const { house, desk, alice } = deskAndAlice({}, { transport: "TCP" });
   desk.onIncoming = (call) => desk.ring(call);
   alice.call("1000");
   house.clock.advance(2_000);
@@ -329,10 +326,10 @@ const OPUS_ALONE = [[96, "opus/48000/2"], [101, "telephone-event/8000"]] as cons
 const G729_ALONE = [[18, "G729/8000"], [101, "telephone-event/8000"]] as const;
 
 Deno.test("edge: a browser and a phone without a common codec get a transcoder, both ways round", () => {
-  const house = world({ codecs: ["OPUS", "PCMU", "PCMA", "G722", "G729"] });
-  const desk = phone(house, "1000", 10, { codecs: G729_ALONE });
-  const alice = house.client("alice").connect();
-  house.clock.advance(1_000);
+  const { house, desk, alice } = deskAndAlice(
+    { codecs: ["OPUS", "PCMU", "PCMA", "G722", "G729"] },
+    { codecs: G729_ALONE },
+  );
   desk.onIncoming = (call) => desk.answer(call);
   const call = alice.call("1000");
   house.clock.advance(2_000);
@@ -394,10 +391,7 @@ Deno.test("edge: phones without a common codec need one transcoder; with one, or
 });
 
 Deno.test("edge: a phone's media that is lost ends its call with a browser, on both sides", () => {
-  const house = world();
-  const desk = phone(house, "1000", 10);
-  const alice = house.client("alice").connect();
-  house.clock.advance(1_000);
+  const { house, desk, alice } = deskAndAlice();
   desk.onIncoming = (call) => desk.answer(call);
   const call = alice.call("1000");
   house.clock.advance(2_000);

@@ -6,21 +6,28 @@ import { EdgeWorld } from "./edge_world.ts";
 const CODECS = [[0, "PCMU/8000"], [101, "telephone-event/8000"]] as const;
 const VIDEO = ["m=video 5000 RTP/AVP 97", "a=rtpmap:97 VP8/90000", "a=sendrecv", ""].join("\r\n");
 
+/** A phone that answers at once, and Alice. */
+function stage(more: { readonly allow?: string } = {}) {
+  const house = new EdgeWorld({ seed: 1, accounts: ["1000"] });
+  const desk = house.phone({
+    user: "1000",
+    transport: "UDP",
+    address: "192.0.2.10",
+    codecs: CODECS,
+    ...more,
+  });
+  desk.onIncoming = (call) => desk.answer(call);
+  const alice = house.client("alice").connect();
+  house.clock.advance(1_000);
+  return { house, desk, alice };
+}
+
 Deno.test("a section that a phone adds is answered with port 0, and the rest goes on", () => {
   for (const phoneCalls of [false, true]) {
     for (const video of [false, true]) {
       if (phoneCalls && video) continue;
-      const house = new EdgeWorld({ seed: 1, accounts: ["1000"] });
-      const desk = house.phone({
-        user: "1000",
-        transport: "UDP",
-        address: "192.0.2.10",
-        codecs: CODECS,
-      });
-      desk.onIncoming = (call) => desk.answer(call);
-      const alice = house.client("alice").connect();
+      const { house, desk, alice } = stage();
       alice.onIncoming = (call) => alice.answer(call);
-      house.clock.advance(1_000);
       const placed = phoneCalls ? desk.call("alice") : undefined;
       const dialled = phoneCalls ? undefined : alice.call("1000", { video });
       house.clock.advance(1_000);
@@ -61,16 +68,7 @@ Deno.test("a section that a phone adds is answered with port 0, and the rest goe
 });
 
 Deno.test("a re-offer of which nothing fits is refused, and the call goes on", () => {
-  const house = new EdgeWorld({ seed: 1, accounts: ["1000"] });
-  const desk = house.phone({
-    user: "1000",
-    transport: "UDP",
-    address: "192.0.2.10",
-    codecs: CODECS,
-  });
-  desk.onIncoming = (call) => desk.answer(call);
-  const alice = house.client("alice").connect();
-  house.clock.advance(1_000);
+  const { house, desk, alice } = stage();
   const out = alice.call("1000");
   house.clock.advance(1_000);
   const statuses: number[] = [];
@@ -86,17 +84,7 @@ Deno.test("a re-offer of which nothing fits is refused, and the call goes on", (
 });
 
 Deno.test("a refresh does not offer again what the phone has refused", () => {
-  const house = new EdgeWorld({ seed: 1, accounts: ["1000"] });
-  const desk = house.phone({
-    user: "1000",
-    transport: "UDP",
-    address: "192.0.2.10",
-    codecs: CODECS,
-    allow: "INVITE, BYE",
-  });
-  desk.onIncoming = (call) => desk.answer(call);
-  const alice = house.client("alice").connect();
-  house.clock.advance(1_000);
+  const { house, desk, alice } = stage({ allow: "INVITE, BYE" });
   alice.call("1000", { video: true });
   house.clock.advance(1_000);
   const [call] = desk.live;

@@ -173,6 +173,16 @@ export function headerOf(packet: Uint8Array) {
   };
 }
 
+/** An RTCP packet of 32-bit words. @param count what the header has in its five bits */
+export function rtcpOf(type: number, count: number, ...body: number[]): Uint8Array {
+  const packet = new Uint8Array(4 + 4 * body.length);
+  const view = new DataView(packet.buffer);
+  packet.set([0x80 | count, type]);
+  view.setUint16(2, body.length);
+  body.forEach((word, i) => view.setUint32(4 + 4 * i, word));
+  return packet;
+}
+
 /** The parts of a compound RTCP packet. */
 export function partsOf(packet: Uint8Array): { type: number; count: number; words: number[] }[] {
   const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength);

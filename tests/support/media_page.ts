@@ -3,20 +3,20 @@ import { type Browser, chromium, type Page } from "playwright-core";
 
 /** Headless Chromium with pages whose connections send a tone of their own and a moving picture. */
 
+/** Nothing of its own on the net, and sound without a click. */
+export const CHROMIUM_FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--autoplay-policy=no-user-gesture-required",
+];
+
 export async function launchChromium(executablePath: string): Promise<Browser> {
-  return await chromium.launch({
-    executablePath,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--autoplay-policy=no-user-gesture-required",
-    ],
-  });
+  return await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS] });
 }
 
 const SCRIPT = fileURLToPath(new URL("./media_page_script.js", import.meta.url));

@@ -128,30 +128,35 @@ const ENDED = MORE_ACKS + '<recv request="BYE"/>\n' + respond("200 OK") +
   '\n<timewait milliseconds="300"/>';
 const ringing = '<recv response="180" optional="true"/>\n<recv response="183" optional="true"/>';
 
+/** Rings, and is answered at once; then comes the ACK. */
+const PICKS_UP = [
+  '<recv request="INVITE"/>',
+  respond("180 Ringing", { toTag: true }),
+  respond("200 OK", { toTag: true, body: sdp("sendrecv"), isRepeated: true }),
+  '<recv request="ACK"/>',
+  MORE_ACKS,
+];
+/** The caller's side of that. */
+const IS_ANSWERED = [ringing, '<recv response="200" rrs="true"/>', inDialog("ACK", 2)];
+const HANGS_UP = [inDialog("BYE", 4), '<recv response="200"/>'];
+
 /** Rings, talks, is held by re-INVITE, goes on, ends. */
 export const HELD: Scenario = {
   caller: scenario(
     "caller",
     invite([]),
-    ringing,
-    '<recv response="200" rrs="true"/>',
-    inDialog("ACK", 2),
+    ...IS_ANSWERED,
     "<pause/>",
     inDialog("INVITE", 3, { body: sdp("sendonly", 2) }),
     '<recv response="100" optional="true"/>',
     '<recv response="200"/>',
     inDialog("ACK", 3),
     "<pause/>",
-    inDialog("BYE", 4),
-    '<recv response="200"/>',
+    ...HANGS_UP,
   ),
   callee: scenario(
     "callee",
-    '<recv request="INVITE"/>',
-    respond("180 Ringing", { toTag: true }),
-    respond("200 OK", { toTag: true, body: sdp("sendrecv"), isRepeated: true }),
-    '<recv request="ACK"/>',
-    MORE_ACKS,
+    ...PICKS_UP,
     '<recv request="INVITE"/>',
     respond("200 OK", { body: sdp("recvonly", 2), isRepeated: true }),
     '<recv request="ACK"/>',
@@ -167,20 +172,13 @@ const patient = (pauseMs: number, lingerMs: number): Scenario => ({
   caller: scenario(
     "caller",
     invite([]),
-    ringing,
-    '<recv response="200" rrs="true"/>',
-    inDialog("ACK", 2),
+    ...IS_ANSWERED,
     `<pause milliseconds="${pauseMs}"/>`,
-    inDialog("BYE", 4),
-    '<recv response="200"/>',
+    ...HANGS_UP,
   ),
   callee: scenario(
     "callee",
-    '<recv request="INVITE"/>',
-    respond("180 Ringing", { toTag: true }),
-    respond("200 OK", { toTag: true, body: sdp("sendrecv"), isRepeated: true }),
-    '<recv request="ACK"/>',
-    MORE_ACKS,
+    ...PICKS_UP,
     '<recv request="BYE"/>',
     respond("200 OK"),
     // A BYE whose 200 was lost is answered again.
@@ -232,8 +230,7 @@ export const PRACK: Scenario = {
     '<recv response="200"/>',
     inDialog("ACK", 2),
     "<pause/>",
-    inDialog("BYE", 4),
-    '<recv response="200"/>',
+    ...HANGS_UP,
   ),
   callee: scenario(
     "callee",
@@ -308,8 +305,7 @@ export const CANCEL_RACE: Scenario = {
     '<recv response="200" rrs="true"/>',
     inDialog("ACK", 2),
     "<pause/>",
-    inDialog("BYE", 4),
-    '<recv response="200"/>',
+    ...HANGS_UP,
   ),
   callee: scenario(
     "callee",

@@ -1,16 +1,7 @@
 import assert from "node:assert/strict";
 import { nackItems } from "../../../src/rtp/engine/loss_watch.ts";
-import { FakePhone, join, partsOf } from "../../support/fake_phone.ts";
+import { FakePhone, join, partsOf, rtcpOf } from "../../support/fake_phone.ts";
 import { EngineHarness, FakeBrowser } from "../../support/media_engine.ts";
-
-function words(type: number, count: number, ...body: number[]): Uint8Array {
-  const packet = new Uint8Array(4 + 4 * body.length);
-  const view = new DataView(packet.buffer);
-  packet.set([0x80 | count, type]);
-  view.setUint16(2, body.length);
-  body.forEach((word, i) => view.setUint32(4 + 4 * i, word));
-  return packet;
-}
 
 Deno.test("losses beside each other share an item of a NACK", () => {
   assert.deepEqual(nackItems([]), []);
@@ -50,7 +41,7 @@ Deno.test("a phone's video: what is lost on the way to us is asked for by us, se
   send(111);
   for (let i = 0; i < 3; i++) send(112 + i);
   const asked = nacks.length;
-  const sent = browser.send(browser.rtcp(words(205, 1, 7, 8, 110 << 16)));
+  const sent = browser.send(browser.rtcp(rtcpOf(205, 1, 7, 8, 110 << 16)));
   assert.deepEqual(sent, []);
   assert.equal(nacks.length, asked);
 });

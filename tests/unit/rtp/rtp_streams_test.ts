@@ -1,17 +1,8 @@
 import assert from "node:assert/strict";
-import { FakePhone, headerOf, isRtcp, join, partsOf } from "../../support/fake_phone.ts";
+import { FakePhone, headerOf, isRtcp, join, partsOf, rtcpOf } from "../../support/fake_phone.ts";
 import { type Datagram, EngineHarness, FakeBrowser, PAYLOADS } from "../../support/media_engine.ts";
 
 const NOT_RTCP = (one: Datagram) => !isRtcp(one);
-
-function words(type: number, count: number, ...body: number[]): Uint8Array {
-  const packet = new Uint8Array(4 + 4 * body.length);
-  const view = new DataView(packet.buffer);
-  packet.set([0x80 | count, type]);
-  view.setUint16(2, body.length);
-  body.forEach((word, i) => view.setUint32(4 + 4 * i, word));
-  return packet;
-}
 
 /** Browser 1 talks with browser 2, then with browser 3; gives what 1 heard last and first. */
 function transferred() {
@@ -61,18 +52,18 @@ Deno.test("retransmissions of the new far side name the packets by their new num
 
 Deno.test("feedback of the staying side reaches the new one with its own numbers", () => {
   const { a, c, harness } = transferred();
-  const nack = c.plain(a.send(a.rtcp(words(205, 1, 7, 201, (71 << 16) | 0b101))));
+  const nack = c.plain(a.send(a.rtcp(rtcpOf(205, 1, 7, 201, (71 << 16) | 0b101))));
   const [part] = partsOf(nack[0]!);
   assert.deepEqual([part!.type, part!.words[1], part!.words[2]], [205, 301, (9 << 16) | 0b101]);
   harness.now += 1000;
-  const pli = c.plain(a.send(a.rtcp(words(206, 1, 7, 201))));
+  const pli = c.plain(a.send(a.rtcp(rtcpOf(206, 1, 7, 201))));
   assert.ok(
     pli.some((packet) =>
       partsOf(packet).some(({ type, words }) => type === 206 && words[1] === 301)
     ),
   );
   const block = [200, 0x05000003, 0x00011389 + 1, 11, 22, 33];
-  const [report] = c.plain(a.send(a.rtcp(words(201, 1, 7, ...block))));
+  const [report] = c.plain(a.send(a.rtcp(rtcpOf(201, 1, 7, ...block))));
   const [receiver] = partsOf(report!);
   assert.equal(receiver!.type, 201);
   assert.deepEqual(receiver!.words.slice(1), [
@@ -83,9 +74,9 @@ Deno.test("feedback of the staying side reaches the new one with its own numbers
     22,
     33,
   ]);
-  const stale = c.plain(a.send(a.rtcp(words(205, 1, 7, 4711, 71 << 16))));
+  const stale = c.plain(a.send(a.rtcp(rtcpOf(205, 1, 7, 4711, 71 << 16))));
   assert.deepEqual(stale, [], "about a stream that nobody sends");
-  const remb = words(206, 15, 7, 0, 0x52454d42, 0x02000001, 200, 201);
+  const remb = rtcpOf(206, 15, 7, 0, 0x52454d42, 0x02000001, 200, 201);
   const [estimate] = c.plain(a.send(a.rtcp(remb)));
   assert.deepEqual(partsOf(estimate!)[0]!.words.slice(4), [300, 301]);
 });
@@ -94,9 +85,9 @@ Deno.test("sender reports of the new side: SSRC, time and counts of the staying 
   const { a, c, first } = transferred();
   const ntp = [3_900_000_000, 0x80000000];
   const compound = new Uint8Array([
-    ...words(200, 0, 300, ...ntp, 77 * 960 + 480, 1, 160),
-    ...words(202, 1, 300, 0x01024142, 0),
-    ...words(203, 1, 300),
+    ...rtcpOf(200, 0, 300, ...ntp, 77 * 960 + 480, 1, 160),
+    ...rtcpOf(202, 1, 300, 0x01024142, 0),
+    ...rtcpOf(203, 1, 300),
   ]);
   const [report] = a.plain(c.send(c.rtcp(compound)));
   const [sender, sdes, ...rest] = partsOf(report!);
@@ -133,16 +124,16 @@ Deno.test("browser and AVP phone: reports pass translated, feedback stays away f
   join(harness, 1, 2);
   browser.plain(phone.send(phone.packet({ ssrc: 5, sequence: 1 })));
   browser.send(browser.rtp({ ssrc: 9, sequence: 7 }));
-  const report = words(200, 1, 9, 1, 2, 3, 4, 5, 5, 0x01000002, 1, 2, 3, 4);
-  const remb = words(206, 15, 9, 0, 0x52454d42, 0x01000001, 5);
-  const wide = words(205, 15, 9, 5, 0, 0);
+  const report = rtcpOf(200, 1, 9, 1, 2, 3, 4, 5, 5, 0x01000002, 1, 2, 3, 4);
+  const remb = rtcpOf(206, 15, 9, 0, 0x52454d42, 0x01000001, 5);
+  const wide = rtcpOf(205, 15, 9, 5, 0, 0);
   const sent = browser.send(browser.rtcp(new Uint8Array([...report, ...remb, ...wide])));
   assert.equal(sent.length, 1);
   assert.deepEqual([sent[0]!.socket, sent[0]!.port], [phone.sockets[1], phone.port + 1]);
   const [sender, sdes, ...rest] = partsOf(phone.plain(sent)[0]!);
   assert.deepEqual([sender!.type, sender!.count, sdes!.type, rest], [200, 1, 202, []]);
   assert.equal(sender!.words[6], 5);
-  const back = browser.plain(phone.sendRtcp(words(201, 1, 5, 9, 0, 7, 0, 0, 0)));
+  const back = browser.plain(phone.sendRtcp(rtcpOf(201, 1, 5, 9, 0, 7, 0, 0, 0)));
   assert.deepEqual(partsOf(back[0]!).map(({ type }) => type), [201, 202]);
   assert.equal(partsOf(back[0]!)[0]!.words[1], 9);
 });
@@ -208,9 +199,9 @@ Deno.test("video from a phone: lost packets are repeated by us, once asked, byte
     const packet = phone.packet({ ssrc: 8, sequence: 50 + i, payloadType: 99 });
     passed.push(phone.send(packet, "video").find(NOT_RTCP)!.data);
   }
-  const sent = browser.send(browser.rtcp(words(205, 1, 7, 8, (51 << 16) | 0b11)));
+  const sent = browser.send(browser.rtcp(rtcpOf(205, 1, 7, 8, (51 << 16) | 0b11)));
   assert.deepEqual(sent.map(({ data }) => data), passed.slice(1, 4));
-  assert.deepEqual(browser.send(browser.rtcp(words(205, 1, 7, 8, 900 << 16))), []);
+  assert.deepEqual(browser.send(browser.rtcp(rtcpOf(205, 1, 7, 8, 900 << 16))), []);
 });
 
 Deno.test("key frames: by INFO where the phone has no feedback, by PLI where it has, seldom enough", () => {
@@ -225,7 +216,7 @@ Deno.test("key frames: by INFO where the phone has no feedback, by PLI where it 
     harness.now += 5000;
     const asked: Datagram[] = [];
     for (let i = 0; i < 20; i++) {
-      asked.push(...browser.send(browser.rtcp(words(206, 1, 7, 8))));
+      asked.push(...browser.send(browser.rtcp(rtcpOf(206, 1, 7, 8))));
       asked.push(...harness.advance(100).filter(({ port }) => port === phone.port + 11));
     }
     const plis = asked.filter(({ data }) => partsOf(data).some(({ type }) => type === 206));
@@ -252,7 +243,7 @@ Deno.test("key frames: by FIR, numbered, where that is what the phone agreed to"
   const asked: number[][] = [];
   for (let i = 0; i < 3; i++) {
     harness.now += 5000;
-    const sent = browser.send(browser.rtcp(words(206, 1, 7, 8)));
+    const sent = browser.send(browser.rtcp(rtcpOf(206, 1, 7, 8)));
     for (const { data } of sent.filter(({ port }) => port === phone.port + 11)) {
       for (const part of partsOf(data).filter(({ type }) => type === 206)) {
         assert.equal(part.count, 4, "the format is FIR");
@@ -275,7 +266,7 @@ Deno.test("a phone's PLI and FIR become a PLI about the browser's stream", () =>
   phone.up();
   join(harness, 1, 2);
   browser.send(browser.rtp({ ssrc: 10, sequence: 50, payloadType: 96 }));
-  for (const packet of [words(206, 1, 8, 10), words(206, 4, 8, 0, 10, 0x01000000)]) {
+  for (const packet of [rtcpOf(206, 1, 8, 10), rtcpOf(206, 4, 8, 0, 10, 0x01000000)]) {
     harness.now += 5000;
     const [sent] = browser.plain(phone.sendRtcp(packet, "video"));
     assert.deepEqual(partsOf(sent!)[0]!.words[1], 10);
@@ -347,7 +338,7 @@ Deno.test("transport-wide numbers go on over a change of the source; feedback is
     return (got![17]! << 8) | got![18]!;
   };
   const report = (base: number, count: number) =>
-    a.send(a.rtcp(words(205, 15, 7, 20, (base << 16) | count, 0)));
+    a.send(a.rtcp(rtcpOf(205, 15, 7, 20, (base << 16) | count, 0)));
   assert.equal(hear(b, 1, 60_000), 60_000);
   report(60_000, 5);
   join(harness, 1, 3);
@@ -380,7 +371,7 @@ Deno.test("video for a phone that asks again: repeated by us, under its keys, on
   }
   // The second and the fourth were lost; the one after has not been sent.
   assert.equal(phone.plain([sent[0]!, sent[2]!]).length, 2);
-  const again = phone.sendRtcp(words(205, 1, 8, 10, (65_535 << 16) | 0b110), "video");
+  const again = phone.sendRtcp(rtcpOf(205, 1, 8, 10, (65_535 << 16) | 0b110), "video");
   const repeated = again.filter((one) => one.port === phone.port + 10);
   assert.deepEqual(repeated.map(({ data }) => data), [sent[1]!.data, sent[3]!.data]);
   assert.equal(phone.plain(repeated).length, 2, "and can be opened");
@@ -399,7 +390,7 @@ Deno.test("a phone that says nothing is told silent; held, its time starts over"
   assert.deepEqual(harness.of("silent"), []);
   harness.advance(3000);
   assert.equal(harness.of("silent").length, 1);
-  phone.sendRtcp(words(201, 0, 5));
+  phone.sendRtcp(rtcpOf(201, 0, 5));
   harness.advance(4000);
   assert.equal(harness.of("silent").length, 1, "RTCP is a sign of life too");
 });
