@@ -48,10 +48,10 @@ export class EngineHarness implements MediaShell {
   /** @param memory of the engine that this one takes the place of, as `state.words.buffer` */
   constructor(
     readonly silentAfterMs = 30_000,
-    memory: ArrayBufferLike = new SharedArrayBuffer(StateMemory.bytes(1000)),
+    memory: ArrayBufferLike | StateMemory = new SharedArrayBuffer(StateMemory.bytes(1000)),
     readonly srtp: SrtpEngine = typescriptSrtp,
   ) {
-    this.state = new StateMemory(memory);
+    this.state = memory instanceof StateMemory ? memory : new StateMemory(memory);
     this.engine = new MediaEngine({
       state: this.state,
       shell: this,
@@ -105,8 +105,8 @@ export class EngineHarness implements MediaShell {
    * The engine of another worker that takes this one's place: it gets the memory, and is told anew
    * what this one was told, as the pool does.
    */
-  successor(): EngineHarness {
-    const next = new EngineHarness(this.silentAfterMs, this.state.words.buffer, this.srtp);
+  successor(memory: ArrayBufferLike | StateMemory = this.state.words.buffer): EngineHarness {
+    const next = new EngineHarness(this.silentAfterMs, memory, this.srtp);
     next.now = this.now;
     const isOpen = (command: EngineCommand) => command.type === "open";
     const said = this.#commands.filter((command) =>

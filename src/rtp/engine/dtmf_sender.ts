@@ -121,7 +121,9 @@ export class DtmfSender {
       return;
     }
     this.#event = -1;
+    stream.beginChange();
     stream.rebase = true;
+    stream.endChange();
     this.nextAt = this.#queue.length > 0 ? this.#startedAt + this.#ms + GAP : Infinity;
   }
 }

@@ -79,8 +79,6 @@ export class Endpoint {
   leg: RtpLeg | null = null;
   /** When this endpoint's far end last got a report on what passes, of the peer's or ours. */
   reportedAt: Instant = 0;
-  /** When the far end last sent a report. */
-  reportHeardAt: Instant = -Infinity;
   /** Against floods; a SIP leg has its own for each section. */
   readonly limit = new RateLimit(MAX_PACKETS, MAX_BYTES);
   /** Authentic RTCP, which makes us send. */

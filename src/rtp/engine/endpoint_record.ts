@@ -49,11 +49,13 @@ export class EndpointRecord {
     if (this.isAdopted) return;
     this.#memory.words[this.#at + SOCKET] = -1;
     this.#memory.words[this.#at + REPORTED] = -1;
+    this.#memory.words[this.#at + BUSY] = 0;
   }
 
   /** Where the state of transport-wide numbers towards the endpoint lies. */
   get transportWide(): WidePlace {
-    return { words: this.#memory.words, at: this.#at + TRANSPORT_WIDE };
+    const at = this.#at;
+    return { words: this.#memory.words, at: at + TRANSPORT_WIDE, busy: at + BUSY };
   }
 
   /** Of each endpoint once a second: it leaves no garbage. */

@@ -70,7 +70,17 @@ export class OutStream {
     words[block + NATURE] = KINDS.indexOf(nature.kind) | (ROLES.indexOf(nature.role) << 1);
     words[block + ORDER] = order;
     words[block + HIGHEST] = -1;
+    words[block + BUSY] = 0;
     return new OutStream(memory, block);
+  }
+
+  /** Whatever is set must be set between these two: another worker believes all or nothing. */
+  beginChange(): void {
+    this.#words[this.block + BUSY] = 1;
+  }
+
+  endChange(): void {
+    this.#words[this.block + BUSY] = 0;
   }
 
   get order(): number {
@@ -156,9 +166,6 @@ export class OutStream {
   get packetsAtReport(): number {
     return this.#words[this.block + PACKETS_AT_REPORT]! >>> 0;
   }
-  set packetsAtReport(value: number) {
-    this.#words[this.block + PACKETS_AT_REPORT] = value;
-  }
 
   /** Packets of our own went in between: the next one of the source comes right behind them. */
   get rebase(): boolean {
@@ -174,8 +181,14 @@ export class OutStream {
   get reportIsOurs(): boolean {
     return this.#words[this.block + REPORT_IS_OURS] !== 0;
   }
-  set reportIsOurs(value: boolean) {
-    this.#words[this.block + REPORT_IS_OURS] = value ? 1 : 0;
+
+  /** A sender report about it goes out, of our own or as its source has made it. */
+  reported(isOurs: boolean): void {
+    const [words, at] = [this.#words, this.block];
+    words[at + BUSY] = 1;
+    if (isOurs) words[at + PACKETS_AT_REPORT] = words[at + PACKETS]!;
+    words[at + REPORT_IS_OURS] = isOurs ? 1 : 0;
+    words[at + BUSY] = 0;
   }
 
   /** Whether it is made of this stream of that source. */
@@ -221,7 +234,7 @@ export class OutStream {
     return out;
   }
 
-  /** Whatever the source's numbers are now, ours go on where they have stopped. */
+  /** Whatever the source's numbers are now, ours go on where they have stopped. Within a change. */
   goOn(sequence: number, timestamp: number, clockRate: number, now: Instant): void {
     if (clockRate > 0) this.clockRate = clockRate;
     this.sequenceOffset = (this.highest + 1 - sequence) & 0xffff;
@@ -229,9 +242,19 @@ export class OutStream {
     this.rebase = false;
   }
 
-  /** Takes the place right behind what was sent last: gives its sequence number. */
-  next(): number {
-    return this.highest = (this.highest + 1) & 0xffff;
+  /**
+   * A packet of our own takes the place right behind what was sent last: gives its sequence number.
+   * @param octets of payload
+   */
+  next(octets: number): number {
+    const [words, at] = [this.#words, this.block];
+    words[at + BUSY] = 1;
+    const sequence = (words[at + HIGHEST]! + 1) & 0xffff;
+    words[at + HIGHEST] = sequence;
+    words[at + PACKETS]!++;
+    words[at + OCTETS]! += octets;
+    words[at + BUSY] = 0;
+    return sequence;
   }
 
   /** What the time stamp would be now, had the stream run on. */

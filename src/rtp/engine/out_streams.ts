@@ -82,6 +82,7 @@ export class OutStreams {
           stream.goOn(sequence, timestamp, clockRate, now);
           if (kind === "audio") buffer[offset + 1]! |= 0x80;
         }
+        stream.endChange();
       }
       this.#last = stream;
     }
@@ -117,10 +118,12 @@ export class OutStreams {
   /** A stream of our own making, before any source has one. */
   begin(ssrc: number, kind: Kind, clockRate: number, sequence: number, now: Instant): OutStream {
     const stream = this.#add(this.#free(ssrc), kind, "main");
+    stream.beginChange();
     stream.clockRate = clockRate;
     stream.highest = sequence & 0xffff;
     stream.timestamp = Math.imul(ssrc, 0x9e3779b1);
     stream.at = now;
+    stream.endChange();
     return stream;
   }
 
@@ -129,6 +132,7 @@ export class OutStreams {
     const { payload, highestSequence } = received;
     if (payload === null || highestSequence < 0 || this.find(source, received.ssrc)) return;
     const stream = this.#add(received.ssrc, payload.kind, roleOf(payload));
+    stream.beginChange();
     stream.source = source.id;
     stream.sourceSsrc = received.ssrc;
     stream.highest = highestSequence;
@@ -136,15 +140,21 @@ export class OutStreams {
     stream.at = received.at;
     stream.clockRate = payload.clockRate;
     stream.packets = received.received;
+    stream.endChange();
   }
 
   /** This source sends no more; its streams wait for the next one. */
   detach(source: StreamSource): void {
-    for (const stream of this.streams) if (stream.source === source.id) stream.source = NOBODY;
+    for (const stream of this.streams) {
+      if (stream.source !== source.id) continue;
+      stream.beginChange();
+      stream.source = NOBODY;
+      stream.endChange();
+    }
     this.#last = null;
   }
 
-  /** The stream that a new SSRC goes on with, or a new one. */
+  /** The stream that a new SSRC goes on with, or a new one; its change is not ended. */
   #take(source: StreamSource, ssrc: number, kind: Kind, role: StreamRole): OutStream {
     const isSingle = this.isSingle || source.isSingle;
     let stream: OutStream | null = null;
@@ -156,6 +166,7 @@ export class OutStreams {
       }
     }
     stream ??= this.#add(this.#free(ssrc), kind, role);
+    stream.beginChange();
     stream.source = source.id;
     stream.sourceSsrc = ssrc;
     return stream;

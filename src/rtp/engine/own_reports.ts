@@ -51,10 +51,8 @@ export class OwnReports {
     const ssrc = stream?.ssrc ?? to.leg?.ownSsrc(kind) ?? to.ssrc;
     if (isSending) {
       const ntp = ntpOf(now + this.#epochOffset);
-      const { packets, octets } = stream;
-      writer.senderReport(ssrc, ntp, stream.timestampAt(now), packets, octets);
-      stream.packetsAtReport = packets;
-      stream.reportIsOurs = true;
+      writer.senderReport(ssrc, ntp, stream.timestampAt(now), stream.packets, stream.octets);
+      stream.reported(true);
       to.roundTrip.sent(ssrc, middleOf(ntp), now);
     } else writer.receiverReport(ssrc);
     for (const received of heard) {

@@ -103,7 +103,6 @@ export class RtcpRelay {
     const isSender = arena[at + 1] === RTCP_SENDER_REPORT;
     const blocks = at + (isSender ? 28 : 8);
     if (blocks > at + size) return;
-    from.reportHeardAt = now;
     const ssrc = int32(arena, at + 4);
     if (isSender) {
       const middle = (int16(arena, at + 10) << 16) | int16(arena, at + 12);
@@ -174,7 +173,7 @@ export class RtcpRelay {
       const packets = sender?.packets ?? int32(arena, senderAt + 20);
       const octets = sender?.octets ?? int32(arena, senderAt + 24);
       writer.senderReport(ssrc, ntp, timestamp, packets, octets);
-      if (sender !== null) sender.reportIsOurs = false;
+      sender?.reported(false);
     } else writer.receiverReport(ssrc);
     for (const { at, stream } of report.blocks) {
       if (!writer.hasRoom(64)) break;

@@ -269,7 +269,7 @@ export class RtpLegs {
       endpoint.dropped++;
       return;
     }
-    section.heardRtcp(address, port, now);
+    section.heardRtcp(address, port);
     endpoint.heard++;
     this.#forwarder.reports.relay(endpoint, section.kind, offset, size, now);
   }
@@ -318,9 +318,11 @@ export class RtpLegs {
     const stream = this.#audioStream(leg, section, now);
     if (now - stream.at < KEEP_ALIVE) return;
     const timestamp = stream.timestampAt(now);
+    stream.beginChange();
     stream.at = now;
     stream.timestamp = timestamp;
     stream.rebase = true;
+    stream.endChange();
     this.#arena.set(silence, this.#scratch + 12);
     this.#sendOwn(leg, section, stream, section.agreed.mainPayloadType, timestamp, silence.length);
   }
@@ -366,11 +368,9 @@ export class RtpLegs {
     if (section.port === 0) return;
     arena[at] = 0x80;
     arena[at + 1] = payloadType;
-    putInt16(arena, at + 2, stream.next());
+    putInt16(arena, at + 2, stream.next(length));
     putInt32(arena, at + 4, timestamp);
     putInt32(arena, at + 8, stream.ssrc);
-    stream.packets++;
-    stream.octets += length;
     const plain = 12 + length;
     const size = section.sender === null ? plain : section.sender.protectRtp(arena, at, plain);
     if (size < 0) return;

@@ -86,7 +86,6 @@ export class RtpSection {
   #latchUntil: Instant = -Infinity;
   isLatched = false;
   heardAt: Instant = -Infinity;
-  rtcpHeardAt: Instant = -Infinity;
   #rtcpLatched = false;
   #ssrc = 0;
   #sequence = 0;
@@ -111,6 +110,7 @@ export class RtpSection {
     const [left] = memory.claim(this.#place);
     this.#block = left ?? memory.take(owner, this.#place.role);
     if (left !== undefined) this.#restore(left);
+    else this.save();
   }
 
   #restore(at: number): void {
@@ -213,7 +213,7 @@ export class RtpSection {
       this.#closeKeys();
       return;
     }
-    const { profile, localKey, localSalt, remoteKey, remoteSalt } = keys;
+    const { profile, localKey, localSalt } = keys;
     const isSame = before?.profile === profile;
     if (!isSame || !equal(localKey, before.localKey) || !equal(localSalt, before.localSalt)) {
       this.sender?.close();
@@ -352,8 +352,7 @@ export class RtpSection {
     return this.isLatched ? address === this.address : address === this.#signalledAddress;
   }
 
-  heardRtcp(address: number, port: number, now: Instant): void {
-    this.rtcpHeardAt = now;
+  heardRtcp(address: number, port: number): void {
     const isNew = !this.#rtcpLatched || address !== this.rtcpAddress || port !== this.rtcpPort;
     this.#rtcpLatched = true;
     this.rtcpAddress = address;

@@ -11,7 +11,10 @@ const BLOCK_BYTES = BLOCK * 4;
 /** Words that every block begins with; what follows is its user's. */
 const OWNER = 0;
 const ROLE = 1;
-/** Not 0 while several words are being changed that belong together. */
+/**
+ * Not 0 while words are being changed: several of a block, or of several blocks of one owner, that
+ * belong together.
+ */
 export const BUSY = 2;
 /** First word that is the user's. */
 export const FIRST_WORD = 3;
@@ -79,7 +82,10 @@ export class StateMemory {
     return new StateMemory(new ArrayBuffer(StateMemory.bytes(blocks)));
   }
 
-  /** A new block, all zero behind its head: where it begins, or -1 where there is no room. */
+  /**
+   * A new block, all zero behind its head: where it begins, or -1 where there is no room. It is
+   * `BUSY` until its user has filled it.
+   */
   take(owner: number, role: number): number {
     const { words } = this;
     let at = this.#free.pop() ?? -1;
@@ -90,6 +96,7 @@ export class StateMemory {
     }
     words.fill(0, at, at + BLOCK);
     words[at + ROLE] = role;
+    words[at + BUSY] = 1;
     // Last: a block without an owner is nobody's, whatever else has been written.
     words[at + OWNER] = owner;
     return at;

@@ -43,6 +43,8 @@ export function findExtension(buffer: Uint8Array, offset: number, id: number): n
 export interface WidePlace {
   readonly words: Int32Array;
   readonly at: number;
+  /** The word that says that others are being changed. */
+  readonly busy: number;
 }
 
 /** Words of the state that another worker goes on with. */
@@ -57,12 +59,14 @@ const OFFSET = 1;
 export class TransportWide {
   readonly #words: Int32Array;
   readonly #at: number;
+  readonly #busy: number;
   #highest = -1;
 
   /** @param place two words: the source, and what is added to its numbers */
-  constructor(place: WidePlace = { words: new Int32Array(2), at: 0 }) {
+  constructor(place: WidePlace = { words: new Int32Array(3), at: 0, busy: 2 }) {
     this.#words = place.words;
     this.#at = place.at;
+    this.#busy = place.busy;
   }
 
   /** @param reported newest number that the far end has reported on, or -1 */
@@ -83,8 +87,10 @@ export class TransportWide {
         : reported >= 0
         ? reported + MARGIN
         : number;
+      words[this.#busy] = 1;
       words[this.#at + OFFSET] = (start - number) & 0xffff;
       words[this.#at + SOURCE] = source.id;
+      words[this.#busy] = 0;
     }
     const out = (number + words[this.#at + OFFSET]!) & 0xffff;
     putInt16(buffer, at, out);

@@ -49,7 +49,6 @@ export class RetiredStreams {
     const { memory, owner, role, keys } = this.#place;
     const at = memory.take(owner, role);
     if (at < 0) return false;
-    this.#words[at + BUSY] = 1;
     this.#words[at + KEYS] = keys;
     this.#words[at + ORDER] = -1 - this.#tables.push(at);
     this.#words[at + BUSY] = 0;

@@ -132,7 +132,6 @@ export class Streams {
     const at = memory.take(owner, role);
     if (at < 0) return -1;
     const words = this.#words;
-    words[at + BUSY] = 1;
     this.#clear(at);
     words[at + KEYS] = keys;
     words[at + BUSY] = 0;
