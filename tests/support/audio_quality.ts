@@ -10,17 +10,23 @@ export interface Quality {
   readonly levelDb: number;
   /** Mean over the frames that hold voice, each held within -10 to 35 dB. */
   readonly segmentalSnrDb: number;
-  /** Mean over the frames that hold voice, dB. */
+  /** Mean over the frames that hold voice, 200 to 3,400 Hz, dB. */
   readonly spectralDistanceDb: number;
+  /**
+   * The same from 3,400 to 7,000 Hz, over the frames that hold something there; 0 where the rate
+   * has no room for it.
+   */
+  readonly highDistanceDb: number;
 }
 
 const FRAME_MS = 32;
 /** Frames quieter than this below the mean are pauses, dB. */
 const VOICE_DB = 20;
-/** The spectrum is compared between these frequencies, Hz. */
-const BAND = [200, 3400] as const;
-/** Below this share of the spectrum's peak it is not compared, dB. */
-const FLOOR_DB = 45;
+/** Spectra are compared between these frequencies, Hz, down to so far below their peak there, dB. */
+const LOW_BAND = { from: 200, to: 3400, floorDb: 45 } as const;
+const HIGH_BAND = { from: 3400, to: 7000, floorDb: 25 } as const;
+/** Rates from here on have the high band, Hz. */
+const WIDE_RATE = 16_000;
 
 /** @param mostDelayMs delays from 0 to this are tried */
 export function compare(
@@ -71,38 +77,150 @@ function findDelay(a: Int16Array, b: Int16Array, rate: number, mostMs: number): 
 }
 
 function byFrames(wanted: Int16Array, heard: Int16Array, rate: number) {
-  const size = 2 ** Math.round(Math.log2(FRAME_MS * rate / 1000));
+  const size = frameSize(rate);
   const mean = energy(wanted, 0, wanted.length) / wanted.length;
   let [frames, snr, distance] = [0, 0, 0];
   for (let at = 0; at + size <= wanted.length; at += size) {
     const power = energy(wanted, at, at + size);
     if (power / size < mean * 10 ** (-VOICE_DB / 10)) continue;
-    let noise = 1;
-    for (let i = at; i < at + size; i++) noise += (wanted[i]! - heard[i]!) ** 2;
-    snr += Math.max(-10, Math.min(35, 10 * Math.log10(power / noise)));
-    distance += spectralDistance(wanted, heard, at, size, rate);
+    snr += signalToNoise(wanted, at, heard, at, size);
+    const [x, y] = [powerSpectrum(wanted, at, size), powerSpectrum(heard, at, size)];
+    distance += spectralDistance(x, y, LOW_BAND, size / rate);
     frames++;
   }
-  return { segmentalSnrDb: snr / frames, spectralDistanceDb: distance / frames };
+  return {
+    segmentalSnrDb: snr / frames,
+    spectralDistanceDb: distance / frames,
+    highDistanceDb: rate < WIDE_RATE ? 0 : highDistance(wanted, heard, rate),
+  };
 }
 
-function spectralDistance(
-  a: Int16Array,
-  b: Int16Array,
-  at: number,
-  size: number,
-  rate: number,
-): number {
-  const [x, y] = [powerSpectrum(a, at, size), powerSpectrum(b, at, size)];
-  const [from, to] = BAND.map((hertz) => Math.round(hertz * size / rate)) as [number, number];
+/** Samples of a frame, a power of two. */
+function frameSize(rate: number): number {
+  return 2 ** Math.round(Math.log2(FRAME_MS * rate / 1000));
+}
+
+function signalToNoise(a: Int16Array, aAt: number, b: Int16Array, bAt: number, size: number) {
+  let noise = 1;
+  for (let i = 0; i < size; i++) noise += (a[aAt + i]! - b[bAt + i]!) ** 2;
+  return Math.max(-10, Math.min(35, 10 * Math.log10(energy(a, aAt, aAt + size) / noise)));
+}
+
+/** What is loud in the high band may be quiet beside a vowel, so it is looked for in the band. */
+function highDistance(wanted: Int16Array, heard: Int16Array, rate: number): number {
+  const size = frameSize(rate);
+  const spectra: (readonly [Float64Array, number, number])[] = [];
+  let mean = 0;
+  for (let at = 0; at + size <= wanted.length; at += size) {
+    const spectrum = powerSpectrum(wanted, at, size);
+    const power = bandPower(spectrum, HIGH_BAND, size / rate);
+    spectra.push([spectrum, power, at]);
+    mean += power;
+  }
+  mean /= Math.max(1, spectra.length);
+  let [frames, distance] = [0, 0];
+  for (const [spectrum, power, at] of spectra) {
+    if (power < mean * 10 ** (-VOICE_DB / 20)) continue;
+    distance += spectralDistance(spectrum, powerSpectrum(heard, at, size), HIGH_BAND, size / rate);
+    frames++;
+  }
+  return distance / Math.max(1, frames);
+}
+
+interface Band {
+  readonly from: number;
+  readonly to: number;
+  readonly floorDb: number;
+}
+
+/** @param perHertz bins of the spectrum a hertz */
+function bandPower(spectrum: Float64Array, { from, to }: Band, perHertz: number): number {
+  let sum = 0;
+  for (let k = Math.round(from * perHertz); k < Math.round(to * perHertz); k++) sum += spectrum[k]!;
+  return sum;
+}
+
+function spectralDistance(x: Float64Array, y: Float64Array, band: Band, perHertz: number): number {
+  const [from, to] = [Math.round(band.from * perHertz), Math.round(band.to * perHertz)];
   let peak = 1;
   for (let k = from; k < to; k++) peak = Math.max(peak, x[k]!);
-  const floor = peak * 10 ** (-FLOOR_DB / 10);
+  const floor = peak * 10 ** (-band.floorDb / 10);
   let sum = 0;
   for (let k = from; k < to; k++) {
     sum += (10 * Math.log10((x[k]! + floor) / (y[k]! + floor))) ** 2;
   }
   return Math.sqrt(sum / (to - from));
+}
+
+/** As `compare`, but the delay may change on the way: each frame is looked for by itself. */
+export function compareStretched(
+  reference: Int16Array,
+  heard: Int16Array,
+  rate: number,
+  mostDelayMs: number,
+): Pick<Quality, "segmentalSnrDb" | "spectralDistanceDb"> & {
+  /** Of the first and the last frames with voice, and of all, ms. */
+  readonly delaysMs: readonly number[];
+} {
+  const size = frameSize(rate);
+  const most = Math.round(mostDelayMs * rate / 1000);
+  const mean = energy(reference, 0, reference.length) / reference.length;
+  let [snr, distance, delay] = [0, 0, 0];
+  const delays: number[] = [];
+  for (let at = size; at + 2 * size <= reference.length; at += size) {
+    if (energy(reference, at, at + size) / size < mean * 10 ** (-VOICE_DB / 10)) continue;
+    const last = Math.min(most, heard.length - at - 2 * size);
+    if (last < 0) break;
+    delay = frameDelay(reference, heard, at, size, { last, former: delay, rate });
+    snr += signalToNoise(reference, at, heard, at + delay, size);
+    const [x, y] = [powerSpectrum(reference, at, size), powerSpectrum(heard, at + delay, size)];
+    distance += spectralDistance(x, y, LOW_BAND, size / rate);
+    delays.push(delay * 1000 / rate);
+  }
+  return {
+    segmentalSnrDb: snr / delays.length,
+    spectralDistanceDb: distance / delays.length,
+    delaysMs: delays,
+  };
+}
+
+/** A delay that is a pitch period off looks alike: of two as likely, the nearer to the former. */
+const RELUCTANCE_PER_MS = 0.002;
+
+function frameDelay(
+  a: Int16Array,
+  b: Int16Array,
+  at: number,
+  size: number,
+  { last, former, rate }: { readonly last: number; readonly former: number; readonly rate: number },
+): number {
+  const from = at - size / 2;
+  const length = 2 * size;
+  const best = (first: number, end: number, by: number, stride: number) => {
+    let [found, highest] = [first, -Infinity];
+    for (let delay = first; delay <= end; delay += by) {
+      let [product, power] = [0, 1];
+      for (let i = from; i < from + length; i += stride) {
+        const y = b[i + delay]!;
+        product += a[i]! * y;
+        power += y * y;
+      }
+      const away = Math.abs(delay - former) * 1000 / rate;
+      const score = product / Math.sqrt(power * energyBy(a, from, length, stride)) -
+        RELUCTANCE_PER_MS * away;
+      if (score > highest) [highest, found] = [score, delay];
+    }
+    return found;
+  };
+  const stride = Math.max(1, Math.round(rate / 8000));
+  const coarse = best(0, last, stride, 2 * stride);
+  return best(Math.max(0, coarse - stride), Math.min(last, coarse + stride), 1, 1);
+}
+
+function energyBy(pcm: Int16Array, from: number, length: number, stride: number): number {
+  let sum = 1;
+  for (let i = from; i < from + length; i += stride) sum += pcm[i]! * pcm[i]!;
+  return sum;
 }
 
 /** Power of `size` samples under Hann's window, by frequency; `size` is a power of two. */

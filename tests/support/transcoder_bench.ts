@@ -33,6 +33,19 @@ export function side(codec: Codec["name"], more: Partial<TranscoderSide> = {}): 
   };
 }
 
+/**
+ * The codec with an encoder and a decoder that are made already: some need a moment to be ready.
+ * Each is good for one stream.
+ */
+export async function readied(
+  codec: Codec,
+  options: Parameters<Codec["encoder"]>[0],
+): Promise<Codec> {
+  const [encoder, decoder] = [codec.encoder(options), codec.decoder(options)];
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  return { ...codec, encoder: () => encoder, decoder: () => decoder };
+}
+
 export interface TimedPacket {
   readonly at: number;
   readonly bytes: Uint8Array;
