@@ -23,12 +23,7 @@ async function narrowed(stage: Stage, ours: CodecChoice, theirs: CodecChoice) {
 
 e2e("browsers without a common codec", {}, async (t, stage) => {
   const { lab } = stage;
-  await lab.until(
-    "the codec workers run",
-    () => lab.get<{ codecs: unknown[] }>("/api/health"),
-    ({ codecs }) => codecs.length > 0,
-    30_000,
-  );
+  await lab.codecsOfWorkers();
 
   for (const [ours, theirs] of [["opus", "PCMU"], ["PCMA", "opus"], ["G722", "PCMU"]] as const) {
     await stage.step(t, `${ours} alone calls ${theirs} alone: transcoded`, async () => {

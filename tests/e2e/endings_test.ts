@@ -41,8 +41,7 @@ e2e("calls that come to nothing", {}, async (t, stage) => {
   });
 
   await stage.step(t, "nobody of that name", async () => {
-    const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
-    await alice.login();
+    const alice = await stage.someone("alice");
     await alice.call("nobody");
     await alice.callIs("FAILED");
     const { text } = await alice.session("WARN");
@@ -61,8 +60,7 @@ e2e("calls that come to nothing", {}, async (t, stage) => {
 
   await stage.step(t, "two calls at once: the second rings too, and each ends alone", async () => {
     const [alice, bob] = await stage.pair();
-    const carol = await stage.user(stage.unique("carol"), HIGH_HERTZ);
-    await carol.login();
+    const carol = await stage.someone("carol", HIGH_HERTZ);
     await connect(alice, bob);
     await carol.call(bob.name);
     await bob.rings(2);

@@ -49,8 +49,7 @@ e2e("a stranger beside two who talk", {}, async (t, stage) => {
       await closed;
     }
     // Somebody else's call is not a stranger's to end.
-    const stranger = await stage.user(stage.unique("stranger"), LOW_HERTZ);
-    await stranger.login();
+    await stage.someone("stranger");
     const victim = await alice.callId();
     const sent = await socket(lab.webSocket);
     for (const message of ["hangup", "hold", "answer", "transfer"]) {

@@ -108,6 +108,16 @@ export class Lab implements AsyncDisposable {
     return browser;
   }
 
+  /** People at the phone page, each in a window of one browser. */
+  async people<const Names extends readonly string[]>(
+    ...names: Names
+  ): Promise<{ -readonly [I in keyof Names]: Person }> {
+    const browser = await this.browser();
+    const people: Person[] = [];
+    for (const name of names) people.push(await Person.comeIn(browser, this.url, name));
+    return people as { -readonly [I in keyof Names]: Person };
+  }
+
   async stopServer(): Promise<void> {
     this.#server.signal("SIGTERM");
     await this.#server.ended(15_000);
@@ -215,6 +225,13 @@ export class Person {
     await this.page.getByLabel("Callee").fill(callee);
     await this.page.getByRole("radio", { name: media }).check({ force: true });
     await this.press("Call");
+  }
+
+  /** Calls somebody who answers. */
+  async talksWith(callee: Person): Promise<void> {
+    await this.calls(callee.name);
+    await callee.press("Answer");
+    await this.sees(`In a call with ${callee.name}`);
   }
 
   /** Waits until a meter shows at least this, or at most, of full scale. */

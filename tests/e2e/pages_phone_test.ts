@@ -63,9 +63,7 @@ Deno.test({
   name: "a video call shows both pictures; who answers without camera sees and is not seen",
   async fn() {
     await using lab = await Lab.open();
-    const browser = await lab.browser();
-    const alice = await Person.comeIn(browser, lab.url, "alice");
-    const bob = await Person.comeIn(browser, lab.url, "bob");
+    const [alice, bob] = await lab.people("alice", "bob");
 
     await alice.calls("bob", "Video");
     await bob.sees("alice is calling with video");
@@ -89,9 +87,7 @@ Deno.test({
   name: "each way in which a call does not come about is told in words",
   async fn() {
     await using lab = await Lab.open();
-    const browser = await lab.browser();
-    const alice = await Person.comeIn(browser, lab.url, "alice");
-    const bob = await Person.comeIn(browser, lab.url, "bob");
+    const [alice, bob] = await lab.people("alice", "bob");
 
     await alice.calls("nobody-here");
     await alice.sees("Nobody named “nobody-here” is online.");
@@ -101,7 +97,7 @@ Deno.test({
     await alice.sees("bob declined the call.");
     await bob.sees("You declined the call from alice.");
 
-    const again = await Person.comeIn(browser, lab.url, "bob");
+    const [again] = await lab.people("bob");
     await alice.calls("bob");
     await again.sees("alice is calling");
     await bob.press("Answer");
@@ -145,14 +141,9 @@ Deno.test({
   name: "a second call knocks; answering it holds the first, and one can switch",
   async fn() {
     await using lab = await Lab.open();
-    const browser = await lab.browser();
-    const alice = await Person.comeIn(browser, lab.url, "alice");
-    const bob = await Person.comeIn(browser, lab.url, "bob");
-    const carol = await Person.comeIn(browser, lab.url, "carol");
+    const [alice, bob, carol] = await lab.people("alice", "bob", "carol");
 
-    await alice.calls("bob");
-    await bob.press("Answer");
-    await alice.sees("In a call with bob");
+    await alice.talksWith(bob);
     await carol.calls("bob");
     await bob.press("Hold and answer");
     await bob.sees("In a call with carol");
@@ -203,9 +194,7 @@ Deno.test({
   name: "a refused name, a token, a lost server: the page says so and is never stuck",
   async fn() {
     await using lab = await Lab.open();
-    const browser = await lab.browser();
-    const alice = await Person.comeIn(browser, lab.url, "alice");
-    const bob = await Person.comeIn(browser, lab.url, "bob");
+    const [alice, bob] = await lab.people("alice", "bob");
     const { page } = alice;
 
     await page.getByText("Connection", { exact: true }).click();
@@ -224,9 +213,7 @@ Deno.test({
     await alice.press("Connect with token");
     await alice.sees("Online as alice");
 
-    await alice.calls("bob");
-    await bob.press("Answer");
-    await alice.sees("In a call with bob");
+    await alice.talksWith(bob);
     await lab.stopServer();
     await alice.sees("The connection to the server was lost.");
     assert.equal(await page.locator("video").count(), 0);

@@ -9,15 +9,10 @@ Deno.test({
   name: "digits by click and by keyboard arrive; a transfer fails in words, then works",
   async fn() {
     await using lab = await Lab.open();
-    const browser = await lab.browser();
-    const alice = await Person.comeIn(browser, lab.url, "alice");
-    const bob = await Person.comeIn(browser, lab.url, "bob");
-    const carol = await Person.comeIn(browser, lab.url, "carol");
+    const [alice, bob, carol] = await lab.people("alice", "bob", "carol");
     const { page } = alice;
 
-    await alice.calls("bob");
-    await bob.press("Answer");
-    await alice.sees("In a call with bob");
+    await alice.talksWith(bob);
 
     await alice.press("Keypad");
     const keypad = page.getByRole("group", { name: "Keypad" });

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import type { CodecName } from "../../src/rtp/codec/codec.ts";
-import { e2e, HIGH_HERTZ, LOW_HERTZ, type Stage } from "../support/browser.ts";
+import { e2e, HIGH_HERTZ, LOW_HERTZ, type PageUser } from "../support/browser.ts";
 import { codecsHere } from "../support/codec_phone.ts";
 import { WirePhone } from "../support/wire_phone.ts";
 
@@ -9,50 +8,32 @@ import { WirePhone } from "../support/wire_phone.ts";
 const ONLY_OPUS = "G722,PCMU,PCMA,red";
 const ONLY_PCMU = "opus,G722,PCMA,red";
 
-let number = 1000;
-
-/** A phone of an account that no other has. */
-async function phone({ lab }: Stage, codec: CodecName): Promise<WirePhone> {
-  const found = (await codecsHere()).get(codec);
-  assert(found, `there is no ${codec} here`);
-  return await WirePhone.register(lab, String(++number), found, HIGH_HERTZ);
-}
-
-async function transcodersOf({ lab }: Stage) {
-  const [call] = await lab.calls();
-  const { legs } = await lab.call(call!.id);
-  return legs.flatMap((leg) =>
-    leg.kind === "sip" && leg.media?.transcoding ? [leg.media.transcoding] : []
-  );
-}
-
-async function transcodingOf(stage: Stage): Promise<string[]> {
-  return (await transcodersOf(stage)).flatMap(({ from, to }) => [from, to]);
+/** The phone calls the browser, until each hears the other. */
+async function callsBack(desk: WirePhone, alice: PageUser): Promise<void> {
+  const answered = desk.call(alice.name);
+  await alice.rings();
+  await alice.answer();
+  assert.equal((await answered).status, 200);
+  await Promise.all([alice.hears(HIGH_HERTZ), desk.media.hears(LOW_HERTZ)]);
 }
 
 e2e("a browser and a phone without a common codec", {}, async (t, stage) => {
   const { lab } = stage;
-  await lab.until(
-    "the codec workers run",
-    () => lab.get<{ codecs: unknown[] }>("/api/health"),
-    ({ codecs }) => codecs.length > 0,
-    30_000,
-  );
+  await lab.codecsOfWorkers();
 
   await stage.step(
     t,
     "a browser that offers Opus alone calls a phone with PCMA alone",
     async () => {
-      await using desk = await phone(stage, "PCMA");
-      const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
-      await alice.login();
+      await using desk = await WirePhone.withCodec(lab, "PCMA");
+      const alice = await stage.someone("alice");
       await alice.call(desk.sip.user, { stripCodecs: ONLY_OPUS });
       await alice.callIs("ESTABLISHED");
       await Promise.all([alice.hears(HIGH_HERTZ), desk.media.hears(LOW_HERTZ)]);
-      assert.deepEqual(await transcodingOf(stage), ["PCMA", "OPUS"]);
+      assert.deepEqual(await lab.transcoded(), ["PCMA", "OPUS"]);
       await lab.until(
         "its worker is told",
-        () => transcodersOf(stage),
+        () => lab.transcodings(),
         ([transcoder]) => /^codec-\d+$/.test(transcoder?.worker ?? ""),
       );
       const { codecs } = await alice.report();
@@ -76,21 +57,16 @@ e2e("a browser and a phone without a common codec", {}, async (t, stage) => {
   );
 
   await stage.step(t, "what both can is not transcoded, either way", async () => {
-    await using desk = await phone(stage, "PCMA");
-    const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
-    await alice.login();
+    await using desk = await WirePhone.withCodec(lab, "PCMA");
+    const alice = await stage.someone("alice");
     await alice.call(desk.sip.user);
     await alice.callIs("ESTABLISHED");
     await Promise.all([alice.hears(HIGH_HERTZ), desk.media.hears(LOW_HERTZ)]);
-    assert.deepEqual(await transcodingOf(stage), []);
+    assert.deepEqual(await lab.transcoded(), []);
     await alice.hangup();
     await alice.callIs("FINISH");
-    const answered = desk.call(alice.name);
-    await alice.rings();
-    await alice.answer();
-    assert.equal((await answered).status, 200);
-    await Promise.all([alice.hears(HIGH_HERTZ), desk.media.hears(LOW_HERTZ)]);
-    assert.deepEqual(await transcodingOf(stage), []);
+    await callsBack(desk, alice);
+    assert.deepEqual(await lab.transcoded(), []);
     await alice.hangup();
     await lab.noLiveCalls();
   });
@@ -100,21 +76,16 @@ e2e("a browser and a phone without a common codec", {}, async (t, stage) => {
   for (const codec of ["G729", "SPEEX/8000"] as const) {
     if (!(await codecsHere()).has(codec)) continue;
     await stage.step(t, `a browser as it is and a phone with ${codec} alone`, async () => {
-      await using desk = await phone(stage, codec);
-      const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
-      await alice.login();
+      await using desk = await WirePhone.withCodec(lab, codec);
+      const alice = await stage.someone("alice");
       await alice.call(desk.sip.user, { stripCodecs: ONLY_PCMU });
       await alice.callIs("ESTABLISHED");
       await Promise.all([alice.hears(HIGH_HERTZ), desk.media.hears(LOW_HERTZ)]);
-      assert.deepEqual(await transcodingOf(stage), [codec, "PCMU"]);
+      assert.deepEqual(await lab.transcoded(), [codec, "PCMU"]);
       await alice.hangup();
       await alice.callIs("FINISH");
-      const answered = desk.call(alice.name);
-      await alice.rings();
-      await alice.answer();
-      assert.equal((await answered).status, 200);
-      await Promise.all([alice.hears(HIGH_HERTZ), desk.media.hears(LOW_HERTZ)]);
-      assert.deepEqual(await transcodingOf(stage), [codec, "OPUS"]);
+      await callsBack(desk, alice);
+      assert.deepEqual(await lab.transcoded(), [codec, "OPUS"]);
       await alice.hangup();
       await lab.noLiveCalls();
     });

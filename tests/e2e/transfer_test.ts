@@ -10,8 +10,7 @@ const THIRD_HERTZ = 1_200;
 
 async function three(stage: Stage): Promise<[PageUser, PageUser, PageUser]> {
   const [alice, bob] = await stage.pair();
-  const carol = await stage.user(stage.unique("carol"), THIRD_HERTZ);
-  await carol.login();
+  const carol = await stage.someone("carol", THIRD_HERTZ);
   return [alice, bob, carol];
 }
 

@@ -126,8 +126,7 @@ e2e("the vendor's pages", {}, async (t, stage) => {
     "phone-ui: transfers, given up, failed and done",
     async () => {
       const [alice, bob] = await phoneUiCall(stage);
-      const carol = await stage.user(stage.unique("carol"), THIRD_HERTZ);
-      await carol.login();
+      const carol = await stage.someone("carol", THIRD_HERTZ);
       const { page } = alice;
       await page.click(".voice_call__transfer");
       await alice.receives("hold");

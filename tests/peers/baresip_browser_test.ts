@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import { BARESIP, Baresip, type BaresipOptions } from "../support/baresip.ts";
 import { LOW_HERTZ, peerTest, type Stage } from "../support/browser.ts";
+import { SECURE_ACCOUNT } from "../support/lab.ts";
 
 /** A browser with the Web SDK on SIP Port 0, and a desk phone registered at us. */
 
 const PHONE_HERTZ = 700;
-
-/** An account whose phones are offered SRTP by SDES; they take nothing else. */
-const SECURE = { name: "secure", password: "1234", srtp: "require" };
 
 type Line = Pick<BaresipOptions, "transport" | "codec" | "encryption"> & { readonly user?: string };
 
@@ -17,7 +15,7 @@ const LINES: readonly Line[] = [
   { transport: "tcp", codec: "PCMA" },
   { transport: "tls", codec: "G722" },
   { transport: "udp", codec: "opus" },
-  { user: SECURE.name, transport: "tls", codec: "PCMU", encryption: "srtp-mand" },
+  { user: SECURE_ACCOUNT.name, transport: "tls", codec: "PCMU", encryption: "srtp-mand" },
 ];
 
 async function phoneAt(
@@ -39,8 +37,7 @@ peerTest("a browser and a phone", [BARESIP], async (t, stage) => {
 
     await stage.step(t, `${what}: the browser calls`, async () => {
       await using phone = await phoneAt(stage, line);
-      const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
-      await alice.login();
+      const alice = await stage.someone("alice");
       await alice.call(phone.user);
       await phone.rings();
       await alice.callIs("RING");
@@ -68,8 +65,7 @@ peerTest("a browser and a phone", [BARESIP], async (t, stage) => {
 
     await stage.step(t, `${what}: the phone calls`, async () => {
       await using phone = await phoneAt(stage, line);
-      const bob = await stage.user(stage.unique("bob"), LOW_HERTZ);
-      await bob.login();
+      const bob = await stage.someone("bob");
       await phone.dial(bob.name);
       const incoming = await bob.rings();
       assert.equal(incoming.caller, phone.user);
@@ -94,4 +90,4 @@ peerTest("a browser and a phone", [BARESIP], async (t, stage) => {
       await Promise.all([bob.callIs("FINISH"), phone.closed()]);
     });
   }
-}, { config: { sip: { accounts: [SECURE] } } });
+}, { config: { sip: { accounts: [SECURE_ACCOUNT] } } });

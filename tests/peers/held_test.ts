@@ -15,8 +15,7 @@ function phoneAt({ lab }: Stage, user: string): Promise<Baresip> {
 
 async function talking(stage: Stage): Promise<[PageUser, Baresip]> {
   const phone = await phoneAt(stage, "1007");
-  const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
-  await alice.login();
+  const alice = await stage.someone("alice");
   await alice.call(phone.user);
   await phone.rings();
   await phone.answer();

@@ -31,8 +31,7 @@ peerTest("a page with JsSIP", [BARESIP], async (t, stage) => {
   try {
     await stage.step(t, "calls a browser", async () => {
       const jane = await pageOf(stage, site, "1003");
-      const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
-      await alice.login();
+      const alice = await stage.someone("alice");
       await jane.call(alice.name);
       assert.equal((await alice.rings()).caller, "1003");
       await jane.tells("progress");
@@ -55,8 +54,7 @@ peerTest("a page with JsSIP", [BARESIP], async (t, stage) => {
       "restarts ICE: new credentials on both sides, and the talk goes on",
       async () => {
         const jane = await pageOf(stage, site, "1003");
-        const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
-        await alice.login();
+        const alice = await stage.someone("alice");
         await jane.call(alice.name);
         await alice.rings();
         await alice.answer();
@@ -78,8 +76,7 @@ peerTest("a page with JsSIP", [BARESIP], async (t, stage) => {
 
     await stage.step(t, "is called by a browser", async () => {
       const jane = await pageOf(stage, site, "1003");
-      const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
-      await alice.login();
+      const alice = await stage.someone("alice");
       await alice.call("1003");
       assert.equal((await jane.tells("ringing")).by, alice.name);
       await alice.callIs("RING");
@@ -101,18 +98,12 @@ peerTest("a page with JsSIP", [BARESIP], async (t, stage) => {
       t,
       "is called without a common codec: transcoded, held by either",
       async () => {
-        await lab.until(
-          "the codec workers run",
-          () => lab.get<{ codecs: unknown[] }>("/api/health"),
-          ({ codecs }) => codecs.length > 0,
-          30_000,
-        );
+        await lab.codecsOfWorkers();
         const page = await stage.page("1003", HIGH_HERTZ);
         const jane = await JsSipUser.open("1003", page, site);
         await chooseCodecs(page, { audio: ["PCMU"] });
         await jane.register(lab);
-        const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
-        await alice.login();
+        const alice = await stage.someone("alice");
         await chooseCodecs(alice.page, { audio: ["opus"] });
         await alice.call("1003");
         await jane.tells("ringing");
@@ -168,8 +159,7 @@ peerTest("a page with JsSIP", [BARESIP], async (t, stage) => {
       const page = await stage.page("1003", HIGH_HERTZ);
       const jane = await JsSipUser.open("1003", page, site);
       await jane.register(lab);
-      const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
-      await alice.login();
+      const alice = await stage.someone("alice");
       await alice.call("1003");
       await jane.tells("ringing");
       await jane.answer();

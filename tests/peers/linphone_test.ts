@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
 import { BARESIP, Baresip, type PhoneCodec } from "../support/baresip.ts";
 import { LOW_HERTZ, peerTest, type Stage } from "../support/browser.ts";
+import { SECURE_ACCOUNT } from "../support/lab.ts";
 import { LINPHONE, Linphone, type LinphoneOptions } from "../support/linphone.ts";
 
 /** Linphone registered at us: with a browser on SIP Port 0, and with another desk phone. */
 
 const PHONE_HERTZ = 700;
 const DESK_HERTZ = 1_200;
-
-/** An account whose phones are offered SRTP by SDES; they take nothing else. */
-const SECURE = { name: "secure", password: "1234", srtp: "require" };
 
 interface Line extends Pick<LinphoneOptions, "transport" | "isSecure"> {
   readonly user?: string;
@@ -21,7 +19,7 @@ const LINES: readonly Line[] = [
   { transport: "udp", codec: "PCMU" },
   { transport: "tcp", codec: "opus" },
   { transport: "tls", codec: "G722" },
-  { user: SECURE.name, transport: "tls", codec: "PCMA", isSecure: true },
+  { user: SECURE_ACCOUNT.name, transport: "tls", codec: "PCMA", isSecure: true },
 ];
 
 async function phoneAt(
@@ -45,8 +43,7 @@ peerTest("Linphone with a browser and with a phone", [LINPHONE, BARESIP], async 
 
     await stage.step(t, `${what}: the browser calls`, async () => {
       await using phone = await phoneAt(stage, line);
-      const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);
-      await alice.login();
+      const alice = await stage.someone("alice");
       await alice.call(phone.user);
       await phone.rings();
       await alice.callIs("RING");
@@ -73,8 +70,7 @@ peerTest("Linphone with a browser and with a phone", [LINPHONE, BARESIP], async 
 
     await stage.step(t, `${what}: the phone calls`, async () => {
       await using phone = await phoneAt(stage, line);
-      const bob = await stage.user(stage.unique("bob"), LOW_HERTZ);
-      await bob.login();
+      const bob = await stage.someone("bob");
       await phone.dial(bob.name);
       assert.equal((await bob.rings()).caller, phone.user);
       await phone.ringsBack();
@@ -139,15 +135,14 @@ peerTest("Linphone with a browser and with a phone", [LINPHONE, BARESIP], async 
       await using phone = await phoneAt(stage);
       await phone.dial("1019");
       await phone.fails();
-      const bob = await stage.user(stage.unique("bob"), LOW_HERTZ);
-      await bob.login();
+      const bob = await stage.someone("bob");
       await phone.dial(bob.name);
       await bob.rings();
       await bob.hangup();
       await phone.tells(/Call \d+ with \S+ ended \(Call declined\)/);
     },
   );
-}, { config: { sip: { accounts: [SECURE] } } });
+}, { config: { sip: { accounts: [SECURE_ACCOUNT] } } });
 
 /** With SRTP no description goes by without it; otherwise none has it. */
 async function isSecureThroughout(phone: Linphone, line: Line): Promise<void> {

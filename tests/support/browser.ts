@@ -1,6 +1,7 @@
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { join } from "node:path";
 import { Lab, type LabOptions } from "./lab.ts";
+import { CHROMIUM_FLAGS } from "./media_page.ts";
 import { needs } from "./needs.ts";
 import { SDK_PAGE_SCRIPT, SdkUser, serveSdkPage, type Site } from "./sdk_page.ts";
 import { toneWav } from "./tones.ts";
@@ -20,17 +21,7 @@ export const BROWSER_TEST = {
 export const LOW_HERTZ = 440;
 export const HIGH_HERTZ = 1000;
 
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--autoplay-policy=no-user-gesture-required",
-  "--use-fake-device-for-media-stream",
-];
+const FLAGS = [...CHROMIUM_FLAGS, "--use-fake-device-for-media-stream"];
 
 export class PageUser extends SdkUser {
   constructor(name: string, readonly page: Page, lab: Lab, readonly url: string) {
@@ -114,6 +105,13 @@ export class Stage {
     return user;
   }
 
+  /** Somebody with a name that is new in each step, logged in by SIP Port 0. */
+  async someone(name: string, hertz = LOW_HERTZ): Promise<PageUser> {
+    const user = await this.user(this.unique(name), hertz);
+    await user.login();
+    return user;
+  }
+
   /** A name that nobody had in an earlier step. */
   unique(name: string): string {
     return `${name}${this.#step}`;
@@ -144,12 +142,7 @@ export class Stage {
    * step: a session whose window is closed can be called for a while, and would ring to nobody.
    */
   async pair(): Promise<[PageUser, PageUser]> {
-    const users = await Promise.all([
-      this.user(this.unique("alice"), LOW_HERTZ),
-      this.user(this.unique("bob"), HIGH_HERTZ),
-    ]);
-    await Promise.all(users.map((user) => user.login()));
-    return users;
+    return await Promise.all([this.someone("alice"), this.someone("bob", HIGH_HERTZ)]);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { CallSummary, CallView } from "../../src/actors/control_plane.ts";
+import type { CodecName } from "../../src/rtp/codec/codec.ts";
 import { Child } from "./child_process.ts";
 
 /** The real server in a process of its own, with a fresh data folder and free ports. */
@@ -15,10 +16,21 @@ export interface LabOptions {
   /** Keys of the configuration as environment variables: `PORTZERO_SIP_RING_TIMEOUT_SECONDS`. */
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** Of the runtime, before the program. */
+  readonly runtimeArgs?: readonly string[];
   /** A configuration file's content, for what variables can't say. */
   readonly config?: unknown;
   /** Lines of the log at level error that the test provokes. */
   readonly expectedErrors?: RegExp;
+}
+
+/** For `config.sip.accounts`: its phones are offered SRTP by SDES, and take nothing else. */
+export const SECURE_ACCOUNT = { name: "secure", password: "1234", srtp: "require" } as const;
+
+/** A codec in `/api/health`. */
+interface CodecHealth {
+  readonly codec: CodecName;
+  readonly available: boolean;
 }
 
 export class Lab {
@@ -34,7 +46,9 @@ export class Lab {
   private constructor(directory: string, options: LabOptions) {
     this.#directory = directory;
     this.#expectedErrors = options.expectedErrors;
-    const args = ["run", "-A", "--no-check", "main.ts", ...(options.args ?? [])];
+    const { runtimeArgs = [] } = options;
+    const run = ["run", "-A", "--no-check", ...runtimeArgs];
+    const args = [...run, "main.ts", ...(options.args ?? [])];
     if (options.config !== undefined) {
       const file = `${directory}/lab.jsonc`;
       Deno.writeTextFileSync(file, JSON.stringify(options.config));
@@ -161,6 +175,27 @@ export class Lab {
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
+  }
+
+  /** What codec workers can do; they start beside the server, which is ready without them. */
+  async codecsOfWorkers(): Promise<readonly CodecHealth[]> {
+    const ask = () => this.get<{ codecs: readonly CodecHealth[] }>("/api/health");
+    const areThere = ({ codecs }: Awaited<ReturnType<typeof ask>>) => codecs.length > 0;
+    return (await this.until("codec workers run", ask, areThere, READY_MS)).codecs;
+  }
+
+  /** Of the call that began last, leg by leg. */
+  async transcodings() {
+    const [call] = await this.calls();
+    const { legs } = await this.call(call!.id);
+    return legs.flatMap((leg) =>
+      leg.kind === "sip" && leg.media?.transcoding ? [leg.media.transcoding] : []
+    );
+  }
+
+  /** The codecs between which that call is translated. */
+  async transcoded(): Promise<string[]> {
+    return (await this.transcodings()).flatMap(({ from, to }) => [from, to]);
   }
 
   noLiveCalls(ms = 5_000): Promise<CallSummary[]> {

@@ -1,14 +1,17 @@
-import type { Codec } from "../../src/rtp/codec/codec.ts";
+import type { Codec, CodecName } from "../../src/rtp/codec/codec.ts";
 import {
   createResponse,
   type SipMessage,
   type SipRequest,
   type SipResponse,
 } from "../../src/sip/message/mod.ts";
-import { CodecPhone } from "./codec_phone.ts";
+import { HIGH_HERTZ } from "./browser.ts";
+import { CodecPhone, codecsHere } from "./codec_phone.ts";
 import type { Lab } from "./lab.ts";
 import { SipPeer } from "./sip_peer.ts";
-import type { VideoEcho } from "./video_echo.ts";
+import { VideoEcho, type VideoEchoOptions } from "./video_echo.ts";
+
+let lastAccount = 1000;
 
 /** A registered phone that knows one codec: it answers what rings, holds when it is held. */
 export class WirePhone implements AsyncDisposable {
@@ -39,6 +42,18 @@ export class WirePhone implements AsyncDisposable {
     const { status } = await sip.register();
     if (status !== 200) throw new Error(`${user} could not register: ${status}`);
     return new WirePhone(sip, new CodecPhone(codec, hertz), video);
+  }
+
+  /** Of an account that no other has had, with the high tone. */
+  static async withCodec(
+    lab: Pick<Lab, "sipPort">,
+    name: CodecName,
+    video?: VideoEchoOptions,
+  ): Promise<WirePhone> {
+    const codec = (await codecsHere()).get(name);
+    if (codec === undefined) throw new Error(`there is no ${name} here`);
+    const echo = video && new VideoEcho(video);
+    return await WirePhone.register(lab, String(++lastAccount), codec, HIGH_HERTZ, echo);
   }
 
   /** Calls, and talks when it is answered; gives the final response. */
