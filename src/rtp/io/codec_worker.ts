@@ -1,3 +1,4 @@
+import type { Codec, CodecName } from "../codec/codec.ts";
 import type { CodecCommand, CodecEvent } from "../codec/contract.ts";
 import { CodecEngine, type EngineCommand } from "../codec/engine.ts";
 import { openCatalogue } from "./codec/catalogue.ts";
@@ -14,6 +15,15 @@ const scope = globalThis as unknown as {
   close(): void;
 };
 
+type Codecs = ReadonlyMap<CodecName, Codec>;
+
+let changed = (codecs: Codecs): Codecs => codecs;
+
+/** For comparisons: a worker that has this one in it codes by other settings. */
+export function changeCodecs(change: (codecs: Codecs) => Codecs): void {
+  changed = change;
+}
+
 let engine: CodecEngine | null = null;
 let allowCrash = false;
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -25,7 +35,7 @@ async function start(): Promise<void> {
   try {
     const { codecs, availability } = await openCatalogue();
     engine = new CodecEngine({
-      codecs,
+      codecs: changed(codecs),
       takeBusyMs: () => {
         const busy = busyMs;
         busyMs = 0;

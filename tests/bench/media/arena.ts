@@ -77,6 +77,18 @@ export const DENO_RUN = [
   fileURLToPath(new URL("../../../deno.json", import.meta.url)),
 ] as const;
 
+interface SpawnOptions {
+  /** `piped` for those that end with their input. */
+  readonly stdin?: "null" | "piped";
+  /** Without the real-time priority that others may have. */
+  readonly isCommon?: boolean;
+}
+
+interface StartOptions extends Pick<SpawnOptions, "isCommon"> {
+  /** For relays that run in Deno. */
+  readonly v8Flags?: readonly string[];
+}
+
 /** Runs relays on core 0 and the generator on core 1. */
 export class Arena {
   readonly folder: string;
@@ -101,14 +113,17 @@ export class Arena {
   }
 
   /** Starts a relay with its calls; it stays up until `end`. */
-  async start(contender: Contender, spec: LoadSpec, v8Flags: readonly string[] = []) {
+  async start(contender: Contender, spec: LoadSpec, options: StartOptions = {}) {
+    const { v8Flags = [], isCommon = false } = options;
     if (spec.calls > MAX_CALLS) throw new Error(`${spec.calls} calls, at most ${MAX_CALLS}`);
     const block = freeBlock(contender, spec, this.#taken);
     this.#taken.add(block);
     const table = `${this.folder}/table${this.#files++}`;
     const firstPort = block.first + SHARED_PORTS;
     const relay = relayOf(contender, { ...spec, firstPort }, table, v8Flags);
-    const background = new Background(this.spawn(0, relay.program, relay.args));
+    const background = new Background(
+      this.spawn(0, relay.program, relay.args, { isCommon }),
+    );
     const running = new Relay(this, background, { ...relay, table, frame: spec.frame ?? 1 }, () => {
       this.#taken.delete(block);
       this.#up.delete(running);
@@ -124,14 +139,13 @@ export class Arena {
     for (const relay of [...this.#up]) await relay.end();
   }
 
-  /** @param stdin `piped` for those that end with their input */
   spawn(
     core: number,
     program: string,
     args: readonly string[],
-    stdin: "null" | "piped" = "null",
+    { stdin = "null", isCommon = false }: SpawnOptions = {},
   ): Deno.ChildProcess {
-    const priority = this.#isRealtime ? ["chrt", "-r", "10"] : [];
+    const priority = this.#isRealtime && !isCommon ? ["chrt", "-r", "10"] : [];
     return new Deno.Command("taskset", {
       args: ["-c", `${core}`, ...priority, program, ...args],
       stdin,

@@ -94,8 +94,8 @@ export async function takeTurn(
 }
 
 /**
- * All relays stay up and are loaded by turns, in another order each round, so that whatever else the
- * machine does meets all of them alike; each is warmed up once, and stands still while it is
+ * All relays stay up and are loaded by turns, in another order each round, so that whatever else
+ * the machine does meets all of them alike; each is warmed up once, and stands still while it is
  * another's turn: the timers of an idle rtpengine look at every call. Gives the runs of each by
  * round. A disturbed round is done again, as many times as there are rounds; then it is left out.
  * @param calm who tells that a round was disturbed; absent: all of them

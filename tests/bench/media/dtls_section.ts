@@ -64,7 +64,7 @@ async function sServer(arena: Arena, certificate: Certificate): Promise<Contende
       ...["s_server", "-dtls1_2", "-accept", `127.0.0.1:${S_SERVER_PORT}`, "-cert", cert],
       ...["-key", key, "-Verify", "1", "-use_srtp", "SRTP_AES128_CM_SHA1_80", "-no_ticket"],
       ...["-cipher", "ECDHE+AESGCM:ECDHE+CHACHA20", "-mtu", "1200"],
-    ], "piped"),
+    ], { stdin: "piped" }),
   );
   await background.until(/ACCEPT/);
   return { name: "s_server", background, port: S_SERVER_PORT, closes: true };

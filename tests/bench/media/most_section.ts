@@ -71,7 +71,9 @@ async function whoHolds(
   return holding;
 }
 
-/** The most calls of each, in steps; step by step all of them, and at the end each one's confirmed. */
+/**
+ * The most calls of each, in steps; step by step all of them, and at the end each one's confirmed.
+ */
 async function search(
   bench: Bench,
   spec: Omit<LoadSpec, "calls">,

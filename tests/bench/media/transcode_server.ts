@@ -1,14 +1,18 @@
 import { keepWorkers } from "../../../src/actors/media_worker.ts";
 import { systemClock } from "../../../src/core/io/system_clock.ts";
 import { systemEntropy } from "../../../src/core/io/system_entropy.ts";
+import { CodecPool, type CodecPoolOptions } from "../../../src/rtp/codec/pool.ts";
+import type { CodecCommand, CodecEvent } from "../../../src/rtp/codec/contract.ts";
 import { createCodecPool } from "../../../src/rtp/io/start_codec_pool.ts";
+import { workerFactory } from "../../../src/rtp/io/worker_port.ts";
 import { createMediaPool } from "../../../src/rtp/io/start_pool.ts";
 import type { RtpEndpointHandle, TranscodedSide } from "../../../src/rtp/rtp_media_port.ts";
 
 /**
  * The media plane as the house runs it, with a relay worker and a codec worker, between legs of
- * Opus and of PCMU: `transcode_server.ts CALLS FIRST_PORT POOL_PORT`. The far ends' ports follow
- * one another from FIRST_PORT on. Prints the call table of `relay/table.ts`.
+ * Opus and of PCMU: `transcode_server.ts CALLS FIRST_PORT POOL_PORT [equal]`. The far ends' ports
+ * follow one another from FIRST_PORT on. With `equal` Opus is as rtpengine has it. Prints the call
+ * table of `relay/table.ts`.
  */
 const [calls, firstPort, poolPort] = Deno.args.map(Number) as [number, number, number];
 const COMMON = {
@@ -21,13 +25,27 @@ const COMMON = {
 const OPUS: TranscodedSide = { ...COMMON, codec: "OPUS", payloadType: 111, fec: true };
 const PCMU: TranscodedSide = { ...COMMON, codec: "PCMU", payloadType: 0, fec: false };
 
-const codecs = await createCodecPool({
+const codecOptions: Omit<CodecPoolOptions, "factory"> = {
   clock: systemClock,
   workers: 1,
   keepWorker: keepWorkers(systemClock),
   allowCrash: false,
   onWorkerEvent: () => {},
-});
+};
+
+async function equalCodecPool(): Promise<CodecPool> {
+  const module = new URL("./equal_codec_worker.ts", import.meta.url);
+  const factory = workerFactory<CodecCommand, CodecEvent>(module);
+  const pool = new CodecPool({ ...codecOptions, factory });
+  await new Promise<void>((resolve, reject) => {
+    pool.start((fault) => fault === null ? resolve() : reject(new Error(fault)));
+  });
+  return pool;
+}
+
+const codecs = Deno.args[3] === "equal"
+  ? await equalCodecPool()
+  : await createCodecPool(codecOptions);
 const pool = await createMediaPool({
   clock: systemClock,
   entropy: systemEntropy,

@@ -9,20 +9,32 @@ import { encodeStream } from "../../support/transcoder_bench.ts";
 import { ControlClient, untilRtpengineAnswers } from "../relay/rtpengine.ts";
 import { type Arena, DENO_RUN } from "./arena.ts";
 import { Background } from "./background.ts";
-import type { Bench, Section } from "./bench.ts";
+import { type Bench, inTurn, type Section } from "./bench.ts";
 import { rtpengineArgs } from "./contenders.ts";
 import { buildNative } from "./needs.ts";
+import { OPUS_EQUAL } from "./opus_settings.ts";
 import { printRow } from "./summary.ts";
+import { checkSpeech, type Coding, codingOf } from "./transcoding_check.ts";
 
-/** Calls between Opus and PCMU, RTP in the clear on both sides, ours and rtpengine by turns. */
+/**
+ * Calls between Opus and PCMU, RTP in the clear on both sides, by turns: rtpengine, ours with Opus
+ * at the same bit rate, bandwidth and complexity, and ours as shipped. Speech goes in, and has to
+ * come out.
+ */
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const CALLS = 40;
 const WARM_UP = 2;
-const PORTS = { ours: 8_000, rtpengine: 9_000, pool: 12_000, control: 32_020 } as const;
+const PORTS = {
+  "rtpengine": { far: 9_000, own: 32_020 },
+  "ours, equal": { far: 8_000, own: 12_000 },
+  "ours, as shipped": { far: 8_500, own: 13_000 },
+} as const;
+type Name = keyof typeof PORTS;
 /** As much comes out as goes in; where not, the machine was busy, and the round is done again. */
 const [FEWEST, MOST] = [0.97, 1.03];
-const MAX_RETRIES = 3;
+/** Until what comes out can be compared, and hot code is compiled, s. */
+const SPEECH = 4;
 
 interface Run {
   readonly calls: number;
@@ -35,18 +47,17 @@ interface Run {
   readonly residentMb: number;
 }
 
-/** Frames of some seconds of speech, as `frames.c` reads them. */
-function framesOf(codec: Codec, rate: PcmRate, head: string): string {
+/** Frames of some seconds of speech. */
+function framesOf(codec: Codec, rate: PcmRate): Uint8Array[] {
   const espeak = findNeed("espeak-ng");
   const pcm = espeak === undefined ? vowel(rate, 8000) : speak(espeak, rate);
-  const lines = encodeStream(codec, pcm, rate).map(({ bytes }) =>
-    Array.from(parseRtp(bytes)!.payload, (byte) => byte.toString(16).padStart(2, "0")).join("")
-  );
-  return `${head}\n${lines.join("\n")}\n`;
+  return encodeStream(codec, pcm, rate).map(({ bytes }) => parseRtp(bytes)!.payload);
 }
 
-async function startOurs(arena: Arena, table: string): Promise<Background> {
-  const args = [...DENO_RUN, here("./transcode_server.ts"), CALLS, PORTS.ours, PORTS.pool];
+async function startOurs(arena: Arena, table: string, name: Name): Promise<Background> {
+  const { far, own } = PORTS[name];
+  const mode = name === "ours, equal" ? ["equal"] : [];
+  const args = [...DENO_RUN, here("./transcode_server.ts"), CALLS, far, own, ...mode];
   const background = new Background(arena.spawn(0, Deno.execPath(), args.map(String)));
   const [, lines] = await background.until(/((?:\d[^\n]*\n)+)up/);
   await Deno.writeTextFile(table, lines!);
@@ -61,18 +72,22 @@ function describe(port: number, payload: number, map: string): string {
 }
 
 async function startRtpengine(arena: Arena, table: string): Promise<Background> {
-  const background = new Background(arena.spawn(0, "rtpengine", rtpengineArgs(PORTS.control)));
-  await untilRtpengineAnswers(PORTS.control);
-  const client = new ControlClient(PORTS.control);
+  const { far, own } = PORTS.rtpengine;
+  const background = new Background(arena.spawn(0, "rtpengine", rtpengineArgs(own)));
+  await untilRtpengineAnswers(own);
+  const client = new ControlClient(own);
   const portOf = (sdp: string) => sdp.match(/^m=audio (\d+)/m)![1]!;
   const lines: string[] = [];
   for (let call = 0; call < CALLS; call++) {
-    const [aPort, bPort] = [PORTS.rtpengine + 2 * call, PORTS.rtpengine + 2 * call + 1];
+    const [aPort, bPort] = [far + 2 * call, far + 2 * call + 1];
     const common = { "call-id": `transcoded-${call}`, "from-tag": "from", ICE: "remove" };
     const offered = await client.describe({
       ...common,
       command: "offer",
-      codec: { transcode: ["PCMU"], mask: ["opus"] },
+      codec: {
+        ...{ transcode: ["PCMU"], mask: ["opus"] },
+        set: [`opus/48000/2/${OPUS_EQUAL.bitrate}`],
+      },
       sdp: describe(aPort, 111, "opus/48000/2"),
     });
     const answered = await client.describe({
@@ -97,60 +112,97 @@ function print(name: string, run: Run): void {
   );
 }
 
+/** What a transcoder is driven with, and where it is. */
+interface Live {
+  readonly table: string;
+  readonly background: Background;
+}
+
 export const transcoding: Section = {
   title: `Transcoding between Opus and PCMU, ${CALLS} calls`,
-  duration: ({ rounds, seconds }) => 20 + 2 * rounds * (seconds + WARM_UP + 1),
+  duration: ({ rounds, seconds }) => 25 + 3 * rounds * (seconds + WARM_UP + 2),
   run: async (bench) => {
-    const { arena, rounds, seconds, summary } = bench;
-    await prepare(arena);
-    const found: Map<string, Run>[] = [];
-    const live = new Map<string, { table: string; background: Background }>();
+    const { arena, rounds, seconds } = bench;
+    const sides = await prepare(arena);
+    const found: Map<Name, Run>[] = [];
+    const live = new Map<Name, Live>();
     try {
-      for (const [name, start] of [["rtpengine", startRtpengine], ["ours", startOurs]] as const) {
+      for (const name of Object.keys(PORTS) as Name[]) {
         if (name === "rtpengine" && !bench.hasRtpengine) continue;
-        const table = `${arena.folder}/transcoded-${name}`;
-        live.set(name, { table, background: await start(arena, table) });
+        const table = `${arena.folder}/transcoded-${name.replace(/\W+/g, "-")}`;
+        const start = name === "rtpengine" ? startRtpengine : startOurs;
+        live.set(name, { table, background: await start(arena, table, name) });
       }
+      await warmUp(bench, live, sides);
       printHead();
-      for (let turn = 0, retries = 0; turn - retries < rounds; turn++) {
-        const first = 1 + turn * 50 * Math.ceil(seconds + WARM_UP + 1);
-        const runs = new Map<string, Run>();
-        for (const [name, { table, background }] of live) {
+      for (let turn = 1; found.length < rounds && turn <= 2 * rounds; turn++) {
+        const runs = new Map<Name, Run>();
+        for (const [name, { table, background }] of inTurn([...live], turn)) {
+          const first = 1 + turn * 50 * Math.ceil(Math.max(seconds, SPEECH) + WARM_UP + 1);
+          background.resume();
           const run = await drive(bench, table, background, first);
+          background.pause();
           print(name, run);
           runs.set(name, run);
         }
-        const isDisturbed = ![...runs.values()].every(isWhole);
-        if (!isDisturbed) found.push(runs);
-        else if (retries < MAX_RETRIES) {
-          retries++;
-          console.log("\nPackets were lost; that round once more.\n");
-        }
+        if ([...runs.values()].every(isWhole)) found.push(runs);
+        else console.log("\nPackets were lost; that round does not count.\n");
       }
     } finally {
       for (const { background } of live.values()) await background.end();
     }
-    const held = (name: string) => found.map((runs) => callsOf(runs.get(name)));
-    for (const name of live.keys()) {
-      summary.add({ name: `Opus to PCMU calls a core, ${name}`, values: held(name) });
-    }
-    if (!live.has("rtpengine")) return;
-    const theirs = held("rtpengine");
-    summary.add({
-      name: "Opus to PCMU calls a core: ours / rtpengine",
-      values: held("ours").map((calls, i) => calls / theirs[i]!),
-      must: 1,
-      isMoreBetter: true,
-    });
+    report(bench, found);
   },
 };
 
-function isWhole({ sent, received }: Run): boolean {
-  return received > FEWEST * sent && received < MOST * sent;
+/** Drives each for the first time, and looks at what comes out. */
+async function warmUp(
+  bench: Bench,
+  live: ReadonlyMap<Name, Live>,
+  sides: readonly [Coding, Coding],
+): Promise<void> {
+  const codings = new Map<Name, string>();
+  for (const [name, { table, background }] of live) {
+    const samples = `${table}.samples`;
+    await drive({ ...bench, seconds: SPEECH }, table, background, 1, samples);
+    background.pause();
+    const text = await Deno.readTextFile(samples);
+    checkSpeech(name, text, sides);
+    codings.set(name, codingOf(text));
+    console.log(`${name}: speech comes out on both sides; Opus by ${codings.get(name)}`);
+  }
+  const [ours, theirs] = [codings.get("ours, equal"), codings.get("rtpengine")];
+  if (theirs !== undefined && ours !== theirs) {
+    throw new Error(`the settings are not equal: ours is ${ours}, rtpengine's ${theirs}`);
+  }
 }
 
-function callsOf(run: Run | undefined): number {
-  return run === undefined ? NaN : 100 * run.calls / run.cpuPercent;
+function report({ summary }: Bench, found: readonly Map<Name, Run>[]): void {
+  const held = (name: Name) =>
+    found.flatMap((runs) => {
+      const run = runs.get(name);
+      return run === undefined ? [] : [100 * run.calls / run.cpuPercent];
+    });
+  const title = `Opus to PCMU calls a core (from ${CALLS})`;
+  const theirs = held("rtpengine");
+  for (const name of Object.keys(PORTS) as Name[]) {
+    summary.add({ name: `${title}, ${name}`, values: held(name) });
+  }
+  const ratio = (name: Name) =>
+    held(name).slice(0, theirs.length).map((calls, i) => calls / theirs[i]!);
+  summary.add(
+    {
+      name: `${title}: ours, equal / rtpengine`,
+      values: ratio("ours, equal"),
+      must: 1,
+      isMoreBetter: true,
+    },
+    { name: `${title}: ours, as shipped / rtpengine`, values: ratio("ours, as shipped") },
+  );
+}
+
+function isWhole({ sent, received }: Run): boolean {
+  return received > FEWEST * sent && received < MOST * sent;
 }
 
 function printHead(): void {
@@ -159,13 +211,24 @@ function printHead(): void {
   printRow(...Array(9).fill("---"));
 }
 
-async function prepare({ folder }: Arena): Promise<void> {
+/** Gives what sides A and B send. */
+async function prepare({ folder }: Arena): Promise<[Coding, Coding]> {
   await buildNative(folder, ["frames"]);
   const { codecs } = await openCatalogue();
   const [opus, pcmu] = [codecs.get("OPUS"), codecs.get("PCMU")];
   if (opus === undefined || pcmu === undefined) throw new Error("Opus or PCMU does not work here");
-  await Deno.writeTextFile(`${folder}/opus`, framesOf(opus, 48_000, "111 960"));
-  await Deno.writeTextFile(`${folder}/pcmu`, framesOf(pcmu, 8000, "0 160"));
+  const write = async (codec: Codec, rate: PcmRate, file: string, head: string) => {
+    const frames = framesOf(codec, rate);
+    const lines = frames.map((bytes) =>
+      Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+    );
+    await Deno.writeTextFile(`${folder}/${file}`, `${head}\n${lines.join("\n")}\n`);
+    return { codec, frames };
+  };
+  return [
+    await write(opus, 48_000, "opus", "111 960"),
+    await write(pcmu, 8000, "pcmu", "0 160"),
+  ];
 }
 
 async function drive(
@@ -173,11 +236,13 @@ async function drive(
   table: string,
   { pid }: Background,
   first: number,
+  samples?: string,
 ): Promise<Run> {
   const { folder } = arena;
-  const args = [table, pid, seconds, `${folder}/opus`, `${folder}/pcmu`, WARM_UP, first].map(
-    String,
-  );
+  const args = [
+    ...[table, pid, seconds, `${folder}/opus`, `${folder}/pcmu`, WARM_UP, first],
+    ...(samples === undefined ? [] : [samples]),
+  ].map(String);
   const { stdout, stderr } = await arena.spawn(1, `${folder}/frames`, args).output();
   const text = new TextDecoder().decode(stdout);
   if (text === "") throw new Error(`the generator failed: ${new TextDecoder().decode(stderr)}`);

@@ -1,9 +1,10 @@
 /*
  * Load for a transcoder: RTP in the clear with real frames, 50 a second each way of every call.
- * frames TABLE PID SECONDS FRAMES_A FRAMES_B [WARM_UP_SECONDS [FIRST_SEQUENCE]]
+ * frames TABLE PID SECONDS FRAMES_A FRAMES_B [WARM_UP_SECONDS [FIRST_SEQUENCE [SAMPLES]]]
  * A file of frames has the payload type and the timestamp step of 20 ms in its first line, then a frame in
  * hex a line; they are sent over and over, each call beginning elsewhere. CPU time is that of all threads
- * of process PID. Prints one line of JSON; `payloadA` is the mean length of what side A gets.
+ * of process PID. Prints one line of JSON; `payloadA` is the mean length of
+ * what side A gets. SAMPLES is a file for what some calls get: side (0 is A), call, sequence number, hex.
  * cc -O2 -o frames frames.c -lcrypto
  */
 #define _GNU_SOURCE
@@ -36,6 +37,7 @@ static struct frames kinds[2];
 static struct leg *legs;
 static int leg_count;
 static uint64_t sent, received[2], octets[2], foreign;
+static FILE *samples;
 
 static void read_frames(const char *name, struct frames *f) {
   static char line[4 * MAX_LENGTH];
@@ -67,6 +69,17 @@ static void send_frame(struct leg *leg, struct frames *f) {
   sent++;
 }
 
+static int is_sampled(int call) {
+  int calls = leg_count / 2;
+  return call == 0 || call == calls / 2 || call == calls - 1;
+}
+
+static void sample(int index, const uint8_t *packet, int length) {
+  fprintf(samples, "%d %d %d ", index & 1, index / 2, packet[2] << 8 | packet[3]);
+  for (int i = 12; i < length; i++) fprintf(samples, "%02x", packet[i]);
+  fputc('\n', samples);
+}
+
 static void take(int index) {
   uint8_t packet[2048];
   for (int i = 0; i < 4; i++) {
@@ -79,6 +92,7 @@ static void take(int index) {
     }
     received[side]++;
     octets[side] += length - 12;
+    if (samples && is_sampled(index / 2)) sample(index, packet, length);
   }
 }
 
@@ -90,11 +104,12 @@ static void drain(int epoll, int wait_ms) {
 
 int main(int argc, char **argv) {
   if (argc < 6)
-    return fprintf(stderr, "usage: frames TABLE PID SECONDS FRAMES_A FRAMES_B [WARM_UP [FIRST]]\n"), 2;
+    return fprintf(stderr, "usage: frames TABLE PID SECONDS FRAMES_A FRAMES_B [WARM_UP [FIRST [SAMPLES]]]\n"), 2;
   int pid = atoi(argv[2]), first = argc > 7 ? atoi(argv[7]) : 1;
   double seconds = atof(argv[3]), warm = argc > 6 ? atof(argv[6]) : 2;
   read_frames(argv[4], &kinds[0]);
   read_frames(argv[5], &kinds[1]);
+  FILE *file = argc > 8 ? fopen(argv[8], "w") : NULL;
   prctl(PR_SET_TIMERSLACK, 1000);
   struct call *calls;
   leg_count = 2 * read_table(argv[1], &calls);
@@ -120,6 +135,7 @@ int main(int argc, char **argv) {
     for (int burst = 0; burst < 64 && k < total && k * gap <= now; burst++, k++) {
       if (k == warm_up) {
         sent = received[0] = received[1] = octets[0] = octets[1] = foreign = 0;
+        samples = file;
         cpu = cpu_ns(pid);
         measured = clock_ns(CLOCK_MONOTONIC);
       }
@@ -129,6 +145,7 @@ int main(int argc, char **argv) {
   }
   double wall = (clock_ns(CLOCK_MONOTONIC) - measured) / 1e9;
   cpu = cpu_ns(pid) - cpu;
+  if (file) fclose(file);
   printf("{\"calls\":%d,\"sent\":%lu,\"received\":%lu,\"foreign\":%lu,\"cpuPercent\":%.1f,\"wall\":%.3f,"
          "\"payloadA\":%.1f,\"payloadB\":%.1f,\"residentMb\":%.1f}\n",
          leg_count / 2, sent, received[0] + received[1], foreign, cpu / wall / 1e7, wall,

@@ -66,7 +66,10 @@ export function readTable(text: string): TableLeg[] {
   return legs.map((leg) => ({ ...leg, isShared: uses.get(leg.relayPort)! > 1 }));
 }
 
-/** Deals the calls out to so many workers; those with a port in common, on either side, stay together. */
+/**
+ * Deals the calls out to so many workers; those with a port in common, on either side, stay
+ * together.
+ */
 export function splitTable(text: string, workers: number): string[] {
   const lines = text.trim().split("\n");
   const portsOf = (line: string) => {

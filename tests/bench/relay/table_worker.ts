@@ -36,8 +36,8 @@ const PAYLOADS: readonly PayloadKind[] = [
   { payloadType: 96, kind: "video", codec: "VP8", clockRate: 90_000 },
 ];
 /**
- * Of a SIP leg. For the first codec we know no silence to send while nobody speaks: a generator that
- * comes late finds its sequence numbers as it has left them.
+ * Of a SIP leg. For the first codec we know no silence to send while nobody speaks: a generator
+ * that comes late finds its sequence numbers as it has left them.
  */
 const PHONE_PAYLOADS: readonly RtpPayload[] = ([[18, "G729"], [0, "PCMU"]] as const).map(
   ([payloadType, codec]) => {
