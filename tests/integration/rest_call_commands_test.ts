@@ -85,31 +85,38 @@ Deno.test("a ladder as JSON, text and pcap; an unknown format is named", async (
     parties: [
       { id: "s", kind: "session", name: "alice", transport: "TCP", address: "127.0.0.1:5060" },
       { id: "server", kind: "server", name: "Port Zero", transport: null, address: "" },
+      { id: "w", kind: "wire", name: "1000", transport: "UDP", address: "127.0.0.1:6060" },
     ],
-    messages: [{
+    messages: ["s", "w"].map((from) => ({
       sequence: 1,
       at: "2026-01-01T00:00:00.000Z",
       offsetMs: 0,
       direction: "receive",
-      from: "s",
+      from,
       to: "server",
-      transport: "TCP",
+      transport: from === "s" ? "TCP" : "UDP",
       localAddress: "127.0.0.1:5060",
-      remoteAddress: "127.0.0.1:5060",
+      remoteAddress: from === "s" ? "127.0.0.1:5060" : "127.0.0.1:6060",
       method: "INVITE",
       cseq: 1,
       status: null,
       summary: "INVITE",
       hasSdp: false,
       text: "INVITE sip:bob@localhost SIP/2.0\r\n\r\n",
-    }],
+    })),
   });
   const path = "/api/calls/call-1/messages";
   const json = await web.request(path);
   assert.equal((await json.json()).messages[0].summary, "INVITE");
   const text = await web.request(`${path}?format=text`);
   assert.match(text.headers.get("content-type") ?? "", /^text\/plain/);
-  assert.match(await text.text(), /alice -> Port Zero {2}TCP .*\n-+\nINVITE sip:bob/);
+  const words = await text.text();
+  // What never was on a network is not told as if it had been.
+  assert.match(words, /alice -> Port Zero {2}inside the server\n-+\nINVITE sip:bob/);
+  assert.match(
+    words,
+    /1000 -> Port Zero {2}UDP 127\.0\.0\.1:6060 to 127\.0\.0\.1:5060\n-+\nINVITE/,
+  );
   const pcap = await web.request(`${path}?format=pcap`);
   assert.equal(pcap.headers.get("content-disposition"), 'attachment; filename="call-1.pcap"');
   const bytes = new Uint8Array(await pcap.arrayBuffer());

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 import { useEffect, useId, useState } from "preact/hooks";
 import { fetchLadder, ladderHref, type LadderMessage, type LadderView } from "./api.ts";
-import { columnsOf, messageWords, offsetWords } from "./ladder_words.ts";
+import { columnsOf, messageWords, offsetWords, partyWords, wayWords } from "./ladder_words.ts";
 
 /**
  * All SIP messages of a call as a ladder: who said what to whom, and when; a click shows the text.
@@ -49,9 +49,7 @@ function Diagram({ ladder }: { readonly ladder: LadderView }) {
       {dropped > 0 && <p class="aside">{dropped} older messages had to make room.</p>}
       {/* Each message says by itself from whom to whom it went. */}
       <div class="ladder-parties" aria-hidden="true">
-        {parties.map(({ id, name, transport, address }) => (
-          <span key={id} title={`${name} ${transport ?? ""} ${address}`}>{name}</span>
-        ))}
+        {parties.map((party) => <span key={party.id} title={partyWords(party)}>{party.name}</span>)}
       </div>
       <ol class="ladder-messages" aria-label="SIP messages in their order">
         {messages.map((message) => (
@@ -73,7 +71,7 @@ function Rung({ ladder, message }: {
   const [isOpen, setOpen] = useState(false);
   const textId = useId();
   const { left, width, isBackwards } = columnsOf(ladder.parties, message);
-  const { status, summary, hasSdp, note, offsetMs, transport, text } = message;
+  const { status, summary, hasSdp, note, offsetMs, text } = message;
   const isBad = status !== null && status >= 400;
   return (
     <li>
@@ -109,7 +107,7 @@ function Rung({ ladder, message }: {
         id={textId}
         hidden={!isOpen}
         tabIndex={0}
-      >{`${transport}  ${message.at}\n\n${text}`}</pre>
+      >{`${wayWords(ladder.parties, message)}  ${message.at}\n\n${text}`}</pre>
     </li>
   );
 }

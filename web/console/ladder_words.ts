@@ -25,6 +25,21 @@ export function columnsOf(
   };
 }
 
+/** By what a message went: a transport, or past all networks where a browser's user agent is. */
+export function wayWords(
+  parties: readonly LadderPartyView[],
+  { from, to, transport }: Pick<LadderMessage, "from" | "to" | "transport">,
+): string {
+  const isInside = parties.some(({ id, kind }) => kind === "session" && (id === from || id === to));
+  return isInside ? "inside the server" : transport;
+}
+
+/** Where a party is, for who wants to know more than its name. */
+export function partyWords({ kind, name, transport, address }: LadderPartyView): string {
+  if (kind === "session") return `${name}, a user agent inside the server`;
+  return [name, transport, address].filter((word) => word !== null && word !== "").join(" ");
+}
+
 /** `0.120 s`, or `2:05` from a minute on. */
 export function offsetWords(offsetMs: number): string {
   if (offsetMs < 60_000) return `${(offsetMs / 1000).toFixed(3)} s`;

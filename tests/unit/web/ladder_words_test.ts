@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import type { LadderPartyView } from "../../../src/actors/control_plane.ts";
-import { columnsOf, messageWords, offsetWords } from "../../../web/console/ladder_words.ts";
+import {
+  columnsOf,
+  messageWords,
+  offsetWords,
+  partyWords,
+  wayWords,
+} from "../../../web/console/ladder_words.ts";
 
 const PARTIES: readonly LadderPartyView[] = ["alice", "Port Zero", "bob", "carol"].map((name) => ({
   id: name,
@@ -42,4 +48,30 @@ Deno.test("times and messages in words", () => {
     }),
     "0.344 s, bob to Port Zero: BYE",
   );
+});
+
+Deno.test("what never was on a network is not told as if it had been", () => {
+  const address = "127.0.0.1:5060";
+  const server = {
+    id: "server",
+    kind: "server",
+    name: "Port Zero",
+    transport: null,
+    address: "",
+  } as const;
+  const alice = { id: "a", kind: "session", name: "alice", transport: "TCP", address } as const;
+  const desk = { id: "d", kind: "wire", name: address, transport: "UDP", address } as const;
+  const parties = [alice, server, desk];
+  assert.equal(
+    wayWords(parties, { from: "a", to: "server", transport: "TCP" }),
+    "inside the server",
+  );
+  assert.equal(
+    wayWords(parties, { from: "server", to: "a", transport: "TCP" }),
+    "inside the server",
+  );
+  assert.equal(wayWords(parties, { from: "server", to: "d", transport: "UDP" }), "UDP");
+  assert.equal(partyWords(alice), "alice, a user agent inside the server");
+  assert.equal(partyWords({ ...desk, name: "1000" }), `1000 UDP ${address}`);
+  assert.equal(partyWords(server), "Port Zero");
 });
