@@ -86,7 +86,9 @@ async function run(config: Config, logs: LogSystem): Promise<void> {
       rtp: media,
       workers: () => media.workers(),
       restartWorker: (id) => media.restartWorker(id),
-      ...(transcoders ? { codecs: () => transcoders.availability() } : {}),
+      ...(transcoders
+        ? { codecs: () => transcoders.availability(), codecWorkers: () => transcoders.workers() }
+        : {}),
       wire: sip.wire,
       wireSettings: (flow) => ({ ...defaultSettings(flow), media: config.sip.media }),
       bindings: store.bindings,

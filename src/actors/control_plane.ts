@@ -1,5 +1,4 @@
 import type { Result } from "../core/result.ts";
-import type { WorkerView } from "../rtp/media_port.ts";
 import type {
   CallState,
   CallSummary,
@@ -9,7 +8,9 @@ import type {
 } from "./control_plane_calls.ts";
 import type {
   AccountView,
+  CodecWorkerView,
   HealthView,
+  MediaWorkerView,
   ProtectionView,
   RegistrationView,
   SessionView,
@@ -129,7 +130,8 @@ export interface ControlPlane {
   liftProtection(source: string): Result<void, CommandRefusal>;
   /** By priority. */
   trunks(): readonly TrunkView[];
-  workers(): readonly WorkerView[];
+  /** Those of media first. */
+  workers(): readonly (MediaWorkerView | CodecWorkerView)[];
   /** Replaces a media worker; its calls go on in the next one, where they can. */
   restartWorker(id: number): Result<void, CommandRefusal>;
   accounts(query: AccountQuery): Page<AccountView>;

@@ -1,3 +1,5 @@
+import type { WorkerView } from "../rtp/media_port.ts";
+
 /** The server as REST and the pages see it: who is there, its ways out, and how it is. */
 
 /** A codec of the transcoders, and what it is by or why it is missing. */
@@ -73,7 +75,10 @@ export interface HealthView {
   readonly startedAt: string;
   readonly uptimeSeconds: number;
   readonly sessions: number;
+  /** Of the sessions: those whose connection is gone, kept for a while for their client. */
+  readonly sessionsAway: number;
   readonly calls: number;
+  /** Of the media pool. */
   readonly workers: {
     readonly running: number;
     readonly total: number;
@@ -84,6 +89,24 @@ export interface HealthView {
   };
   /** What calls without a common codec are transcoded by; empty where that is off. */
   readonly codecs: readonly CodecView[];
+}
+
+/** A worker of the media pool. */
+export interface MediaWorkerView extends WorkerView {
+  readonly kind: "media";
+}
+
+/** A worker that transcodes. */
+export interface CodecWorkerView {
+  readonly kind: "codec";
+  /** As in the log, and in the views of the calls that it works for. */
+  readonly name: string;
+  readonly state: WorkerView["state"];
+  readonly restarts: number;
+  /** Transcoders that are open in it. */
+  readonly transcodings: number;
+  /** Share of the last second that it was busy, 0 to 1. */
+  readonly load: number;
 }
 
 /** A source that was held back: an IPv4 address or an IPv6 /64. */

@@ -8,6 +8,7 @@ import { Commands } from "./commands.ts";
 import type { CodecView, ControlPlane } from "./control_plane.ts";
 import type { FlowId } from "../core/ids.ts";
 import type { WireInput } from "../sip/stack_io.ts";
+import type { CodecWorkerView } from "../rtp/codec/pool.ts";
 import type { RtpMediaPort } from "../rtp/rtp_media_port.ts";
 import { Accounts } from "./accounts.ts";
 import type { AccountStore } from "../sip/auth/accounts.ts";
@@ -91,6 +92,8 @@ export interface PlanePorts {
   readonly rtp?: RtpMediaPort;
   /** What the transcoders can do; absent: calls are never transcoded. */
   readonly codecs?: () => readonly CodecView[];
+  /** The transcoders' workers; absent: none. */
+  readonly codecWorkers?: () => readonly CodecWorkerView[];
   /** How media goes to a wire side; absent: by its transport alone. */
   readonly wireSettings?: (flow: Flow, invite: SipRequest) => WireSettings;
   /** Sees every SIP message between user agents and proxy. */
@@ -319,7 +322,7 @@ function transcodable(codecs: readonly CodecView[]): ReadonlySet<string> {
 }
 
 export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
-  const { clock, workers, codecs } = ports;
+  const { clock, workers, codecs, codecWorkers } = ports;
   const { bus, sip, sessions, calls, trunks, ladder, protection } = build(ports, options);
   if (options.protection) protection.start();
   let onGone: (() => void) | undefined;
@@ -338,6 +341,7 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
     workers,
     protection,
     ...(codecs ? { codecs } : {}),
+    ...(codecWorkers ? { codecWorkers } : {}),
   }, {
     version: options.version,
     ownAddress: options.sip.sentBy,
@@ -373,7 +377,7 @@ export function createPlane(ports: PlanePorts, options: PlaneOptions): Plane {
       protection: (query) => protection.view(query),
       liftProtection: (source) => protection.lift(source),
       trunks: () => trunks.views(),
-      workers: () => workers(),
+      workers: () => queries.workers(),
       restartWorker: (id) => commands.restartWorker(id),
       accounts: (query) => accounts.list(query),
       createAccount: (account) => accounts.create(account),

@@ -1,5 +1,6 @@
 import type { Clock, Instant } from "../core/clock.ts";
 import type { WorkerView } from "../rtp/media_port.ts";
+import type { CodecWorkerView as CodecWorker } from "../rtp/codec/pool.ts";
 import type { Binding } from "../sip/registrar/location.ts";
 import type { CallRecord } from "./call_index.ts";
 import type { Calls } from "./calls.ts";
@@ -8,8 +9,10 @@ import type {
   CallSummary,
   CallView,
   CodecView,
+  CodecWorkerView,
   HealthView,
   LadderView,
+  MediaWorkerView,
   Page,
   PageQuery,
   RegistrationQuery,
@@ -34,6 +37,7 @@ export interface QueryPorts {
   readonly ladder: Ladder;
   readonly workers: () => readonly WorkerView[];
   readonly codecs?: () => readonly CodecView[];
+  readonly codecWorkers?: () => readonly CodecWorker[];
   readonly protection: { readonly overloadReasons: readonly string[] };
 }
 
@@ -73,6 +77,7 @@ export class Queries {
       startedAt: iso(this.#startedAt),
       uptimeSeconds: Math.floor((clock.now() - this.#started) / 1000),
       sessions: sessions.size,
+      sessionsAway: sessions.away,
       calls: calls.size,
       workers: {
         running,
@@ -82,6 +87,21 @@ export class Queries {
       },
       codecs: this.#ports.codecs?.() ?? [],
     };
+  }
+
+  workers(): readonly (MediaWorkerView | CodecWorkerView)[] {
+    const { workers, codecWorkers } = this.#ports;
+    return [
+      ...workers().map((worker) => ({ kind: "media" as const, ...worker })),
+      ...(codecWorkers?.() ?? []).map(({ name, state, restarts, transcoders, load }) => ({
+        kind: "codec" as const,
+        name,
+        state,
+        restarts,
+        transcodings: transcoders,
+        load,
+      })),
+    ];
   }
 
   sessions(query: SessionQuery): Page<SessionView> {

@@ -97,6 +97,17 @@ export class SessionDirectory implements Sessions {
     return this.#live.size;
   }
 
+  /** Those that wait for their client to come back. */
+  get away(): number {
+    let count = 0;
+    for (const { actor, connection } of this.#live.values()) {
+      if (connection) continue;
+      const { value } = actor.getSnapshot();
+      if (value === "detached" || value === "unreachable") count++;
+    }
+    return count;
+  }
+
   live(): Iterable<SessionRecord> {
     return this.#live.values();
   }

@@ -223,7 +223,7 @@ export const API_OPERATIONS: readonly Operation[] = [
     id: "listWorkers",
     path: "/api/workers",
     tag: "Workers",
-    summary: "Lists the workers of the media pool.",
+    summary: "Lists the workers: those of the media pool, then those that transcode.",
     success: {
       status: 200,
       description: "All workers.",
@@ -239,7 +239,7 @@ export const API_OPERATIONS: readonly Operation[] = [
     path: "/api/workers/{id}/restart",
     tag: "Workers",
     summary: "Replaces a media worker; its calls go on in the next one (with the fast shell).",
-    parameters: { id: "Id of the worker: 0, 1 ..." },
+    parameters: { id: "Id of the media worker: 0, 1 ..." },
     success: { status: 204, description: "The worker is gone; its successor is starting." },
     problems: ["not-found"],
     handle: ({ parameters }, plane) => {

@@ -50,6 +50,8 @@ const COMPONENTS = {
   Trunk: schemas.trunk,
   Protection: schemas.protection,
   ProtectedSource: schemas.protectedSource,
+  MediaWorker: schemas.mediaWorker,
+  CodecWorker: schemas.codecWorker,
   Worker: schemas.worker,
   Event: schemas.domainEvent,
   Problem: schemas.problemBody,
@@ -82,7 +84,7 @@ export function openApiDocument(
     info: {
       title: "Port Zero",
       version,
-      description: "Sessions, calls and media workers of this server; live facts by Server-Sent " +
+      description: "Sessions, calls and workers of this server; live facts by Server-Sent " +
         "Events; and the Web Call Server's REST calls under /rest-api.",
       license: { name: "MIT", identifier: "MIT" },
     },

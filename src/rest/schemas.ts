@@ -3,10 +3,12 @@ import type {
   AccountView,
   CallSummary,
   CallView,
+  CodecWorkerView,
   ControlPlane,
   DomainEvent,
   HealthView,
   LadderView,
+  MediaWorkerView,
   ProtectionView,
   RegistrationView,
   SessionView,
@@ -35,6 +37,9 @@ export const health = z.object({
   startedAt: time(),
   uptimeSeconds: z.number().min(0),
   sessions: count(),
+  sessionsAway: count().meta({
+    description: "Of the sessions: those whose connection is gone, kept a while for their client.",
+  }),
   calls: count(),
   workers: z.object({
     running: count(),
@@ -156,6 +161,7 @@ const transcoding = z.object({
   }),
   delayMs: count().nullable().meta({ description: "Wait in the jitter buffer, ms." }),
   concealedMs: count().meta({ description: "Audio made up for what was lost or late, ms." }),
+  recovered: count().meta({ description: "Lost packets that redundancy in others brought back." }),
 }).meta({ id: "Transcoding", description: "A transcoder between a leg and its far side." });
 
 const webrtcLeg = z.object({
@@ -308,9 +314,12 @@ export const trunk = z.object({
   }),
 }).meta({ id: "Trunk", description: "A way to a carrier or a gateway." });
 
-export const worker = z.object({
+const workerState = z.enum(["starting", "running", "restarting", "stopped"]);
+
+export const mediaWorker = z.object({
+  kind: z.literal("media"),
   id: z.int().min(0),
-  state: z.enum(["starting", "running", "restarting", "stopped"]),
+  state: workerState,
   restarts: count(),
   endpoints: count(),
   bridges: count().meta({ description: "Pairs of endpoints that live in two workers." }),
@@ -324,7 +333,21 @@ export const worker = z.object({
   }),
   addresses: z.array(z.string()).readonly(),
   shell: z.string(),
-}).meta({ id: "Worker", description: "One worker of the media pool." });
+}).meta({ id: "MediaWorker", description: "One worker of the media pool." });
+
+export const codecWorker = z.object({
+  kind: z.literal("codec"),
+  name: z.string().meta({ description: "As in the log, and in the views of calls." }),
+  state: workerState,
+  restarts: count(),
+  transcodings: count().meta({ description: "Transcoders that are open in it." }),
+  load: z.number().min(0).meta({
+    description: "Share of the last second that it was busy, 0 to 1.",
+  }),
+}).meta({ id: "CodecWorker", description: "One worker that transcodes." });
+
+export const worker = z.discriminatedUnion("kind", [mediaWorker, codecWorker])
+  .meta({ id: "Worker", description: "A worker thread of this server." });
 
 export const eventType = z.enum([
   "session.opened",
@@ -423,7 +446,8 @@ const agreement: readonly true[] = [
   true satisfies Agrees<RegistrationView, z.infer<typeof registration>>,
   true satisfies Agrees<ProtectionView, z.infer<typeof protection>>,
   true satisfies Agrees<ReturnType<ControlPlane["trunks"]>[number], z.infer<typeof trunk>>,
-  true satisfies Agrees<ReturnType<ControlPlane["workers"]>[number], z.infer<typeof worker>>,
+  true satisfies Agrees<MediaWorkerView, z.infer<typeof mediaWorker>>,
+  true satisfies Agrees<CodecWorkerView, z.infer<typeof codecWorker>>,
   true satisfies Agrees<DomainEvent, z.infer<typeof domainEvent>>,
 ];
 void agreement;

@@ -170,6 +170,12 @@ Deno.test({
     await operator.keyboard.press("Enter");
     await operator.getByRole("button", { name: "Show 15 more accounts" }).waitFor();
     faults.push(...await faultsOf(operator, "accounts"));
+    await tabTo(operator, "Workers");
+    await operator.keyboard.press("Enter");
+    await operator.getByRole("row", { name: /media 0.*Running/ }).waitFor();
+    await operator.getByRole("row", { name: /codec-1 transcodes.*Running.*0 transcodings/ })
+      .waitFor();
+    faults.push(...await faultsOf(operator, "workers"));
     await operator.getByRole("link", { name: "Calls" }).click();
     await operator.getByRole("button", { name: "alice to bob", exact: true }).press("Enter");
     await operator.getByRole("group", { name: "In place of bob" }).waitFor();

@@ -18,6 +18,15 @@ Deno.test({
     const bob = await Person.comeIn(browser, lab.url, "bob");
     const sessions = operator.getByRole("table", { name: /^Sessions/ });
     await sessions.getByRole("row", { name: /bob/ }).waitFor();
+    // Whoever loads the page anew leaves a session behind, which is no second alice.
+    await alice.page.reload();
+    await alice.connect();
+    await operator.getByRole("heading", { name: "Sessions 2 (1 away)" }).waitFor();
+    await sessions.getByRole("row", { name: /alice/ }).waitFor();
+    assert.equal(await sessions.getByRole("row", { name: /alice/ }).count(), 1);
+    await operator.getByText("1 away", { exact: true }).last().click();
+    await operator.getByRole("table", { name: "1 away" })
+      .getByRole("row", { name: /alice.*Away/ }).waitFor();
     await alice.calls("bob");
     await alice.sees("Ringing at bob…");
     const live = operator.getByRole("table", { name: /^Live calls/ });

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import type { CallView } from "../../src/actors/control_plane.ts";
-import type { WorkerView } from "../../src/rtp/media_port.ts";
+import type { CallView, MediaWorkerView } from "../../src/actors/control_plane.ts";
 import { e2e, HIGH_HERTZ, LOW_HERTZ, type PageUser } from "../support/browser.ts";
 import { bothFinish, connect } from "../support/sdk_page.ts";
 
@@ -9,7 +8,13 @@ import { bothFinish, connect } from "../support/sdk_page.ts";
 const CALLS = 3;
 
 interface Workers {
-  readonly workers: readonly WorkerView[];
+  readonly workers: readonly MediaWorkerView[];
+}
+
+/** Those of media; beside them are those that transcode. */
+async function mediaWorkers(lab: { get<T>(path: string): Promise<T> }): Promise<Workers> {
+  const { workers } = await lab.get<Workers>("/api/workers");
+  return { workers: workers.filter(({ kind }) => kind === "media") };
 }
 
 e2e("two media workers", { args: ["--workers", "2"] }, async (t, stage) => {
@@ -31,7 +36,7 @@ e2e("two media workers", { args: ["--workers", "2"] }, async (t, stage) => {
     assert.equal((await stage.lab.calls()).length, 2 * CALLS);
     const { workers } = await stage.lab.until(
       "both workers carry calls",
-      () => stage.lab.get<Workers>("/api/workers"),
+      () => mediaWorkers(stage.lab),
       (found) => found.workers.every(({ packets }) => packets > 0),
     );
     assert.equal(workers.length, 2);
@@ -43,7 +48,7 @@ e2e("two media workers", { args: ["--workers", "2"] }, async (t, stage) => {
     await stage.lab.noLiveCalls();
     const after = await stage.lab.until(
       "no endpoint is left",
-      () => stage.lab.get<Workers>("/api/workers"),
+      () => mediaWorkers(stage.lab),
       (found) => found.workers.every(({ endpoints }) => endpoints === 0),
     );
     assert.equal(after.workers.length, 2);
@@ -86,7 +91,7 @@ e2e("a worker that is replaced", {
       assert.equal(response.status, 204, await response.text());
       const { workers } = await stage.lab.until(
         "the next worker has taken the calls over",
-        () => stage.lab.get<Workers>("/api/workers"),
+        () => mediaWorkers(stage.lab),
         (found) => found.workers[worker]?.adoptions === times,
       );
       assert.equal(workers[worker]!.endpoints, 2);

@@ -5,12 +5,14 @@ import type {
   CallQuery,
   CallSummary,
   CallView,
+  CodecWorkerView,
   CommandRefusal,
   ControlPlane,
   DomainEvent,
   DtmfMethod,
   HealthView,
   LadderView,
+  MediaWorkerView,
   NewAccount,
   Outcome,
   Page,
@@ -25,7 +27,6 @@ import type {
 } from "../../src/actors/control_plane.ts";
 import type { WorkerId } from "../../src/core/ids.ts";
 import { err, ok, type Result } from "../../src/core/result.ts";
-import type { WorkerView } from "../../src/rtp/media_port.ts";
 
 const EPOCH = "2026-01-01T00:00:00.000Z";
 const KEPT_EVENTS = 1000;
@@ -86,6 +87,7 @@ export class MemoryControlPlane implements ControlPlane {
       startedAt: EPOCH,
       uptimeSeconds: 1,
       sessions: this.#sessions.size,
+      sessionsAway: [...this.#sessions.values()].filter(({ state }) => state === "detached").length,
       calls: this.#liveCalls().length,
       workers: { running: 1, total: 1, adopting: 0, adoptions: 0 },
       codecs: [],
@@ -185,8 +187,9 @@ export class MemoryControlPlane implements ControlPlane {
     }];
   }
 
-  workers(): readonly WorkerView[] {
+  workers(): readonly (MediaWorkerView | CodecWorkerView)[] {
     return [{
+      kind: "media",
       id: 0 as WorkerId,
       state: "running",
       restarts: 0,
@@ -198,6 +201,13 @@ export class MemoryControlPlane implements ControlPlane {
       lastGapMs: null,
       addresses: ["127.0.0.1:30000"],
       shell: "portable",
+    }, {
+      kind: "codec",
+      name: "codec-1",
+      state: "running",
+      restarts: 1,
+      transcodings: 2,
+      load: 0.25,
     }];
   }
 

@@ -3,14 +3,18 @@ import type {
   AccountView,
   CallSummary,
   CallView,
+  CodecWorkerView,
   HealthView,
   LadderView,
+  MediaWorkerView,
   RegistrationView,
   SessionView,
   TrunkView,
 } from "../../src/actors/control_plane.ts";
 
 export type * from "../../src/actors/control_plane.ts";
+
+export type WorkerView = MediaWorkerView | CodecWorkerView;
 
 /** The server answered, but not with what was asked for. */
 export class ApiRefusal extends Error {
@@ -107,6 +111,12 @@ export const fetchAccounts = (): Promise<Listed<AccountView>> => readList("accou
 export async function fetchTrunks(): Promise<Listed<TrunkView>> {
   const { trunks } = await read<{ readonly trunks: readonly TrunkView[] }>("/api/trunks");
   return { items: trunks, hasMore: false };
+}
+
+/** All there are: about as many as the machine has cores. */
+export async function fetchWorkers(): Promise<Listed<WorkerView>> {
+  const { workers } = await read<{ readonly workers: readonly WorkerView[] }>("/api/workers");
+  return { items: workers, hasMore: false };
 }
 
 async function readList<T>(plural: string, more = ""): Promise<Listed<T>> {

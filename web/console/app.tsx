@@ -12,6 +12,8 @@ import { PhonesView } from "./phones_view.tsx";
 import { SessionTable } from "./session_table.tsx";
 import { TrunksView } from "./trunks_view.tsx";
 import { useView, type View, VIEWS } from "./views.ts";
+import { awayWords } from "./words.ts";
+import { WorkersView } from "./workers_view.tsx";
 
 export function App({ feed }: { readonly feed: Feed }) {
   const looks = useLooks(feed);
@@ -43,6 +45,7 @@ export function App({ feed }: { readonly feed: Feed }) {
               {view === "phones" && <PhonesView looks={looks} />}
               {view === "trunks" && <TrunksView looks={looks} />}
               {view === "accounts" && <AccountsView looks={looks} />}
+              {view === "workers" && <WorkersView looks={looks} />}
             </div>
           )}
         {selected !== null && overview !== undefined && (
@@ -116,7 +119,11 @@ function Summary({ overview }: { readonly overview: Overview }) {
   return (
     <dl class="summary">
       <Figure name="Live calls" value={String(conversationsOf(overview.calls).length)} />
-      <Figure name="Sessions" value={String(health.sessions)} />
+      <Figure
+        name="Sessions"
+        value={String(health.sessions - health.sessionsAway)}
+        note={awayWords(health.sessionsAway)}
+      />
       <Figure
         name="Media workers"
         value={`${health.workers.running} of ${health.workers.total}`}

@@ -29,17 +29,21 @@ export function Parties({ conversation }: { readonly conversation: Conversation 
   );
 }
 
-export function Section({ id, title, count, children }: {
+export function Section({ id, title, count, note, children }: {
   readonly id: string;
   readonly title: string;
   readonly count?: number;
+  /** Beside the count. */
+  readonly note?: string | undefined;
   readonly children: ComponentChildren;
 }) {
   return (
     <section class="list" aria-labelledby={id}>
       <h2 id={id}>
         {title}
-        {count !== undefined && count > 0 && <span class="count">{count}</span>}
+        {count !== undefined && (count > 0 || note !== undefined) && (
+          <span class="count">{note === undefined ? count : `${count} (${note})`}</span>
+        )}
       </h2>
       {children}
     </section>

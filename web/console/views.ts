@@ -6,6 +6,7 @@ export const VIEWS = [
   { id: "phones", name: "Phones" },
   { id: "trunks", name: "Trunks" },
   { id: "accounts", name: "Accounts" },
+  { id: "workers", name: "Workers" },
 ] as const;
 
 export type View = (typeof VIEWS)[number]["id"];

@@ -1,6 +1,8 @@
 import type {
   CallSummary,
   CallView,
+  CodecWorkerView,
+  MediaWorkerView,
   OutsideView,
   SessionView,
   SipLegView,
@@ -25,7 +27,7 @@ const SESSION_STATES: Readonly<Record<SessionView["state"], string>> = {
   connecting: "Connecting",
   established: "Connected",
   registered: "Registered",
-  detached: "Away, kept",
+  detached: "Away",
   ended: "Ended",
 };
 
@@ -35,6 +37,11 @@ export function callStateWords(state: CallSummary["state"]): string {
 
 export function sessionStateWords(state: SessionView["state"]): string {
   return SESSION_STATES[state];
+}
+
+/** How many sessions wait for their page to come back; undefined: none. */
+export function awayWords(count: number): string | undefined {
+  return count === 0 ? undefined : `${count} away`;
 }
 
 /** What becomes of a session's registration at a server of others. */
@@ -129,6 +136,25 @@ export function mediaWayWords(
   if (media.worker === null) return isOver ? "over; there was none" : "not there yet";
   const way = `relayed by worker ${media.worker}`;
   return `${over}${way}, ${isSecure ? "encrypted" : "not encrypted"}`;
+}
+
+const WORKER_STATES: Readonly<Record<MediaWorkerView["state"], string>> = {
+  starting: "Starting",
+  running: "Running",
+  restarting: "Restarting",
+  stopped: "Given up",
+};
+
+export function workerStateWords(state: MediaWorkerView["state"]): string {
+  return WORKER_STATES[state];
+}
+
+/** What a worker is called, as in the log, and what it has to do. */
+export function workerWords(worker: MediaWorkerView | CodecWorkerView) {
+  const many = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+  return worker.kind === "media"
+    ? { name: `media ${worker.id}`, what: many(worker.endpoints, "endpoint"), isMedia: true }
+    : { name: worker.name, what: many(worker.transcodings, "transcoding"), isMedia: false };
 }
 
 export function trunkStateWords({ state, isRegistered }: TrunkView): string {

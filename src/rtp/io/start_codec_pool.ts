@@ -1,5 +1,5 @@
 import type { CodecCommand, CodecEvent } from "../codec/contract.ts";
-import { CodecPool, type CodecPoolOptions } from "../codec/pool.ts";
+import { CodecPool, type CodecPoolOptions, type CodecWorkerView } from "../codec/pool.ts";
 import type { CodecAvailability } from "../codec/codec.ts";
 import { workerFactory } from "./worker_port.ts";
 
@@ -46,6 +46,8 @@ export interface Transcoders extends Pick<CodecPool, "open"> {
   readonly isGivenUp: boolean;
   /** Empty before they run. */
   availability(): readonly CodecAvailability[];
+  /** Empty before they run. */
+  workers(): readonly CodecWorkerView[];
   close(): Promise<void>;
 }
 
@@ -67,6 +69,7 @@ export function startTranscoders(
       return isGivenUp;
     },
     availability: () => pool?.availability ?? [],
+    workers: () => pool?.workers() ?? [],
     open(...of) {
       if (!pool) throw new Error("a transcoder was wanted before the codec workers ran");
       return pool.open(...of);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { CallSummary, Page, PageQuery } from "../../../src/actors/control_plane.ts";
 import { ENDED_CALLS } from "../../../src/actors/ended_calls.ts";
+import type { WorkerView } from "../../../src/rtp/media_port.ts";
 import type { SimClient } from "../../sim/client.ts";
 import { SimWorld } from "../../sim/world.ts";
 
@@ -164,6 +165,39 @@ Deno.test("queries: bindings by user, paged, as long as their session lasts", ()
 Deno.test("queries: a cursor that we never gave out names nothing", () => {
   const { control } = newWorld("a");
   assert.deepEqual(control.sessions({ limit: 9, cursor: "elsewhere" }), { items: [], next: null });
+});
+
+Deno.test("queries: sessions that are away are counted apart, until they are back or over", () => {
+  const { world, control, clients: [a, b] } = newWorld("a", "b", "c");
+  const counts = () => [control.health().sessions, control.health().sessionsAway];
+  assert.deepEqual(counts(), [3, 0]);
+  const { authToken } = a!.handle!;
+  a!.drop();
+  b!.drop();
+  world.clock.advance(100);
+  assert.deepEqual(counts(), [3, 2]);
+  // No longer called, but still waited for.
+  world.clock.advance(600_000);
+  assert.deepEqual(counts(), [3, 2]);
+  assert.equal(control.sessions({ limit: 9, state: "detached" }).items.length, 2);
+  assert(a!.resume(authToken));
+  world.clock.advance(100);
+  assert.deepEqual(counts(), [3, 1]);
+  world.clock.advance(3_700_000);
+  assert.deepEqual(counts(), [2, 0]);
+});
+
+Deno.test("queries: workers of either kind, with what they do", () => {
+  const media = { id: 0, state: "running", restarts: 2 } as unknown as WorkerView;
+  const codec = { name: "codec-1", state: "restarting", restarts: 1, load: 0.5 } as const;
+  const ports = { workers: () => [media], codecWorkers: () => [{ ...codec, transcoders: 3 }] };
+  const { control } = new SimWorld({ seed: 1, ports: () => ports }).plane;
+  assert.deepEqual(control.workers(), [
+    { kind: "media", ...media },
+    { kind: "codec", ...codec, transcodings: 3 },
+  ]);
+  // What else there is, is counted by itself.
+  assert.deepEqual([control.health().workers.running, control.health().workers.total], [1, 1]);
 });
 
 Deno.test("queries: health counts what lives", () => {

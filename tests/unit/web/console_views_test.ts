@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { matching } from "../../../web/console/list_tools.tsx";
 import { hashOf, placeOf, VIEWS } from "../../../web/console/views.ts";
 import {
+  awayWords,
   holdWords,
   mediaWayWords,
   otherOf,
@@ -9,8 +10,9 @@ import {
   ownerOf,
   transcodingWords,
   trunkStateWords,
+  workerWords,
 } from "../../../web/console/words.ts";
-import type { CallSummary, TrunkView } from "../../../src/actors/control_plane.ts";
+import type { CallSummary, MediaWorkerView, TrunkView } from "../../../src/actors/control_plane.ts";
 import { spanOf } from "../../../web/shared/format.ts";
 
 Deno.test("a place is read from the address as it was written; nonsense leads to the calls", () => {
@@ -96,6 +98,20 @@ Deno.test("registrations outside and trunks in words", () => {
     [trunk("up", true), trunk("up", false), trunk("down", true), trunk("starting", false)],
     ["Up, registered", "Up", "Down", "Starting"],
   );
+});
+
+Deno.test("workers by name and work; sessions that are away", () => {
+  const media = (endpoints: number) =>
+    workerWords({ kind: "media", id: 1, endpoints } as MediaWorkerView);
+  assert.deepEqual(media(1), { name: "media 1", what: "1 endpoint", isMedia: true });
+  assert.equal(media(2).what, "2 endpoints");
+  const codec = { kind: "codec", name: "codec-1", state: "running", restarts: 0, load: 0 } as const;
+  assert.deepEqual(workerWords({ ...codec, transcodings: 0 }), {
+    name: "codec-1",
+    what: "0 transcodings",
+    isMedia: false,
+  });
+  assert.deepEqual([awayWords(0), awayWords(2)], [undefined, "2 away"]);
 });
 
 Deno.test("spans have one unit that says enough", () => {
