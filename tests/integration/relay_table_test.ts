@@ -182,6 +182,9 @@ Deno.test({
         const got = ends[far]!.open(await next(sockets[far]!, true), true);
         assert(isCompound(got, 0, got.length) && got[1] === RTCP_SENDER_REPORT);
         assert.equal(new DataView(got.buffer).getUint32(4), 0x10000 + leg);
+        // A SIP leg hears one name of ours, whoever sends.
+        const names = new TextDecoder("latin1").decode(got);
+        assert(legs[far]!.isShared || names.includes("pz"), `leg ${far} is no SIP leg: ${names}`);
       }
       child.kill("SIGTERM");
       assert.equal((await child.status).code, 0);
