@@ -84,6 +84,8 @@ export interface TranscodingView {
   readonly delayMs: number | null;
   /** Audio that was made up for what was lost or late, both ways, ms. */
   readonly concealedMs: number;
+  /** Lost packets that forward error correction brought back. */
+  readonly recovered: number;
 }
 
 /** A digit that was pressed on either side (RFC 4733 event, or INFO). */

@@ -114,13 +114,14 @@ export function holdWords(hold: CallView["hold"], owner: string, other: string):
 
 /** How audio is translated between two codecs, where, and what that costs. */
 export function transcodingWords(view: TranscodingView): string {
-  const { from, to, worker, delayMs, concealedMs } = view;
+  const { from, to, worker, delayMs, concealedMs, recovered } = view;
   const parts = [
     // The codec's own name is written small, as in lists of codecs.
     `${from} ↔ ${to}`.replace(/\bOPUS\b/g, "opus"),
     ...(worker === null ? [] : [`by worker ${worker}`]),
     ...(delayMs === null ? [] : [`${delayMs} ms buffer`]),
     ...(concealedMs === 0 ? [] : [`${concealedMs.toLocaleString("en")} ms made up`]),
+    ...(recovered === 0 ? [] : [`${recovered.toLocaleString("en")} packets recovered`]),
   ];
   return parts.join(", ");
 }

@@ -26,6 +26,8 @@ const PACKETS_MS: Partial<Record<CodecName, readonly number[]>> = {
  */
 const WIDE_BITRATE = 24_000;
 const NARROW_BITRATE = 16_000;
+/** With less, libopus leaves out all redundancy, whatever loss it is told of. */
+const NARROW_FEC_BITRATE = 20_000;
 const LEAST_BITRATE = 6_000;
 const WIDE: readonly CodecName[] = ["G722", "SPEEX/16000"];
 
@@ -111,6 +113,7 @@ export function transcodingView(
     worker: statistics?.worker ?? null,
     delayMs: ways.length === 0 ? null : Math.round(Math.max(...ways.map((way) => way.delayMs))),
     concealedMs: Math.round(ways.reduce((sum, way) => sum + way.concealedMs, 0)),
+    recovered: ways.reduce((sum, way) => sum + way.recovered, 0),
   };
 }
 
@@ -130,7 +133,7 @@ function sideOf(
     telephoneEvent: event ? { payloadType: event.payloadType, clockRate: event.clockRate } : null,
     comfortNoise: noise?.payloadType ?? null,
     dtx: mayPause(codec, main, noise !== undefined),
-    fec: parameter(main, "useinbandfec") === "1",
+    fec: hasFec(main),
   };
 }
 
@@ -149,12 +152,22 @@ function packetMsOf(codec: CodecName, main: Codec, { ptime, maxptime }: sdp.Pack
   return possible.findLast((ms) => ms <= most) ?? shortest;
 }
 
-/** What `maxaveragebitrate` leaves of what we would spend; null: all of it (RFC 7587 6.1). */
+/**
+ * What `maxaveragebitrate` leaves of what we would spend (RFC 7587 6.1); null: what the encoder
+ * spends by itself.
+ */
 function bitrateOf(main: Codec, other: CodecName): number | null {
   if (nameOf(main) !== "OPUS") return null;
-  const most = Number(parameter(main, "maxaveragebitrate"));
-  const ours = WIDE.includes(other) ? WIDE_BITRATE : NARROW_BITRATE;
-  return most >= LEAST_BITRATE && most < ours ? most : null;
+  const usual = WIDE.includes(other) ? WIDE_BITRATE : NARROW_BITRATE;
+  const ours = hasFec(main) ? Math.max(usual, NARROW_FEC_BITRATE) : usual;
+  const asked = Number(parameter(main, "maxaveragebitrate"));
+  const bitrate = asked >= LEAST_BITRATE ? Math.min(asked, ours) : ours;
+  return bitrate === usual ? null : bitrate;
+}
+
+/** This side hears redundancy (RFC 7587 6.1). */
+function hasFec(main: Codec): boolean {
+  return parameter(main, "useinbandfec") === "1";
 }
 
 /**

@@ -78,6 +78,9 @@ Deno.test("transcoded Opus: bit rate, redundancy and silence as its own side say
   assert.deepEqual([plain.bitrate, plain.fec, plain.dtx], [null, false, false]);
   const asked = sides(said(PCMU), "useinbandfec=1; maxaveragebitrate=9000;usedtx=1");
   assert.deepEqual([asked.bitrate, asked.fec, asked.dtx], [9_000, true, true]);
+  const roomy = sides(said(PCMU), "useinbandfec=1");
+  assert.deepEqual([roomy.bitrate, roomy.fec], [20_000, true], "redundancy has to fit in");
+  assert.equal(sides(said("9 G722/8000"), "useinbandfec=1").bitrate, null, "and does anyway");
   const refused = sides(said(PCMU), "useinbandfec=0;usedtx=0;maxaveragebitrate=510000");
   assert.deepEqual([refused.bitrate, refused.fec, refused.dtx], [null, false, false]);
   assert.equal(sides(said(PCMU), "maxaveragebitrate=100").bitrate, null, "against the RFC");

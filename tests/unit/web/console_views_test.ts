@@ -68,12 +68,19 @@ Deno.test("the way of media, and what translating costs", () => {
     mediaWayWords({ kind: "rtp", worker: 0 }, false, false),
     "relayed by worker 0, not encrypted",
   );
-  const costs = { from: "PCMU", to: "OPUS", worker: "codec-1", delayMs: 40, concealedMs: 1_200 };
+  const costs = {
+    from: "PCMU",
+    to: "OPUS",
+    worker: "codec-1",
+    delayMs: 40,
+    concealedMs: 1_200,
+    recovered: 7,
+  };
   assert.equal(
     transcodingWords(costs),
-    "PCMU ↔ opus, by worker codec-1, 40 ms buffer, 1,200 ms made up",
+    "PCMU ↔ opus, by worker codec-1, 40 ms buffer, 1,200 ms made up, 7 packets recovered",
   );
-  const unknown = { ...costs, worker: null, delayMs: null, concealedMs: 0 };
+  const unknown = { ...costs, worker: null, delayMs: null, concealedMs: 0, recovered: 0 };
   assert.equal(transcodingWords(unknown), "PCMU ↔ opus");
   assert.equal(
     mediaWayWords({ kind: "rtp", worker: 1 }, true, true),
