@@ -265,6 +265,8 @@ int main(int argc, char **argv) {
   uint64_t total = (seconds + warm) * 1e9 / gap, warm_up = warm * 1e9 / gap;
   uint64_t start = clock_ns(CLOCK_MONOTONIC), measured = 0, relay_cpu = 0, own_cpu = 0, reports = 0;
   double report_gap = 1e9 * REPORT_INTERVAL / leg_count;
+  /* Short runs that follow one another let all legs have their turn. */
+  uint64_t first_report = first / rate / REPORT_INTERVAL * leg_count;
   for (uint64_t k = 0; k < total;) {
     uint64_t now = clock_ns(CLOCK_MONOTONIC) - start;
     for (int burst = 0; burst < MAX_BURST && k < total && k * gap <= now; burst++, k++) {
@@ -279,9 +281,8 @@ int main(int argc, char **argv) {
       }
       send_packet(&legs[order[k / frame % leg_count]], size);
     }
-    /* Half an interval of packets away from those of the same leg. */
     for (; reports * report_gap <= now && k < total; reports++)
-      send_report(&legs[order[(reports + leg_count / 2) % leg_count]]);
+      send_report(&legs[order[(first_report + reports) % leg_count]]);
     int64_t left = (int64_t)(k * gap) - (int64_t)(clock_ns(CLOCK_MONOTONIC) - start);
     drain(epoll, left < 0 ? 0 : left < 100000 ? 100000 : left > 1000000 ? 1000000 : left);
   }
