@@ -58,7 +58,7 @@ Deno.test({
     await detail.getByRole("button", { name: "Unhold" }).click();
     await alice.sees("In a call with 1000");
 
-    await alice.press("Hangup");
+    await alice.press("Hang up");
     await detail.getByText("alice hung up").waitFor();
 
     const bob = await Person.comeIn(browser, lab.url, "bob");

@@ -51,7 +51,7 @@ Deno.test({
     await bob.meter("Level of alice", { over: 0.5 });
     assert.equal(await alice.page.locator("[data-notice]").count(), 0);
 
-    await alice.press("Hangup");
+    await alice.press("Hang up");
     await alice.sees("You ended the call with bob");
     await bob.sees("The call with alice has ended");
     assert.equal(await alice.page.evaluate(() => document.querySelectorAll("video").length), 0);
@@ -70,7 +70,7 @@ Deno.test({
     await bob.press("Answer");
     await alice.page.locator(".stage-video").waitFor();
     await bob.page.locator(".stage-video").waitFor();
-    await bob.press("Hangup");
+    await bob.press("Hang up");
     await alice.sees("The call with bob has ended");
 
     await alice.calls("bob", "Video");
@@ -102,13 +102,13 @@ Deno.test({
     await again.sees("alice is calling");
     await bob.press("Answer");
     await again.sees("The call from alice was answered in another window.");
-    await bob.press("Hangup");
+    await bob.press("Hang up");
     await alice.sees("The call with bob has ended");
     await again.page.close();
 
     await alice.calls("bob");
     await bob.sees("alice is calling");
-    await alice.press("Hangup");
+    await alice.press("Hang up");
     await alice.sees("You cancelled the call to bob.");
     await bob.sees("Missed call from alice.");
 
@@ -120,7 +120,7 @@ Deno.test({
         send.call(this, frame);
         if (!String(frame).startsWith('{"message":"call"')) return;
         WebSocket.prototype.send = send;
-        [...document.querySelectorAll("button")].find((one) => one.textContent === "Hangup")
+        [...document.querySelectorAll("button")].find((one) => one.textContent === "Hang up")
           ?.click();
       };
     });
@@ -158,7 +158,7 @@ Deno.test({
     await carol.meter("Level of bob", { under: 0.1 });
 
     // The end of one leaves the other's sound alone.
-    await carol.press("Hangup");
+    await carol.press("Hang up");
     await bob.sees("The call with carol has ended");
     await alice.meter("Level of bob", { over: 0.5 });
     await bob.meter("Level of alice", { over: 0.5 });

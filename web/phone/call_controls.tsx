@@ -110,7 +110,7 @@ function TalkControls({ phone, call }: { readonly phone: Phone; readonly call: C
           onPress={() => calls.hangup(call.key)}
         >
           <HangupIcon />
-          Hangup
+          Hang up
         </Control>
       </div>
       {drawer === "keypad" && <Keypad phone={phone} call={call} id={drawerId} onClose={close} />}
