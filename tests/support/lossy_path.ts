@@ -1,4 +1,9 @@
 import { SeededEntropy } from "../../src/core/entropy.ts";
+import type { LocalTransport } from "../../src/rtp/media_port.ts";
+import type { Leg } from "./media_legs.ts";
+
+/** One in five. */
+const LOSS = 0.2;
 
 /**
  * A path that loses some of the DTLS datagrams both ways, and no others: a UDP relay on loopback
@@ -10,17 +15,35 @@ export class LossyPath {
   readonly #chance: SeededEntropy;
   readonly #loss: number;
   readonly #target: Deno.NetAddr;
+  readonly #hostname: string;
   lost = 0;
 
-  /** @param loss share of DTLS datagrams that are lost, 0 to 1 */
-  constructor(target: { address: string; port: number }, loss: number, seed: number) {
+  /**
+   * @param loss share of DTLS datagrams that are lost, 0 to 1
+   * @param hostname where the path itself is
+   */
+  constructor(
+    target: { address: string; port: number },
+    loss: number,
+    seed: number,
+    hostname = "127.0.0.1",
+  ) {
+    this.#hostname = hostname;
     this.#target = { transport: "udp", hostname: target.address, port: target.port };
     this.#loss = loss;
     this.#chance = new SeededEntropy(seed);
-    this.#front = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+    this.#front = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
     this.#pump(this.#front, (data, from) => {
       this.#back(from).send(data, this.#target).catch(() => {});
     });
+  }
+
+  /** The far side of a leg that is told this place instead of its own. */
+  static before(leg: Leg, local: LocalTransport, seed: number, hostname?: string): LossyPath {
+    const path = new LossyPath(local.candidates[0]!, LOSS, seed, hostname);
+    const candidates = [{ address: path.#hostname, port: path.port }];
+    leg.local = () => Promise.resolve({ ...local, candidates });
+    return path;
   }
 
   get port(): number {
@@ -35,7 +58,7 @@ export class LossyPath {
   #back(from: Deno.NetAddr): Deno.DatagramConn {
     let socket = this.#backs.get(from.port);
     if (socket === undefined) {
-      socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+      socket = Deno.listenDatagram({ transport: "udp", hostname: this.#hostname, port: 0 });
       this.#backs.set(from.port, socket);
       this.#pump(socket, (data) => {
         this.#front.send(data, from).catch(() => {});

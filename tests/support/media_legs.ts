@@ -80,11 +80,14 @@ export function startPool(
   });
 }
 
+/** A page of whatever browser. */
+type Describes = Pick<BrowserSide, "offer" | "answer" | "accept">;
+
 /**
  * Carries offer and answer between two pages by way of two endpoints, as a call does; gives the
  * offer.
  */
-export async function call(a: BrowserSide, b: BrowserSide, legA: Leg, legB: Leg): Promise<string> {
+export async function call(a: Describes, b: Describes, legA: Leg, legB: Leg): Promise<string> {
   const offer = await a.offer();
   legA.handle.setRemote(remoteTransport(offer));
   const answer = await b.answer(withTransport(offer, await legB.local(), "actpass"));

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
+import type { ScriptHost } from "./sdk_page.ts";
 
 /** Headless Chromium with pages whose connections send a tone of their own and a moving picture. */
 
@@ -31,11 +32,19 @@ export interface PageStatistics {
 }
 
 /** One side of a call in a page of its own. */
-export class BrowserSide {
-  readonly page: Page;
+export class BrowserSide<P extends ScriptHost = Page> {
+  readonly page: P;
 
-  private constructor(page: Page) {
+  private constructor(page: P) {
     this.page = page;
+  }
+
+  /** In a browser of another kind. */
+  static async on<P extends ScriptHost>(page: P, hertz: number): Promise<BrowserSide<P>> {
+    const script = await Deno.readTextFile(SCRIPT);
+    const setUp = `setUpSide(${JSON.stringify({ hertz, video: false })})`;
+    await page.evaluate(`(() => {${script}; ${setUp}; return true; })()`);
+    return new BrowserSide(page);
   }
 
   static async open(browser: Browser, hertz: number, video: boolean): Promise<BrowserSide> {
@@ -52,8 +61,8 @@ export class BrowserSide {
   tone = (): Promise<number> => this.#run("tone()");
   closeConnection = (): Promise<void> => this.#run("close()");
 
-  #run<T>(call: string): Promise<T> {
-    return this.page.evaluate<T>(`side.${call}`);
+  async #run<T>(call: string): Promise<T> {
+    return await this.page.evaluate(`side.${call}`) as T;
   }
 
   /** Waits until the strongest tone heard is `hertz`. */
