@@ -3,6 +3,7 @@ import { withCleanEnd } from "./clean_end.ts";
 import { Arena } from "./media/arena.ts";
 import type { Section } from "./media/bench.ts";
 import { dtls } from "./media/dtls_section.ts";
+import { gap } from "./media/gap_section.ts";
 import { gc, memory } from "./media/memory_sections.ts";
 import { need } from "./media/needs.ts";
 import { mostCalls } from "./media/most_section.ts";
@@ -26,6 +27,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
   memory,
   gc,
   dtls,
+  gap,
   transcoding,
   portable,
   workers,

@@ -64,6 +64,9 @@ export class LoadPeer {
   /** Not protected with the keys agreed on, or under an index that was there before. */
   refused = 0;
   answers = 0;
+  /** Longest time between two packets since it was set to 0, ms. */
+  longestGap = 0;
+  #heardAt = 0;
 
   /** @param sequence of the first packet */
   constructor(readonly ssrc: number, sequence: number, secret: LoadPeerKeys | null) {
@@ -128,7 +131,9 @@ export class LoadPeer {
     if (this.#first < 0) this.#first = this.#highest = sequence;
     const ahead = (sequence - this.#highest) << 16 >> 16;
     if (ahead > 0) this.#highest += ahead;
-    this.received++;
+    const now = performance.now();
+    if (this.received++ > 0) this.longestGap = Math.max(this.longestGap, now - this.#heardAt);
+    this.#heardAt = now;
   }
 
   async #pump(): Promise<void> {
