@@ -205,8 +205,8 @@ export class Lab {
   /** Errors in the log that the test did not provoke, and what never belongs there. */
   get errors(): string[] {
     return this.child.output.split("\n").filter((line) =>
-      (ERROR_LINE.test(line) && !this.#expectedErrors?.test(line)) ||
-      /^(?:error:|Uncaught|\s+at .*\.ts:\d+)/.test(line)
+      (ERROR_LINE.test(line) || /^(?:error:|Uncaught|\s+at .*\.ts:\d+)/.test(line)) &&
+      !this.#expectedErrors?.test(line)
     );
   }
 
