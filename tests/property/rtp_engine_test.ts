@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "../support/dice.ts";
 import { AddressTable } from "../../src/rtp/engine/address_table.ts";
 import { AesCmCipher } from "../../src/rtp/srtp/aes_cm.ts";
+import { Role, StateMemory } from "../../src/rtp/engine/state_memory.ts";
 import { SrtpReceiver, SrtpSender } from "../../src/rtp/srtp/context.ts";
 import { EngineHarness, joinedPair } from "../support/media_engine.ts";
 
@@ -109,6 +110,54 @@ Deno.test("SRTP: any order within the window, each packet exactly once, whatever
       },
     ),
     { numRuns: 60 },
+  );
+});
+
+Deno.test("SRTP: of more SSRCs than have windows, no packet twice, and no index twice", () => {
+  const cipher = () => new AesCmCipher(new Uint8Array(16).fill(3), new Uint8Array(14).fill(4));
+  const visit = fc.record({
+    ssrc: fc.nat(139),
+    packets: fc.integer({ min: 1, max: 3 }),
+    replays: fc.array(fc.nat(), { maxLength: 3 }),
+    moves: fc.nat(9).map((n) => n === 0),
+  });
+  fc.assert(
+    fc.property(fc.array(visit, { minLength: 200, maxLength: 400 }), (visits) => {
+      const buffer = new SharedArrayBuffer(StateMemory.bytes(400));
+      const open = () => {
+        const memory = new StateMemory(buffer);
+        const place = (role: number) => ({ memory, owner: 1, role, keys: 0 });
+        return {
+          sender: new SrtpSender(cipher(), place(Role.send)),
+          receiver: new SrtpReceiver(cipher(), place(Role.receive)),
+        };
+      };
+      let { sender, receiver } = open();
+      const sealed: Uint8Array[] = [];
+      const next = new Map<number, number>();
+      const packetOf = (ssrc: number, index: number) => {
+        const packet = new Uint8Array(60);
+        packet.set([0x80, 0, (index >>> 8) & 255, index & 255, 0, 0, 0, 0, 0, 0, 0, ssrc]);
+        return packet;
+      };
+      for (const { ssrc, packets, replays, moves } of visits) {
+        if (moves) ({ sender, receiver } = open());
+        for (let i = 0; i < packets; i++) {
+          const index = next.get(ssrc) ?? 65_530;
+          next.set(ssrc, index + 1);
+          const packet = packetOf(ssrc, index);
+          assert.equal(sender.protectRtp(packet, 0, 40), 50, `${ssrc}: ${index}`);
+          assert.equal(sender.protectRtp(packetOf(ssrc, index), 0, 40), -1, "index used");
+          sealed.push(packet.slice(0, 50));
+          assert.equal(receiver.unprotectRtp(packet, 0, 50), 40, `${ssrc}: ${index}`);
+        }
+        for (const which of replays) {
+          const old = sealed[which % sealed.length]!.slice();
+          assert.equal(receiver.unprotectRtp(old, 0, 50), -1, "taken once");
+        }
+      }
+    }),
+    { numRuns: 30 },
   );
 });
 

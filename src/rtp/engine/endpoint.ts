@@ -19,7 +19,7 @@ const MAX_BYTES = 8_000_000;
 const MAX_RTCP: readonly [packets: number, bytes: number] = [500, 250_000];
 /** Checks a second: all that are answered, and those from places that it was never seen at. */
 const MAX_CHECKS: readonly [packets: number, bytes: number] = [300, 100_000];
-const MAX_STRANGE_CHECKS: readonly [packets: number, bytes: number] = [100, 50_000];
+const MAX_STRANGE_CHECKS: readonly [packets: number, bytes: number] = [200, 80_000];
 
 /** Where datagrams come from and go to; addresses as in `AddressTable`. */
 export interface Place {

@@ -358,13 +358,17 @@ export class MediaEngine {
       this.#forwarder.refresh(source, now);
     }
     this.#ice.remove(endpoint);
-    this.#legs.close(endpoint, now);
-    endpoint.receiver?.close();
-    endpoint.sender?.close();
-    endpoint.out?.close();
-    endpoint.record.close();
-    if (endpoint.kind === "plain") this.#shell.closeSocket(endpoint.socket);
     if (this.#endpoints.size === 0) this.#keyFrameDue = Infinity;
+    try {
+      this.#legs.close(endpoint, now);
+    } finally {
+      // Whatever cannot be said in farewell, nothing of it stays behind.
+      endpoint.receiver?.close();
+      endpoint.sender?.close();
+      endpoint.out?.close();
+      endpoint.record.close();
+      if (endpoint.kind === "plain") this.#shell.closeSocket(endpoint.socket);
+    }
   }
 
   /** When `wake` is wanted next; the bare number of `deadline`, to be looked at for each packet. */

@@ -140,12 +140,15 @@ export class RtpLegs {
   close(endpoint: Endpoint, now: Instant): void {
     const leg = endpoint.leg;
     if (leg === null) return;
-    this.#forwarder.own.goodbye(endpoint, now);
-    this.#playing.delete(leg);
-    for (const section of leg.sections) section.close();
-    const sockets = leg.sections.flatMap(({ rtpSocket, rtcpSocket }) => [rtpSocket, rtcpSocket]);
-    for (const socket of sockets) this.#sections[socket] = null;
-    this.#drained.push({ sockets, until: now + DRAIN });
+    try {
+      this.#forwarder.own.goodbye(endpoint, now);
+    } finally {
+      this.#playing.delete(leg);
+      for (const section of leg.sections) section.close();
+      const sockets = leg.sections.flatMap(({ rtpSocket, rtcpSocket }) => [rtpSocket, rtcpSocket]);
+      for (const socket of sockets) this.#sections[socket] = null;
+      this.#drained.push({ sockets, until: now + DRAIN });
+    }
   }
 
   /** A datagram on one of our sockets; gives whether it was the far end's. */

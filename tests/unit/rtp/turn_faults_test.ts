@@ -112,3 +112,17 @@ Deno.test("a key frame that cannot be asked for: the others' are", () => {
   const asked = harness.advance(600).filter(isRtcp).map(({ address }) => address);
   assert.deepEqual(asked, browsers.slice(1).map(({ address }) => address));
 });
+
+Deno.test("a leg that cannot say goodbye is closed all the same", () => {
+  const { harness, all } = phones(2);
+  const [a] = all as [FakePhone];
+  join(harness, 1, 2);
+  all[1]!.send(all[1]!.packet({ ssrc: 5, sequence: 1 }));
+  harness.faulty = a.address;
+  assert.throws(() => harness.command({ type: "close", endpoint: 1 }), /faulty/);
+  harness.command({ type: "close", endpoint: 2 });
+  harness.advance(5000);
+  assert.deepEqual(harness.engine.size, { endpoints: 0, places: 0, drained: 0 });
+  assert.equal(harness.state.size, 0);
+  assert.deepEqual([...harness.openSockets], [0]);
+});
