@@ -60,6 +60,10 @@ Deno.test({
 
     await alice.press("Hang up");
     await detail.getByText("alice hung up").waitFor();
+    // What was, is told; nothing of it is still open.
+    await side.getByText("closed", { exact: true }).first().waitFor();
+    await far.getByText(/^over; it was relayed by worker \d+, not encrypted$/).waitFor();
+    await far.getByText(/[1-9]\d* packets/).first().waitFor();
 
     const bob = await Person.comeIn(browser, lab.url, "bob");
     await alice.calls("bob");
