@@ -60,7 +60,12 @@ export interface TranscoderHop {
 
 export type CodecCommand =
   /** First; answered by `ready` or `start-failed`. */
-  | { readonly type: "start"; readonly allowCrash: boolean }
+  | {
+    readonly type: "start";
+    readonly allowCrash: boolean;
+    /** Call the system's libraries; absent: yes. */
+    readonly ffi?: boolean;
+  }
   | {
     readonly type: "open";
     readonly id: number;
@@ -113,6 +118,8 @@ export interface CodecWorkerStatistics {
   }[];
   /** Share of the last second that the worker's thread was busy, 0 to 1. */
   readonly load: number;
+  /** By which frames were made later than they should have been in the last second, mean, ms. */
+  readonly lateMs: number;
 }
 
 /** Counters since the transcoder was opened; delays are of the present. */

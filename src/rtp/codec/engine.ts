@@ -53,6 +53,9 @@ export class CodecEngine implements SansIo<EngineCommand, EngineEvent> {
   #packets: TranscoderPacket[] = [];
   #statisticsAt: Instant | undefined;
   #statisticsFrom: Instant = 0;
+  /** Since the last report: by how much transcoders were woken late, in all, and how many. */
+  #lateMs = 0;
+  #wakes = 0;
 
   constructor(options: CodecEngineOptions) {
     this.#options = options;
@@ -85,6 +88,10 @@ export class CodecEngine implements SansIo<EngineCommand, EngineEvent> {
   wake(now: Instant): void {
     for (let due = this.#timers.takeDue(now); due; due = this.#timers.takeDue(now)) {
       const direction = due;
+      if (direction.timer !== undefined) {
+        this.#lateMs += now - direction.timer.at;
+        this.#wakes++;
+      }
       direction.timer = undefined;
       this.#contain(direction, () => direction.transcoder.wake(now));
       this.#drain(direction);
@@ -222,7 +229,9 @@ export class CodecEngine implements SansIo<EngineCommand, EngineEvent> {
         fromB: fromB.transcoder.statistics(),
       })),
       load: Math.min(1, this.#options.takeBusyMs() / elapsed),
+      lateMs: this.#lateMs / Math.max(1, this.#wakes),
     });
+    this.#lateMs = this.#wakes = 0;
   }
 }
 

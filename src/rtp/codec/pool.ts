@@ -6,6 +6,7 @@ import type { CodecAvailability } from "./codec.ts";
 import type {
   CodecCommand,
   CodecEvent,
+  CodecWorkerStatistics,
   DirectionStatistics,
   Side,
   TranscoderHop,
@@ -46,6 +47,8 @@ export interface CodecWorkerView {
   readonly transcoders: number;
   /** Share of the last second that the thread was busy, 0 to 1. */
   readonly load: number;
+  /** It has more than it can do in time; no new transcoder is placed there. */
+  readonly isFull: boolean;
 }
 
 export interface CodecPoolOptions {
@@ -55,6 +58,8 @@ export interface CodecPoolOptions {
   readonly keepWorker: KeepWorker;
   readonly factory: WorkerFactory<CodecCommand, CodecEvent>;
   readonly allowCrash: boolean;
+  /** Call the system's libraries; absent: yes. */
+  readonly ffi?: boolean;
   readonly onWorkerEvent: (event: {
     readonly type: "started" | "died" | "stopped" | "fault";
     readonly worker: string;
@@ -81,11 +86,25 @@ interface Slot {
   /** Packets of the present event, which go as one message. */
   packets: TranscoderPacket[];
   load: number;
+  /** Reports in a row, one a second, that said that it has too much to do. */
+  busyReports: number;
   local: SocketAddress | undefined;
 }
 
+/** A thread that is busy for such a share of its time has none left for another call. */
+const FULL_LOAD = 0.9;
 /**
- * Places transcoders on codec workers. When a worker dies its transcoders are opened again, in its
+ * Frames later than this, ms, are heard by a far side's jitter buffer; the worker's doing where it
+ * is busy for such a share of its time in frames alone. Receiving and sending come on top.
+ */
+const FULL_LATE_MS = 20;
+const LATE_LOAD = 0.5;
+/** One report alone may be of a machine that was held up. */
+const FULL_REPORTS = 2;
+
+/**
+ * Places transcoders on codec workers. Where all have more than they can do in time a new one is
+ * refused, so that those that are there are heard. When a worker dies its transcoders are opened again, in its
  * replacement or another worker, and their streams go on: a hole of a second, not the call's end.
  */
 export class CodecPool {
@@ -118,12 +137,13 @@ export class CodecPool {
   }
 
   workers(): readonly CodecWorkerView[] {
-    return this.#slots.map(({ name, supervised, entries, load }) => ({
-      name,
-      state: supervised.state,
-      restarts: supervised.restarts,
-      transcoders: entries.size,
-      load,
+    return this.#slots.map((slot) => ({
+      name: slot.name,
+      state: slot.supervised.state,
+      restarts: slot.supervised.restarts,
+      transcoders: slot.entries.size,
+      load: slot.load,
+      isFull: isFull(slot),
     }));
   }
 
@@ -148,6 +168,8 @@ export class CodecPool {
     this.#entries.set(entry.id, entry);
     if (entry.worker.supervised.state === "stopped") {
       clock.defer(() => this.#fail(entry, "no codec worker is running"));
+    } else if (isFull(entry.worker)) {
+      clock.defer(() => this.#fail(entry, "the codec workers have all the calls that they can do"));
     } else this.#place(entry);
     const { id } = entry;
     return {
@@ -184,18 +206,19 @@ export class CodecPool {
   }
 
   #slot(name: string): Slot {
-    const { keepWorker: keep, factory, allowCrash } = this.#options;
+    const { keepWorker: keep, factory, allowCrash, ffi = true } = this.#options;
     const slot: Slot = {
       name,
       entries: new Set(),
       packets: [],
       load: 0,
+      busyReports: 0,
       local: undefined,
       supervised: new SupervisedWorker({
         name,
         keep,
         factory,
-        startCommand: () => ({ type: "start", allowCrash }),
+        startCommand: () => ({ type: "start", allowCrash, ffi }),
         startAnswer: (event) => {
           if (event.type === "ready") return { ready: event };
           return event.type === "start-failed" ? { failed: event.text } : null;
@@ -211,10 +234,11 @@ export class CodecPool {
   #leastLoaded(): Slot {
     const of = (isFit: (slot: Slot) => boolean) => this.#slots.filter(isFit);
     const running = of(({ supervised }) => supervised.state === "running");
+    const free = running.filter((slot) => !isFull(slot));
+    if (free.length > 0) return leastOf(free);
     // Whoever is placed in one that is only coming up hears nothing until it is.
     const alive = running.length > 0 ? running : of(({ supervised: s }) => s.state !== "stopped");
-    const all = alive.length > 0 ? alive : this.#slots;
-    return all.reduce((best, slot) => slot.entries.size < best.entries.size ? slot : best);
+    return leastOf(alive.length > 0 ? alive : this.#slots);
   }
 
   /** Opens it in its worker, now or when that is up. */
@@ -278,6 +302,7 @@ export class CodecPool {
 
   #onDown(slot: Slot, text: string, isFinal: boolean): void {
     slot.load = 0;
+    slot.busyReports = 0;
     const type = isFinal ? "stopped" : "died";
     this.#options.onWorkerEvent({ type, worker: slot.name, text });
     if (!isFinal) return;
@@ -302,6 +327,7 @@ export class CodecPool {
         break;
       case "statistics":
         slot.load = event.load;
+        slot.busyReports = hasTooMuch(event) ? slot.busyReports + 1 : 0;
         for (const { id, fromA, fromB } of event.transcoders) {
           const worker = slot.name;
           this.#entries.get(id)?.listener({ type: "statistics", worker, fromA, fromB });
@@ -324,4 +350,17 @@ export class CodecPool {
     const entry = this.#entries.get(id);
     if (entry !== undefined) this.#fail(entry, text);
   }
+}
+
+function hasTooMuch({ load, lateMs }: CodecWorkerStatistics): boolean {
+  return load >= FULL_LOAD || load >= LATE_LOAD && lateMs >= FULL_LATE_MS;
+}
+
+/** Without any transcoder nothing is reported, and nothing to do. */
+function isFull({ entries, busyReports }: Slot): boolean {
+  return entries.size > 0 && busyReports >= FULL_REPORTS;
+}
+
+function leastOf(slots: readonly Slot[]): Slot {
+  return slots.reduce((best, slot) => slot.entries.size < best.entries.size ? slot : best);
 }

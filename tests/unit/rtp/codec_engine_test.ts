@@ -60,6 +60,28 @@ Deno.test("engine: both directions of many transcoders, and a report each second
   assert.ok(reports[0]!.transcoders.every(({ fromA }) => fromA.receivePackets === 49));
 });
 
+Deno.test("engine: by how much frames are late is reported, and only of the last second", () => {
+  for (const late of [0, 15]) {
+    const { engine, events, drain } = setUp();
+    engine.handle({ type: "open", id: 1, options }, 0);
+    const packets = [...fromA];
+    for (let now = 0; now < 3000; now++) {
+      while (packets[0] && packets[0].at <= now) {
+        const bytes = packets.shift()!.bytes;
+        engine.handle({ type: "packets", packets: [{ id: 1, side: "a", bytes }] }, now);
+      }
+      // In the first second only.
+      const at = engine.deadline()?.at ?? Infinity;
+      if (at + (now < 1000 ? late : 0) <= now) engine.wake(now);
+      drain();
+    }
+    const reports = events.filter((event) => event.type === "statistics");
+    const [first, second] = reports.map(({ lateMs }) => lateMs);
+    assert.ok(Math.abs(first! - late) <= 1.5, `${first} ms reported of ${late}`);
+    assert.ok(second! <= 1, `${second} ms in the next second`);
+  }
+});
+
 Deno.test("engine: after the last close nothing is waited for", () => {
   const { engine, drain } = setUp();
   engine.handle({ type: "open", id: 1, options }, 0);

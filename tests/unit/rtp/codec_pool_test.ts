@@ -95,6 +95,45 @@ Deno.test("a worker that is coming up again gets nothing while another is up", (
   pool.terminate();
 });
 
+Deno.test("workers that have more than they can do in time get no new call, and it is told in words", () => {
+  const { clock, pool, started, ready } = setUp(2);
+  for (const worker of started) ready(worker);
+  const failed: string[] = [];
+  const open = () =>
+    pool.open(options, (event) => {
+      if (event.type === "failed") failed.push(event.text);
+    });
+  const report = (worker: number, load: number, lateMs: number) =>
+    started[worker]!.listener.onEvent({ type: "statistics", transcoders: [], load, lateMs });
+  const first = [open(), open()];
+  const placed = () => pool.workers().map(({ transcoders }) => transcoders);
+  // Once is no proof; late frames of a worker that has little to do are the machine's.
+  report(0, 0.99, 300);
+  for (let i = 0; i < 4; i++) report(1, 0.1, 300);
+  assert.deepEqual(pool.workers().map(({ isFull }) => isFull), [false, false]);
+  report(0, 0.6, 50);
+  assert.deepEqual(pool.workers().map(({ isFull }) => isFull), [true, false]);
+  const more = [open(), open()];
+  assert.deepEqual(placed(), [1, 3], "the other one gets them");
+  report(1, 0.95, 0);
+  report(1, 0.95, 0);
+  open();
+  assert.deepEqual(failed, [], "not within the call");
+  clock.advance(1);
+  assert.deepEqual(failed, ["the codec workers have all the calls that they can do"]);
+  assert.deepEqual(placed(), [1, 3], "who is there goes on");
+  // A worker that dies takes up what it had, however much that is.
+  started[1]!.listener.onDeath("no luck");
+  clock.advance(1);
+  ready(started[2]!);
+  assert.equal(started[2]!.told.filter(({ type }) => type === "open").length, 3);
+  for (const handle of [...first, ...more]) handle.close();
+  open();
+  clock.advance(1);
+  assert.equal(failed.length, 1, "with nothing left to do there is room");
+  pool.terminate();
+});
+
 Deno.test("packets of one event go in one message", () => {
   const { clock, pool, started, ready } = setUp(1);
   ready(started[0]!);
