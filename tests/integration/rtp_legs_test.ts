@@ -61,6 +61,34 @@ for (const ffi of [true, false]) {
     });
   });
 
+  Deno.test(`${shell}: new keys in a call, and not a packet is lost`, async () => {
+    await withPool({ ffi }, async (pool, legs) => {
+      const suite = "AES_CM_128_HMAC_SHA1_80";
+      const a = new PhoneLeg(pool, {
+        hertz: 440,
+        keys: { send: sdesKey(suite), receive: sdesKey(suite) },
+      });
+      const b = new PhoneLeg(pool, { hertz: 1000 }, a.handle.token);
+      legs.push(a, b);
+      await Promise.all([a.up(), b.up()]);
+      join(a, b);
+      await Promise.all([a.peer.hears(1000), b.peer.hears(440)]);
+      const more = (leg: PhoneLeg, count: number) => {
+        const wanted = leg.peer.packets.length + count;
+        return leg.peer.until(`${count} more`, () => leg.peer.packets.length >= wanted);
+      };
+      const [send, receive] = [sdesKey(suite), sdesKey(suite)];
+      a.handle.setRemote([a.peer.remote({ keys: { receive: send, send: receive } })]);
+      a.peer.rekey({ receive });
+      // The phone's answer takes its time: it sends under its former keys still.
+      await Promise.all([more(a, 15), more(b, 15)]);
+      a.peer.rekey({ send });
+      await Promise.all([more(a, 15), more(b, 15)]);
+      const sequences = b.peer.packets.map((packet) => headerOf(packet).sequence);
+      assert.deepEqual(sequences, sequences.map((_, i) => (sequences[0]! + i) & 0xffff));
+    });
+  });
+
   Deno.test(`${shell}: digits both ways, and the tone goes on after them`, async () => {
     await withPool({ ffi }, async (pool, legs) => {
       const a = new PhoneLeg(pool, { hertz: 440 });

@@ -65,8 +65,8 @@ export class RtpPeer {
   readonly #rtp: Deno.DatagramConn;
   readonly #rtcp: Deno.DatagramConn;
   readonly #options: PeerOptions;
-  readonly #sender: SrtpSender | null;
-  readonly #receiver: SrtpReceiver | null;
+  #sender: SrtpSender | null;
+  #receiver: SrtpReceiver | null;
   /** RTP packets heard, opened; and compound RTCP packets. */
   readonly packets: Uint8Array[] = [];
   readonly reports: Uint8Array[] = [];
@@ -92,6 +92,12 @@ export class RtpPeer {
 
   get port(): number {
     return (this.#rtp.addr as Deno.NetAddr).port;
+  }
+
+  /** Goes over to other keys, of one direction or both. */
+  rekey({ send, receive }: { readonly send?: SdesKey; readonly receive?: SdesKey }): void {
+    if (send !== undefined) this.#sender = new SrtpSender(cipherOf(send));
+    if (receive !== undefined) this.#receiver = new SrtpReceiver(cipherOf(receive));
   }
 
   /** What this phone's SDP would say. */
