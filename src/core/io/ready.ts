@@ -1,6 +1,13 @@
 import { isIpAddress } from "../config/schema.ts";
 import { isWildcardHost } from "../config/loopback.ts";
 
+/** Whether calls can be translated from and to a codec, and why not. */
+export interface CodecFact {
+  readonly codec: string;
+  readonly available: boolean;
+  readonly why: string | null;
+}
+
 /** What is served where, once it is; ports are those that the sockets really have. */
 export interface ReadyFacts {
   readonly version: string;
@@ -31,13 +38,7 @@ export interface ReadyFacts {
     readonly workers: number;
   };
   /** Codecs of the transcoders, or none of them is up yet; absent: calls are never transcoded. */
-  readonly codecs?:
-    | "starting"
-    | readonly {
-      readonly codec: string;
-      readonly available: boolean;
-      readonly why: string | null;
-    }[];
+  readonly codecs?: "starting" | readonly CodecFact[];
   /** Addresses of the machine in its networks. */
   readonly lanAddresses: readonly string[];
   /** Names that the operator configured. */
@@ -68,7 +69,7 @@ export function readyLines(facts: ReadyFacts): string[] {
     ...(facts.sip ? [`  SIP         ${sipLine(facts.sip)}`] : []),
     `  media       UDP ${media.portFrom}-${media.portTo} on ${announced}, ` +
     `${media.workers} ${media.workers === 1 ? "worker" : "workers"}`,
-    `  codecs      ${codecLine(facts.codecs ?? [])}`,
+    `  codecs      ${codecWords(facts.codecs ?? [])}`,
   ];
   if (!isExposed) {
     lines.push("", `To call: open http://${near}:${ports.http}/ in two windows, with two names.`);
@@ -90,8 +91,8 @@ export function readyLines(facts: ReadyFacts): string[] {
 }
 
 /** `OPUS, PCMU ... transcoded; missing: G729 (libbcg729 is not installed)`. */
-function codecLine(codecs: NonNullable<ReadyFacts["codecs"]>): string {
-  if (codecs === "starting") return "still starting, see /api/health";
+export function codecWords(codecs: NonNullable<ReadyFacts["codecs"]>): string {
+  if (codecs === "starting") return "still starting; the log will say, and /api/health";
   if (codecs.length === 0) return "no transcoding";
   const able = codecs.filter(({ available }) => available).map(({ codec }) => codec);
   const missing = codecs.filter(({ available }) => !available)

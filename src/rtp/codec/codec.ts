@@ -126,7 +126,7 @@ export function mustBe(samples: number, expected: number): void {
   if (samples !== expected) throw new RangeError(`${samples} samples, ${expected} expected`);
 }
 
-/** For the startup line and `/api/health`. */
+/** For the startup line, the log and `/api/health`. */
 export interface CodecAvailability {
   readonly codec: CodecName;
   readonly available: boolean;

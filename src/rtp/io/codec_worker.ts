@@ -31,9 +31,9 @@ let timerAt = Infinity;
 let busyMs = 0;
 let hops: CodecHops | null = null;
 
-async function start(): Promise<void> {
+async function start(ffi: boolean): Promise<void> {
   try {
-    const { codecs, availability } = await openCatalogue();
+    const { codecs, availability } = await openCatalogue({ ffi });
     engine = new CodecEngine({
       codecs: changed(codecs),
       takeBusyMs: () => {
@@ -95,7 +95,7 @@ scope.onmessage = ({ data }) => {
   switch (data.type) {
     case "start":
       allowCrash = data.allowCrash;
-      start();
+      start(data.ffi ?? true);
       break;
     case "crash":
       if (allowCrash) throw new Error("crash command");

@@ -122,6 +122,27 @@ Deno.test("ready: a line says where SIP is served", () => {
   assert.ok(!readyLines(FACTS).some((one) => one.startsWith("  SIP ")));
 });
 
+Deno.test("ready: a line says what is transcoded, and which library is missing for what", () => {
+  const line = (codecs?: ReadyFacts["codecs"]) =>
+    readyLines({ ...FACTS, ...(codecs ? { codecs } : {}) })
+      .find((one) => one.startsWith("  codecs "))?.slice(14);
+  assert.equal(line(), "no transcoding");
+  assert.equal(line([]), "no transcoding");
+  assert.equal(line("starting"), "still starting; the log will say, and /api/health");
+  const opus = { codec: "OPUS", available: true, why: "no libopus, so WebAssembly" };
+  const pcmu = { codec: "PCMU", available: true, why: null };
+  assert.equal(line([opus, pcmu]), "OPUS, PCMU transcoded");
+  const why = "libbcg729.so.0: cannot open shared object file";
+  const missing = [
+    { codec: "G729", available: false, why },
+    { codec: "SPEEX/8000", available: false, why: null },
+  ];
+  assert.equal(
+    line([opus, ...missing]),
+    `OPUS transcoded; missing: G729 (${why}), SPEEX/8000`,
+  );
+});
+
 Deno.test("ready: other machines are shown https only, IPv6 in brackets, and the token", () => {
   const facts = { ...FACTS, isExposed: true, token: "t0ken" };
   const all = readyLines({ ...facts, host: "0.0.0.0", lanAddresses: ["10.0.0.5", "2001:db8::5"] })

@@ -109,15 +109,6 @@ export async function openCatalogue(options: CatalogueOptions = {}): Promise<Cat
   return { codecs, availability };
 }
 
-/** One line for the log: `OPUS (libopus 1.3.1), PCMU (built in), ...; not G729 (...)`. */
-export function describeCatalogue(availability: readonly CodecAvailability[]): string {
-  const there = availability.filter(({ available }) => available)
-    .map(({ codec, library }) => `${codec} (${library})`);
-  const missing = availability.filter(({ available }) => !available)
-    .map(({ codec, why }) => `${codec} (${why})`);
-  return there.join(", ") + (missing.length > 0 ? `; not ${missing.join(", ")}` : "");
-}
-
 async function tryCodec(codec: Codec): Promise<void> {
   for (const rate of codec.sampleRates) {
     const trial = prepareTrial(codec, rate);
