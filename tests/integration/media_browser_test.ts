@@ -204,3 +204,50 @@ for (const [ffi, library] of [[true, "OpenSSL"], [false, "werift"]] as const) {
     }
   });
 }
+
+/** Fatal alerts that nothing authenticates: of both epochs, and a browser's farewell among them. */
+const ALERTS = [[2, 40], [2, 50], [1, 0]].flatMap(([level, description]) => [
+  Uint8Array.of(21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, level!, description!),
+  Uint8Array.of(21, 254, 253, 0, 1, 0, 0, 0, 0, 0, 9, 0, 26, ...new Uint8Array(26)),
+]);
+
+for (const [ffi, library] of [[true, "OpenSSL"], [false, "werift"]] as const) {
+  Deno.test({
+    name: `DTLS by ${library}: alerts forged with the browser's own address end nothing, ever`,
+    ignore: chromium.ignore || (ffi && needs("libcrypto").ignore),
+  }, async () => {
+    const pool = await startPool(1, { ffi, log: () => {} });
+    const paths: LossyPath[] = [];
+    try {
+      await withBrowser(async (browser) => {
+        const a = await BrowserSide.open(browser, A_HERTZ, false);
+        const b = await BrowserSide.open(browser, B_HERTZ, false);
+        const legs = [new Leg(pool, "a"), new Leg(pool, "b")] as const;
+        for (const [i, leg] of legs.entries()) {
+          const path = LossyPath.before(leg, await leg.local(), i, "127.0.0.1", 0);
+          path.companion = Uint8Array.from(ALERTS.flatMap((alert) => [...alert]));
+          paths.push(path);
+        }
+        await call(a, b, ...legs);
+        await Promise.all([a.hears(B_HERTZ, 20_000), b.hears(A_HERTZ, 20_000)]);
+        for (const path of paths) for (const alert of ALERTS) await path.forge(alert);
+        const before = await Promise.all([a, b].map((side) => side.statistics()));
+        for (const [i, side] of [a, b].entries()) {
+          const end = performance.now() + 20_000;
+          while ((await side.statistics()).audioPackets < before[i]!.audioPackets + 50) {
+            assert.ok(performance.now() < end, "no more sound");
+            await new Promise((resolve) => setTimeout(resolve, 50));
+          }
+        }
+        for (const leg of legs) {
+          const states = leg.events.flatMap((event) => event.type === "dtls" ? [event.state] : []);
+          assert.deepEqual(states, ["handshaking", "connected"]);
+          leg.handle.close();
+        }
+      });
+    } finally {
+      for (const path of paths) path.close();
+      await pool.close();
+    }
+  });
+}

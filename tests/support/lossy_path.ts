@@ -34,17 +34,35 @@ export class LossyPath {
     this.#chance = new SeededEntropy(seed);
     this.#front = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
     this.#pump(this.#front, (data, from) => {
-      this.#back(from).send(data, this.#target).catch(() => {});
+      const back = this.#back(from);
+      if (this.companion !== null && isDtls(data)) {
+        back.send(this.companion, this.#target).catch(() => {});
+      }
+      back.send(data, this.#target).catch(() => {});
     });
   }
 
   /** The far side of a leg that is told this place instead of its own. */
-  static before(leg: Leg, local: LocalTransport, seed: number, hostname?: string): LossyPath {
-    const path = new LossyPath(local.candidates[0]!, LOSS, seed, hostname);
+  static before(
+    leg: Leg,
+    local: LocalTransport,
+    seed: number,
+    hostname?: string,
+    loss = LOSS,
+  ): LossyPath {
+    const path = new LossyPath(local.candidates[0]!, loss, seed, hostname);
     const candidates = [{ address: path.#hostname, port: path.port }];
     leg.local = () => Promise.resolve({ ...local, candidates });
     return path;
   }
+
+  /** From each sender's own address, as we see it. */
+  async forge(data: Uint8Array): Promise<void> {
+    for (const socket of this.#backs.values()) await socket.send(data, this.#target);
+  }
+
+  /** With each DTLS datagram of a sender, and in front of it, comes this from the same address. */
+  companion: Uint8Array | null = null;
 
   get port(): number {
     return (this.#front.addr as Deno.NetAddr).port;
@@ -73,12 +91,15 @@ export class LossyPath {
   ): Promise<void> {
     try {
       for await (const [data, from] of socket) {
-        const isDtls = data[0]! >= 20 && data[0]! < 64;
-        if (isDtls && this.#chance.fraction() < this.#loss) this.lost++;
+        if (isDtls(data) && this.#chance.fraction() < this.#loss) this.lost++;
         else pass(data, from as Deno.NetAddr);
       }
     } catch (error) {
       if (!(error instanceof Deno.errors.BadResource)) throw error;
     }
   }
+}
+
+function isDtls(data: Uint8Array): boolean {
+  return data[0]! >= 20 && data[0]! < 64;
 }
