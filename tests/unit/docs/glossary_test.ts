@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { callState, sessionState, worker } from "../../../src/rest/schemas.ts";
+import { callState, mediaWorker, sessionState } from "../../../src/rest/schemas.ts";
 import { termination, TERMINATION_REASONS } from "../../../src/core/termination.ts";
 import { toWireEnd, unknownCall } from "../../../src/websdk/call_messages.ts";
 
@@ -34,5 +34,5 @@ Deno.test("glossary: the states of calls, sessions and workers are those of the 
   const words = (heading: string) => rowsUnder(heading).map(([word]) => word);
   assert.deepEqual(words("States of a call"), callState.options);
   assert.deepEqual(words("States of a session"), sessionState.options);
-  assert.deepEqual(words("States of a media worker"), worker.shape.state.options);
+  assert.deepEqual(words("States of a media worker"), mediaWorker.shape.state.options);
 });
