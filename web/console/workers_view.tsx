@@ -30,8 +30,7 @@ export function WorkersView({ looks }: { readonly looks: number }) {
                 return (
                   <tr key={name}>
                     <td>
-                      <b>{name}</b>{" "}
-                      <span class="sub">{isMedia ? "relays media" : "transcodes"}</span>
+                      <b>{name}</b> <span class="sub">{isMedia ? "relays" : "transcodes"}</span>
                       <p class="narrow sub">
                         <WorkerTag worker={worker} />
                       </p>
