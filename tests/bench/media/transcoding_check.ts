@@ -9,12 +9,12 @@ const FRAME = RATE / 50;
 const SETTLE = 5;
 /** Compared piece by piece, frames: a jitter buffer may shorten or lengthen what lies between. */
 const PIECE = 25;
-const PIECES = 4;
+const PIECES = 6;
 const MOST_FRAMES = SETTLE + PIECES * PIECE;
 /** So many of them have to be alike; another one may be a pause. */
 const LEAST_ALIKE = 2;
 /** Of two lossy codings in a row of the same speech; silence and noise have next to none. */
-const LEAST_LIKENESS = 0.7;
+const LEAST_LIKENESS = 0.6;
 const MOST_LEVEL_DB = 6;
 
 /** What one side of one call got, as `frames.c` writes it. */
@@ -34,7 +34,7 @@ function bytesOf(hex: string): Uint8Array {
   return Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }
 
-/** The longest runs without a gap. */
+/** The ends of the longest runs without a gap: by then jitter buffers have settled. */
 function readSamples(text: string): Heard[] {
   const rows = text.trim().split("\n").map((line) => line.split(" "));
   const found: Heard[] = [];
@@ -49,7 +49,7 @@ function readSamples(text: string): Heard[] {
       run.push(bytesOf(hex));
       if (run.length > best.length) best = run;
     }
-    found.push({ side, call, frames: best.slice(0, MOST_FRAMES) });
+    found.push({ side, call, frames: best.slice(-MOST_FRAMES) });
   }
   return found;
 }

@@ -35,6 +35,7 @@ type Name = keyof typeof PORTS;
 const [FEWEST, MOST] = [0.97, 1.03];
 /** Until what comes out can be compared, and hot code is compiled, s. */
 const SPEECH = 4;
+const SPEECH_TRIES = 3;
 
 interface Run {
   readonly calls: number;
@@ -138,7 +139,8 @@ export const transcoding: Section = {
       for (let turn = 1; found.length < rounds && turn <= 2 * rounds; turn++) {
         const runs = new Map<Name, Run>();
         for (const [name, { table, background }] of inTurn([...live], turn)) {
-          const first = 1 + turn * 50 * Math.ceil(Math.max(seconds, SPEECH) + WARM_UP + 1);
+          const first = 1 +
+            (SPEECH_TRIES + turn) * 50 * Math.ceil(Math.max(seconds, SPEECH) + WARM_UP + 1);
           background.resume();
           const run = await drive(bench, table, background, first);
           background.pause();
@@ -163,17 +165,36 @@ async function warmUp(
 ): Promise<void> {
   const codings = new Map<Name, string>();
   for (const [name, { table, background }] of live) {
-    const samples = `${table}.samples`;
-    await drive({ ...bench, seconds: SPEECH }, table, background, 1, samples);
+    const text = await speechOf(bench, name, { table, background }, sides);
     background.pause();
-    const text = await Deno.readTextFile(samples);
-    checkSpeech(name, text, sides);
     codings.set(name, codingOf(text));
     console.log(`${name}: speech comes out on both sides; Opus by ${codings.get(name)}`);
   }
   const [ours, theirs] = [codings.get("ours, equal"), codings.get("rtpengine")];
   if (theirs !== undefined && ours !== theirs) {
     throw new Error(`the settings are not equal: ours is ${ours}, rtpengine's ${theirs}`);
+  }
+}
+
+/** A machine that is busy makes jitter buffers work: then once more. */
+async function speechOf(
+  bench: Bench,
+  name: Name,
+  { table, background }: Live,
+  sides: readonly [Coding, Coding],
+): Promise<string> {
+  const samples = `${table}.samples`;
+  for (let tries = 1;; tries++) {
+    const first = 1 + (tries - 1) * 50 * (SPEECH + WARM_UP + 1);
+    await drive({ ...bench, seconds: SPEECH }, table, background, first, samples);
+    const text = await Deno.readTextFile(samples);
+    try {
+      checkSpeech(name, text, sides);
+      return text;
+    } catch (error) {
+      if (tries === SPEECH_TRIES) throw error;
+      console.log(`${error instanceof Error ? error.message : error}; once more`);
+    }
   }
 }
 
