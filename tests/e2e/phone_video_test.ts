@@ -75,6 +75,21 @@ e2e("video between a browser and a phone", {}, async (t, stage) => {
     await alice.callIs("FINISH");
   });
 
+  await stage.step(t, "a phone calls whose video has a number that we would like", async () => {
+    // Telephone events for Opus would be next, and both are in one bundle of the browser's.
+    await using desk = await WirePhone.withCodec(lab, "PCMU", { codec: "VP8", payloadType: 96 });
+    const alice = await stage.someone("alice");
+    await chooseCodecs(alice.page, { audio: ["opus"] });
+    const answered = desk.call(alice.name);
+    await alice.rings();
+    await alice.answer({ video: true });
+    assert.equal((await answered).status, 200);
+    await Promise.all([alice.hears(HIGH_HERTZ), desk.media.hears(LOW_HERTZ), alice.sees(20)]);
+    assert.deepEqual(await lab.transcoded(), ["PCMU", "OPUS"]);
+    await alice.hangup();
+    await alice.callIs("FINISH");
+  });
+
   await stage.step(t, "VP8 here, H264 there: audio, and it is said", async () => {
     await using desk = await WirePhone.withCodec(lab, "PCMU", { codec: "H264" });
     const alice = await stage.user(stage.unique("alice"), LOW_HERTZ);

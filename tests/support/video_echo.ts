@@ -7,6 +7,8 @@ export interface VideoEchoOptions {
   readonly codec: string;
   /** RTP/AVPF, with NACK and key frame requests; else nothing is said about feedback. */
   readonly avpf?: boolean;
+  /** What it calls the codec in offers of its own. */
+  readonly payloadType?: number;
   /** Which packets are lost on the way back, by their count. */
   readonly loses?: (count: number) => boolean;
 }
@@ -62,11 +64,12 @@ export class VideoEcho implements AsyncDisposable {
 
   /** Its own offer. */
   get offer(): string {
-    const { codec } = this.#options;
+    const { codec, payloadType = 99 } = this.#options;
     const fmtp = codec === "H264"
-      ? "a=fmtp:99 profile-level-id=42e01f;packetization-mode=1\r\n"
+      ? `a=fmtp:${payloadType} profile-level-id=42e01f;packetization-mode=1\r\n`
       : "";
-    return `m=video ${this.port} RTP/AVP 99\r\na=rtpmap:99 ${codec}/90000\r\n${fmtp}`;
+    return `m=video ${this.port} RTP/AVP ${payloadType}\r\n` +
+      `a=rtpmap:${payloadType} ${codec}/90000\r\n${fmtp}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
