@@ -11,20 +11,22 @@ import { needs } from "../support/needs.ts";
 const ip = needs("netns");
 const hasNone = ip.ignore || needs("firefox").ignore || needs("chromium").ignore;
 
-async function assertPasses(file: string): Promise<void> {
-  const path = fileURLToPath(new URL(file, import.meta.url));
-  const command = [Deno.execPath(), "test", "-A", "--no-check", path];
+const CALLS = new URL("./firefox_calls.ts", import.meta.url);
+const LOSS = new URL("./firefox_loss_calls.ts", import.meta.url);
+
+async function assertPasses(file: URL): Promise<void> {
+  const command = [Deno.execPath(), "test", "-A", "--no-check", fileURLToPath(file)];
   assert.equal(await inNamespace(ip.path, command, { NO_COLOR: "1" }), 0);
 }
 
 Deno.test({
   name: "Firefox and Chromium call each other (needs network namespaces)",
   ignore: hasNone,
-  fn: () => assertPasses("./firefox_calls.ts"),
+  fn: () => assertPasses(CALLS),
 });
 
 Deno.test({
   name: "Firefox's and Chromium's handshakes under loss (needs network namespaces)",
   ignore: hasNone || needs("libcrypto").ignore,
-  fn: () => assertPasses("./firefox_loss_calls.ts"),
+  fn: () => assertPasses(LOSS),
 });

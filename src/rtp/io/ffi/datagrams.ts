@@ -38,11 +38,14 @@ const NAME_STRIDE = 32;
 const MIN_SEGMENT = 400;
 const MAX_SEGMENTS = 64;
 const MAX_SEGMENTED = 65_000;
-/** A socket whose segmented sends fail so often, and none between them goes, gets no more of them. */
+/**
+ * A socket whose segmented sends fail so often, and none between them goes, gets no more of them.
+ */
 const MAX_SEGMENT_FAILURES = 3;
 /**
  * What the system says where it cannot segment: no checksums by the device (EIO), no such option,
- * or segments too large for the way there (EINVAL). Full buffers and closed ports say nothing of it.
+ * or segments too large for the way there (EINVAL). Full buffers and closed ports say nothing of
+ * it.
  */
 const CANNOT_SEGMENT: readonly number[] = [EIO, EINVAL, EOPNOTSUPP, ENOPROTOOPT];
 
