@@ -9,7 +9,9 @@ import { BrowserSide, launchChromium } from "../support/media_page.ts";
 import { remoteTransport, withTransport } from "../support/media_sdp.ts";
 import { needs } from "../support/needs.ts";
 
-/** Browsers drop audio of an SSRC that they were not told of beside video: it must stay the same. */
+/**
+ * Browsers drop audio of an SSRC that they were not told of beside video: it must stay the same.
+ */
 
 const A_HERTZ = 440;
 const B_HERTZ = 1000;

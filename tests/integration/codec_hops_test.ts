@@ -12,7 +12,9 @@ import { CodecHops, type HopSocket } from "../../src/rtp/io/codec_hops.ts";
 import { createCodecPool } from "../../src/rtp/io/start_codec_pool.ts";
 import { encodeStream, side } from "../support/transcoder_bench.ts";
 
-/** What goes wrong in a codec worker costs a datagram or a call, or the worker; never in silence. */
+/**
+ * What goes wrong in a codec worker costs a datagram or a call, or the worker; never in silence.
+ */
 
 const HOST = "127.0.0.1";
 const options = { a: side("PCMU"), b: side("PCMA"), ...DEFAULT_DELAY };

@@ -22,7 +22,9 @@ export interface Quality {
 const FRAME_MS = 32;
 /** Frames quieter than this below the mean are pauses, dB. */
 const VOICE_DB = 20;
-/** Spectra are compared between these frequencies, Hz, down to so far below their peak there, dB. */
+/**
+ * Spectra are compared between these frequencies, Hz, down to so far below their peak there, dB.
+ */
 const LOW_BAND = { from: 200, to: 3400, floorDb: 45 } as const;
 const HIGH_BAND = { from: 3400, to: 7000, floorDb: 25 } as const;
 /** Rates from here on have the high band, Hz. */
@@ -152,36 +154,67 @@ function spectralDistance(x: Float64Array, y: Float64Array, band: Band, perHertz
   return Math.sqrt(sum / (to - from));
 }
 
-/** As `compare`, but the delay may change on the way: each frame is looked for by itself. */
+/** A sender's fast clock makes what is heard so much shorter, and what is said come earlier, ms. */
+const MOST_EARLY_MS = 80;
+
+/**
+ * As `compare`, but the delay may change on the way and come below 0: each frame is looked for by
+ * itself.
+ */
 export function compareStretched(
   reference: Int16Array,
   heard: Int16Array,
   rate: number,
   mostDelayMs: number,
 ): Pick<Quality, "segmentalSnrDb" | "spectralDistanceDb"> & {
-  /** Of the first and the last frames with voice, and of all, ms. */
+  /** Of the pieces of 10 ms of these frames, the share that is next to silent where voice was. */
+  readonly goneShare: number;
+  /** Of each frame with voice, ms. */
   readonly delaysMs: readonly number[];
 } {
   const size = frameSize(rate);
   const most = Math.round(mostDelayMs * rate / 1000);
+  const early = Math.round(MOST_EARLY_MS * rate / 1000);
   const mean = energy(reference, 0, reference.length) / reference.length;
-  let [snr, distance, delay] = [0, 0, 0];
+  let [snr, distance, gone, delay] = [0, 0, 0, 0];
   const delays: number[] = [];
   for (let at = size; at + 2 * size <= reference.length; at += size) {
     if (energy(reference, at, at + size) / size < mean * 10 ** (-VOICE_DB / 10)) continue;
+    const first = Math.max(-early, size / 2 - at);
     const last = Math.min(most, heard.length - at - 2 * size);
-    if (last < 0) break;
-    delay = frameDelay(reference, heard, at, size, { last, former: delay, rate });
+    if (last < first) break;
+    delay = frameDelay(reference, heard, at, size, { first, last, former: delay, rate });
     snr += signalToNoise(reference, at, heard, at + delay, size);
     const [x, y] = [powerSpectrum(reference, at, size), powerSpectrum(heard, at + delay, size)];
     distance += spectralDistance(x, y, LOW_BAND, size / rate);
+    gone += goneShare(reference, at, heard, at + delay, { size, piece: rate / 100 });
     delays.push(delay * 1000 / rate);
   }
   return {
     segmentalSnrDb: snr / delays.length,
     spectralDistanceDb: distance / delays.length,
+    goneShare: gone / delays.length,
     delaysMs: delays,
   };
+}
+
+/** What is so far below the voice that should be there is gone, dB. */
+const GONE_DB = 20;
+
+/** Hops by half a piece, so that a hole is met wherever it begins. */
+function goneShare(
+  a: Int16Array,
+  aAt: number,
+  b: Int16Array,
+  bAt: number,
+  { size, piece }: { readonly size: number; readonly piece: number },
+): number {
+  let [gone, all] = [0, 0];
+  for (let i = 0; i + piece <= size; i += piece / 2, all++) {
+    const wanted = energy(a, aAt + i, aAt + i + piece);
+    if (energy(b, bAt + i, bAt + i + piece) < wanted * 10 ** (-GONE_DB / 10)) gone++;
+  }
+  return gone / all;
 }
 
 /** A delay that is a pitch period off looks alike: of two as likely, the nearer to the former. */
@@ -192,13 +225,13 @@ function frameDelay(
   b: Int16Array,
   at: number,
   size: number,
-  { last, former, rate }: { readonly last: number; readonly former: number; readonly rate: number },
+  { first, last, former, rate }: Readonly<Record<"first" | "last" | "former" | "rate", number>>,
 ): number {
   const from = at - size / 2;
   const length = 2 * size;
-  const best = (first: number, end: number, by: number, stride: number) => {
-    let [found, highest] = [first, -Infinity];
-    for (let delay = first; delay <= end; delay += by) {
+  const best = (begin: number, end: number, by: number, stride: number) => {
+    let [found, highest] = [begin, -Infinity];
+    for (let delay = begin; delay <= end; delay += by) {
       let [product, power] = [0, 1];
       for (let i = from; i < from + length; i += stride) {
         const y = b[i + delay]!;
@@ -213,8 +246,8 @@ function frameDelay(
     return found;
   };
   const stride = Math.max(1, Math.round(rate / 8000));
-  const coarse = best(0, last, stride, 2 * stride);
-  return best(Math.max(0, coarse - stride), Math.min(last, coarse + stride), 1, 1);
+  const coarse = best(first, last, stride, 4 * stride);
+  return best(Math.max(first, coarse - stride), Math.min(last, coarse + stride), 1, 1);
 }
 
 function energyBy(pcm: Int16Array, from: number, length: number, stride: number): number {

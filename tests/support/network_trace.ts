@@ -8,6 +8,8 @@ export interface NetworkOptions {
   readonly burst?: number;
   /** Added delay: uniform from 0 to this, ms. More than the spacing of packets reorders them. */
   readonly jitterMs?: number;
+  /** Some packets, a share of all, come so many packets later than they should: others overtake. */
+  readonly overtaken?: { readonly share: number; readonly by: number };
   /** Share of packets that come twice. */
   readonly duplicates?: number;
   /** The sender's clock runs fast by so many parts in a million. */
@@ -31,7 +33,10 @@ const FIXED_DELAY_MS = 30;
 export function arrivals(count: number, packetMs: number, options: NetworkOptions): Arrival[] {
   const { seed, loss = 0, burst = 1, jitterMs = 0, duplicates = 0, driftPpm = 0, step, freeze } =
     options;
+  const { overtaken } = options;
   const chance = new SeededEntropy(seed);
+  // Of its own, so that traces without it stay as they were.
+  const overtaking = new SeededEntropy(seed ^ 0x5bd1e995);
   const spacing = packetMs / (1 + driftPpm * 1e-6);
   // Gilbert's model: a bad state that loses all, of mean length `burst`.
   const leaveBad = 1 / burst;
@@ -46,6 +51,10 @@ export function arrivals(count: number, packetMs: number, options: NetworkOption
     const at = Math.max(thawed, sentAt + slower) + FIXED_DELAY_MS + chance.fraction() * jitterMs;
     const isTwice = chance.fraction() < duplicates;
     if (isBad) continue;
+    if (overtaken !== undefined && overtaking.fraction() < overtaken.share) {
+      found.push({ at: at + (overtaken.by + 0.5) * packetMs, index });
+      continue;
+    }
     found.push({ at, index });
     if (isTwice) found.push({ at: at + chance.fraction() * jitterMs, index });
   }

@@ -104,8 +104,9 @@ const FULL_REPORTS = 2;
 
 /**
  * Places transcoders on codec workers. Where all have more than they can do in time a new one is
- * refused, so that those that are there are heard. When a worker dies its transcoders are opened again, in its
- * replacement or another worker, and their streams go on: a hole of a second, not the call's end.
+ * refused, so that those that are there are heard. When a worker dies its transcoders are opened
+ * again, in its replacement or another worker, and their streams go on: a hole of a second, not the
+ * call's end.
  */
 export class CodecPool {
   readonly #options: CodecPoolOptions;
