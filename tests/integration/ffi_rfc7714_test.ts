@@ -125,6 +125,16 @@ async function through(
   const { shell } = stage;
   const open = () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const [browser, bridge] = [open(), open()];
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const close = () => {
+    for (const socket of [browser, bridge]) {
+      try {
+        socket.close();
+      } catch {
+        // It is closed.
+      }
+    }
+  };
   try {
     const ice = { iceUfrag: "ufrag", icePwd: "a password of ours" };
     const payloads = [{
@@ -158,11 +168,14 @@ async function through(
     await browser.send(sealed, at(ready.addresses[0]!));
     await bridge.send(plain, at(opened.local));
     shell.run();
+    // All that comes has come.
+    timer = setTimeout(close, 2000);
     const answer = (await browser.receive())[0];
     assert.equal(answer[0]! >> 6, 0, "the answer to the check");
     return [toHex((await browser.receive())[0]), toHex((await bridge.receive())[0])];
   } finally {
-    for (const socket of [browser, bridge]) socket.close();
+    clearTimeout(timer);
+    close();
   }
 }
 
