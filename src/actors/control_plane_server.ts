@@ -107,6 +107,8 @@ export interface CodecWorkerView {
   readonly transcodings: number;
   /** Share of the last second that it was busy, 0 to 1. */
   readonly load: number;
+  /** It has more than it can do in time: it gets no more transcoders. */
+  readonly isFull: boolean;
 }
 
 /** A source that was held back: an IPv4 address or an IPv6 /64. */

@@ -93,13 +93,14 @@ export class Queries {
     const { workers, codecWorkers } = this.#ports;
     return [
       ...workers().map((worker) => ({ kind: "media" as const, ...worker })),
-      ...(codecWorkers?.() ?? []).map(({ name, state, restarts, transcoders, load }) => ({
+      ...(codecWorkers?.() ?? []).map(({ name, state, restarts, transcoders, load, isFull }) => ({
         kind: "codec" as const,
         name,
         state,
         restarts,
         transcodings: transcoders,
         load,
+        isFull,
       })),
     ];
   }

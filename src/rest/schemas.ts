@@ -344,6 +344,7 @@ export const codecWorker = z.object({
   load: z.number().min(0).meta({
     description: "Share of the last second that it was busy, 0 to 1.",
   }),
+  isFull: z.boolean().meta({ description: "It has all that it can do, and gets no more." }),
 }).meta({ id: "CodecWorker", description: "One worker that transcodes." });
 
 export const worker = z.discriminatedUnion("kind", [mediaWorker, codecWorker])

@@ -208,6 +208,7 @@ export class MemoryControlPlane implements ControlPlane {
       restarts: 1,
       transcodings: 2,
       load: 0.25,
+      isFull: false,
     }];
   }
 

@@ -155,7 +155,11 @@ export function workerWords(worker: MediaWorkerView | CodecWorkerView) {
   const many = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;
   return worker.kind === "media"
     ? { name: `media ${worker.id}`, what: many(worker.endpoints, "endpoint"), isMedia: true }
-    : { name: worker.name, what: many(worker.transcodings, "transcoding"), isMedia: false };
+    : {
+      name: worker.name,
+      what: `${many(worker.transcodings, "transcoding")}${worker.isFull ? ", full" : ""}`,
+      isMedia: false,
+    };
 }
 
 export function trunkStateWords({ state, isRegistered }: TrunkView): string {

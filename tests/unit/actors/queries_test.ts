@@ -189,7 +189,13 @@ Deno.test("queries: sessions that are away are counted apart, until they are bac
 
 Deno.test("queries: workers of either kind, with what they do", () => {
   const media = { id: 0, state: "running", restarts: 2 } as unknown as WorkerView;
-  const codec = { name: "codec-1", state: "restarting", restarts: 1, load: 0.5 } as const;
+  const codec = {
+    name: "codec-1",
+    state: "restarting",
+    restarts: 1,
+    load: 0.5,
+    isFull: true,
+  } as const;
   const ports = { workers: () => [media], codecWorkers: () => [{ ...codec, transcoders: 3 }] };
   const { control } = new SimWorld({ seed: 1, ports: () => ports }).plane;
   assert.deepEqual(control.workers(), [

@@ -113,11 +113,15 @@ Deno.test("workers by name and work; sessions that are away", () => {
   assert.deepEqual(media(1), { name: "media 1", what: "1 endpoint", isMedia: true });
   assert.equal(media(2).what, "2 endpoints");
   const codec = { kind: "codec", name: "codec-1", state: "running", restarts: 0, load: 0 } as const;
-  assert.deepEqual(workerWords({ ...codec, transcodings: 0 }), {
+  assert.deepEqual(workerWords({ ...codec, transcodings: 0, isFull: false }), {
     name: "codec-1",
     what: "0 transcodings",
     isMedia: false,
   });
+  assert.equal(
+    workerWords({ ...codec, transcodings: 9, isFull: true }).what,
+    "9 transcodings, full",
+  );
   assert.deepEqual([awayWords(0), awayWords(2)], [undefined, "2 away"]);
 });
 
