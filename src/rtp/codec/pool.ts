@@ -88,6 +88,10 @@ interface Slot {
   load: number;
   /** Reports in a row, one a second, that said that it has too much to do. */
   busyReports: number;
+  /** The load that was sure at the last report: the less of the last two. */
+  sureLoad: number;
+  /** Transcoders at the last report. */
+  reported: number;
   local: SocketAddress | undefined;
 }
 
@@ -101,6 +105,8 @@ const FULL_LATE_MS = 20;
 const LATE_LOAD = 0.5;
 /** One report alone may be of a machine that was held up. */
 const FULL_REPORTS = 2;
+/** From so many transcoders on, what one costs is known by what all cost. */
+const FEWEST_TO_JUDGE_BY = 10;
 
 /**
  * Places transcoders on codec workers. Where all have more than they can do in time a new one is
@@ -214,6 +220,8 @@ export class CodecPool {
       packets: [],
       load: 0,
       busyReports: 0,
+      sureLoad: 0,
+      reported: 0,
       local: undefined,
       supervised: new SupervisedWorker({
         name,
@@ -302,8 +310,7 @@ export class CodecPool {
   }
 
   #onDown(slot: Slot, text: string, isFinal: boolean): void {
-    slot.load = 0;
-    slot.busyReports = 0;
+    slot.load = slot.sureLoad = slot.busyReports = 0;
     const type = isFinal ? "stopped" : "died";
     this.#options.onWorkerEvent({ type, worker: slot.name, text });
     if (!isFinal) return;
@@ -327,7 +334,9 @@ export class CodecPool {
         }
         break;
       case "statistics":
+        slot.sureLoad = Math.min(slot.load, event.load);
         slot.load = event.load;
+        slot.reported = slot.entries.size;
         slot.busyReports = hasTooMuch(event) ? slot.busyReports + 1 : 0;
         for (const { id, fromA, fromB } of event.transcoders) {
           const worker = slot.name;
@@ -358,8 +367,13 @@ function hasTooMuch({ load, lateMs }: CodecWorkerStatistics): boolean {
 }
 
 /** Without any transcoder nothing is reported, and nothing to do. */
-function isFull({ entries, busyReports }: Slot): boolean {
-  return entries.size > 0 && busyReports >= FULL_REPORTS;
+function isFull({ entries, busyReports, sureLoad, reported }: Slot): boolean {
+  if (entries.size === 0) return false;
+  if (busyReports >= FULL_REPORTS) return true;
+  // Many that come at once are not in the load yet.
+  const more = entries.size - reported;
+  if (more <= 0 || reported < FEWEST_TO_JUDGE_BY) return false;
+  return sureLoad * (1 + more / reported) >= FULL_LOAD;
 }
 
 function leastOf(slots: readonly Slot[]): Slot {

@@ -134,6 +134,36 @@ Deno.test("workers that have more than they can do in time get no new call, and 
   pool.terminate();
 });
 
+Deno.test("many calls at once are refused by what those before them cost, not a second too late", () => {
+  const { clock, pool, started, ready } = setUp(1);
+  ready(started[0]!);
+  let refused = 0;
+  const open = (count: number) =>
+    Array.from({ length: count }, () =>
+      pool.open(options, ({ type }) => {
+        if (type === "failed") refused++;
+      }));
+  const report = (load: number) =>
+    started[0]!.listener.onEvent({ type: "statistics", transcoders: [], load, lateMs: 0 });
+  const first = open(100);
+  report(0.3);
+  // Held up once, which says nothing of the calls.
+  report(0.8);
+  open(150);
+  clock.advance(1);
+  assert.deepEqual([pool.size, refused], [250, 0]);
+  report(0.76);
+  open(100);
+  clock.advance(1);
+  // 297 would cost more than 0.9.
+  assert.deepEqual([pool.size, refused], [297, 53]);
+  for (const handle of first) handle.close();
+  open(90);
+  clock.advance(1);
+  assert.deepEqual([pool.size, refused], [287, 53], "those that have gone make room");
+  pool.terminate();
+});
+
 Deno.test("packets of one event go in one message", () => {
   const { clock, pool, started, ready } = setUp(1);
   ready(started[0]!);
