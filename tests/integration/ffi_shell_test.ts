@@ -26,88 +26,98 @@ class ClockShell extends FfiShell {
 
 interface Phase {
   readonly name: string;
-  /** Datagrams of each wake-up, and ms that pass before it. */
-  readonly packets: number;
-  readonly ms: number;
-  /** us that are waited for more; null: nothing is. */
+  /** Datagrams a ms. */
+  readonly rate: number;
+  /** us from one look to the next; null: a datagram wakes the loop. */
   readonly gather: number | null;
 }
 
-/** A wake-up is ended by its drain: the socket is readable until then. */
-class PlayedNetwork {
-  readonly sleeps: number[] = [];
-  wakeUps = 0;
-  #isReadable = false;
-  #waiting = 0;
+/** Of each phase on the test's clock, ms; what is in its second half counts. */
+const PHASE = 400;
+const BEGIN = 1000;
 
-  constructor(readonly next: () => Phase | null, readonly stop: () => void) {}
+/** Datagrams come to one socket at the rate of the phase that the clock is in. */
+class PlayedNetwork {
+  readonly seen: { readonly sleeps: number[]; wakeUps: number }[];
+  #waiting = 0;
+  #until = BEGIN;
+
+  constructor(readonly phases: readonly Phase[], readonly stop: () => void) {
+    this.seen = phases.map(() => ({ sleeps: [], wakeUps: 0 }));
+  }
 
   readonly calls: Partial<Libc> = {
     epoll_wait: (_epoll, at, _most, timeout) => {
-      if (timeout !== 0 && !this.#isReadable) {
-        const phase = this.next();
-        if (phase === null) {
-          this.stop();
-          return 0;
-        }
-        clock += phase.ms;
-        this.wakeUps++;
-        this.#waiting = phase.packets;
-        this.#isReadable = true;
+      this.#arrive();
+      if (this.#waiting < 1 && timeout !== 0) {
+        const { rate } = this.#phase;
+        clock += Math.min(timeout, Math.max(0.001, (1 - this.#waiting) / rate));
+        this.#count((seen) => seen.wakeUps++);
+        this.#arrive();
       }
-      if (!this.#isReadable) return 0;
+      if (clock >= BEGIN + this.phases.length * PHASE) this.stop();
+      if (this.#waiting < 1) return 0;
       const { size, data } = epollLayout(Deno.build.arch);
       // The first socket.
       memoryAt(at as bigint, size).setUint32(data, 0, true);
       return 1;
     },
-    recvmmsg: () => {
-      this.#isReadable = false;
-      return this.#waiting;
+    recvmmsg: (_descriptor, _at, most) => {
+      const count = Math.min(most, Math.floor(this.#waiting));
+      this.#waiting -= count;
+      return count;
     },
     usleep: (microseconds) => {
-      this.sleeps.push(microseconds);
       clock += microseconds / 1000;
+      this.#count(({ sleeps }) => sleeps.push(microseconds));
       return 0;
     },
   };
+
+  get #index(): number {
+    return Math.min(this.phases.length - 1, Math.floor((clock - BEGIN) / PHASE));
+  }
+
+  get #phase(): Phase {
+    return this.phases[this.#index]!;
+  }
+
+  #arrive(): void {
+    this.#waiting += (clock - this.#until) * this.#phase.rate;
+    this.#until = clock;
+  }
+
+  /** By the second half the rate of a phase is known. */
+  #count(note: (seen: PlayedNetwork["seen"][number]) => void): void {
+    if ((clock - BEGIN) % PHASE >= PHASE / 2) note(this.seen[this.#index]!);
+  }
 }
 
 Deno.test({
-  name: "gathering: once a wake-up while busy, as long as the rate says; never while idle",
+  name: "gathering: a busy worker looks by the clock, as often as the rate says; an idle one never",
   ignore,
   fn() {
     const phases: Phase[] = [
-      { name: "idle", packets: 1, ms: 20, gather: null },
-      { name: "20 calls", packets: 1, ms: 0.6, gather: null },
-      { name: "100 calls", packets: 10, ms: 0.65, gather: 350 },
-      { name: "500 calls", packets: 48, ms: 0.5, gather: 450 },
-      { name: "1,000 calls", packets: 60, ms: 0.2, gather: 200 },
-      { name: "idle again", packets: 1, ms: 20, gather: null },
+      { name: "idle", rate: 0.05, gather: null },
+      { name: "15 calls", rate: 1.5, gather: null },
+      { name: "100 calls", rate: 10, gather: 400 },
+      { name: "500 calls", rate: 50, gather: 550 },
+      { name: "1,000 calls", rate: 100, gather: 200 },
+      { name: "idle again", rate: 0.05, gather: null },
     ];
-    const EACH = 600;
-    clock = 1000;
-    const seen: { readonly wakeUps: number; readonly sleeps: number[] }[] = [];
-    let count = 0;
-    const network = new PlayedNetwork(
-      () => {
-        // The second half of each phase counts: the rate is known by then.
-        if (count % (EACH / 2) === 0) {
-          const sleeps = network.sleeps.splice(0);
-          seen.push({ wakeUps: network.wakeUps, sleeps });
-          network.wakeUps = 0;
-        }
-        return phases[Math.floor(count++ / EACH)] ?? null;
-      },
-      () => stage.descriptors.stop(),
-    );
+    clock = BEGIN;
+    const network = new PlayedNetwork(phases, () => stage.descriptors.stop());
     using stage = new ShellStage(ClockShell, libcWith(network.calls));
     stage.shell.run();
     for (const [i, { name, gather }] of phases.entries()) {
-      const { wakeUps, sleeps } = seen[2 * i + 2]!;
-      assert.equal(wakeUps, EACH / 2);
-      assert.equal(sleeps.length, gather === null ? 0 : EACH / 2, name);
+      const { sleeps, wakeUps } = network.seen[i]!;
       assert.deepEqual([...new Set(sleeps)], gather === null ? [] : [gather], name);
+      if (gather === null) assert.ok(wakeUps > 5, `${name}: ${wakeUps} wake-ups`);
+      else {
+        assert.equal(wakeUps, 0, name);
+        const expected = PHASE / 2 * 1000 / gather;
+        assert.ok(Math.abs(sleeps.length - expected) <= 2, `${name}: ${sleeps.length} looks`);
+      }
     }
   },
 });

@@ -1,4 +1,4 @@
-import type { Arena } from "./arena.ts";
+import { type Arena, sizeOf } from "./arena.ts";
 import {
   AF_INET,
   CMSG_I32,
@@ -116,6 +116,8 @@ export class SendQueue {
   readonly #vectors: number;
   readonly #control: number;
   readonly #descriptors: Int32Array;
+  /** Where each lies in the arena. */
+  readonly #offsets: Int32Array;
   /** Control message of each slot, its place; 0: none. */
   readonly #controls: Int32Array;
   /** Places of control messages by family and mark; 0: not written yet. */
@@ -137,6 +139,7 @@ export class SendQueue {
     this.#control = arena.allocate(CMSG_U16 + CMSG_I32);
     this.#descriptors = new Int32Array(capacity);
     this.#controls = new Int32Array(capacity);
+    this.#offsets = new Int32Array(capacity);
     for (let i = 0; i < capacity; i++) {
       const message = this.#messages + i * MMSGHDR;
       arena.setPointer(message, this.#names + i * NAME_STRIDE);
@@ -173,6 +176,7 @@ export class SendQueue {
     int32[(vector + 8) >> 2] = length;
     int32[(this.#messages + index * MMSGHDR + NAME_LENGTH) >> 2] = nameLength;
     this.#descriptors[index] = descriptor;
+    this.#offsets[index] = offset;
     const control = dscp === 0 ? 0 : this.#markAt(nameLength === SOCKADDR_IN, dscp);
     if (this.#controls[index] !== control) {
       this.#controls[index] = control;
@@ -273,6 +277,10 @@ export class SendQueue {
   #send(first: number, end: number): void {
     if (first === end) return;
     const descriptor = this.#descriptors[first]!;
+    if (end - first === 1 && this.#controls[first] === 0) {
+      this.#sendOne(descriptor, first);
+      return;
+    }
     for (let i = first; i < end;) {
       const at = this.#arena.address(this.#messages + i * MMSGHDR);
       const sent = this.#libc.sendmmsg(descriptor, at, end - i, MSG_DONTWAIT);
@@ -283,6 +291,17 @@ export class SendQueue {
         i++;
       }
     }
+  }
+
+  /** A leg's only one, as a rule: the call with a vector costs more. */
+  #sendOne(descriptor: number, index: number): void {
+    const { int32 } = this.#arena;
+    const from = this.#arena.address(this.#offsets[index]!);
+    const to = this.#arena.address(this.#names + index * NAME_STRIDE);
+    const length = sizeOf(this.#lengthAt(index));
+    const nameLength = int32[(this.#messages + index * MMSGHDR + NAME_LENGTH) >> 2]!;
+    const sent = this.#libc.sendto(descriptor, from, length, MSG_DONTWAIT, to, nameLength);
+    if (sent < 0) this.failed++;
   }
 
   #sendRun(index: number, run: number): void {

@@ -37,7 +37,7 @@ const SLOTS = 256;
 const SLOT = 2048;
 /** Datagrams taken in one call: from a socket of many calls, and from that of one leg. */
 const SHARED_BATCH = 64;
-const LEG_BATCH = 4;
+const LEG_BATCH = 1;
 const MAX_EVENTS = 256;
 /** So many are sent before more is taken: a longer wait saves next to nothing. */
 const FULL_QUEUE = 32;
@@ -46,11 +46,10 @@ const MAX_WAIT = 200;
 /** With more packets than this (20 calls, packets a ms) waking up is shared by gathering. */
 const BUSY_RATE = 2;
 /**
- * How long packets are gathered after the first one, us, above so many packets a ms. From 250 calls
- * on it may be longer: the first one, which waits longest, is then one of many. From 750 on a short
- * time brings enough of them.
+ * How long packets are gathered, us, above so many packets a ms. From 200 calls on it may be longer:
+ * most come late in that time. From 750 on a short time brings enough of them.
  */
-const GATHERS = [[75, 200], [25, 450], [0, 350]] as const;
+const GATHERS = [[75, 200], [20, 550], [0, 400]] as const;
 /** How late the system may wake us, ns; 50 us by default. */
 const TIMER_SLACK = 1000n;
 /** How often the packet rate is looked at, ms. */
@@ -195,11 +194,11 @@ export class FfiShell implements MediaShell {
     let now = this.now();
     while (!this.#stopped && !descriptors.isStopping) {
       descriptors.beat();
-      let count = libc.epoll_wait(this.#epoll, at, MAX_EVENTS, this.#timeout(now));
-      if (count > 0 && this.#isBusy && !this.#isBehind) {
-        libc.usleep(this.#gather);
-        count = libc.epoll_wait(this.#epoll, at, MAX_EVENTS, 0);
-      }
+      // A busy worker looks by the clock: to be woken by a packet first would cost as much again.
+      const isGathering = this.#isBusy && !this.#isBehind;
+      if (isGathering) libc.usleep(this.#gather);
+      const timeout = isGathering ? 0 : this.#timeout(now);
+      let count = libc.epoll_wait(this.#epoll, at, MAX_EVENTS, timeout);
       now = this.now();
       for (let round = 0; count > 0 && round < MAX_ROUNDS; round++) {
         if (descriptors.isFenced) return;
