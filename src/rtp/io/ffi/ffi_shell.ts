@@ -46,8 +46,8 @@ const MAX_WAIT = 200;
 /** With more packets than this (20 calls, packets a ms) waking up is shared by gathering. */
 const BUSY_RATE = 2;
 /**
- * How long packets are gathered, us, above so many packets a ms. From 200 calls on it may be longer:
- * most come late in that time. From 750 on a short time brings enough of them.
+ * How long packets are gathered, us, above so many packets a ms. From 200 calls on it may be
+ * longer: most come late in that time. From 750 on a short time brings enough of them.
  */
 const GATHERS = [[75, 200], [20, 550], [0, 400]] as const;
 /** How late the system may wake us, ns; 50 us by default. */
