@@ -2,23 +2,11 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import type { WorkerView } from "../../src/rtp/media_port.ts";
 import { e2e, HIGH_HERTZ, LOW_HERTZ, type PageUser, type Stage } from "../support/browser.ts";
-import { bothFinish, connect } from "../support/sdk_page.ts";
+import { bothFinish, connect, goesOn } from "../support/sdk_page.ts";
 
 /** A media worker crashes under calls of the Web SDK, which can never be negotiated anew. */
 
 const DOOR = fileURLToPath(new URL("../support/crash_door.ts", import.meta.url));
-/** Packets of sound that come while a page hears anew for sure. */
-const FRESH_PACKETS = 60;
-
-async function goesOn(user: PageUser, hertz: number): Promise<void> {
-  const { audioPackets } = await user.report();
-  const end = performance.now() + 15_000;
-  while ((await user.report()).audioPackets < audioPackets + FRESH_PACKETS) {
-    assert.ok(performance.now() < end, `${user.name} gets no sound any more`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  await user.hears(hertz);
-}
 
 type Pair = readonly [PageUser, PageUser];
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { CallView, MediaWorkerView } from "../../src/actors/control_plane.ts";
 import { e2e, HIGH_HERTZ, LOW_HERTZ, type PageUser } from "../support/browser.ts";
-import { bothFinish, connect } from "../support/sdk_page.ts";
+import { bothFinish, connect, goesOn } from "../support/sdk_page.ts";
 
 /** Several calls at once over two media workers. */
 
@@ -54,20 +54,6 @@ e2e("two media workers", { args: ["--workers", "2"] }, async (t, stage) => {
     assert.equal(after.workers.length, 2);
   });
 });
-
-/** Packets of sound that come while a page hears anew for sure. */
-const FRESH_PACKETS = 60;
-
-/** What comes to this page from now on has this tone. */
-async function goesOn(user: PageUser, hertz: number): Promise<void> {
-  const { audioPackets } = await user.report();
-  const end = performance.now() + 15_000;
-  while ((await user.report()).audioPackets < audioPackets + FRESH_PACKETS) {
-    assert.ok(performance.now() < end, `${user.name} gets no sound any more`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  await user.hears(hertz);
-}
 
 e2e("a worker that is replaced", {
   args: ["--workers", "2"],

@@ -1,33 +1,15 @@
 import assert from "node:assert/strict";
-import { RTCDtlsTransport } from "werift";
-import type { Certificate } from "../../src/rtp/contract.ts";
+import { makeCertificate } from "../../src/rtp/io/dtls_certificate.ts";
 import { chooseDtls } from "../../src/rtp/io/ffi/dtls_check.ts";
 import { type Libssl, openLibssl } from "../../src/rtp/io/ffi/libssl.ts";
+import { hasLibssl } from "../support/libssl.ts";
 import { startPool } from "../support/media_legs.ts";
 
 /** Which library does the DTLS handshakes: OpenSSL only where it has shown that it can. */
 
-function hasLibssl(): boolean {
-  try {
-    openLibssl();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 const ignore = !hasLibssl();
 
-async function certificate(): Promise<Certificate> {
-  const made = await RTCDtlsTransport.SetupCertificate();
-  return {
-    certificatePem: made.certPem,
-    keyPem: made.privateKey,
-    fingerprint: made.getFingerprints()[0]!.value.toUpperCase(),
-  };
-}
-
-const own = await certificate();
+const own = await makeCertificate();
 
 Deno.test({ name: "DTLS: OpenSSL is taken where its test handshake passes", ignore }, () => {
   const choice = chooseDtls(null, own);

@@ -1,14 +1,11 @@
 import assert from "node:assert/strict";
-import { RTCDtlsTransport } from "werift";
 import type { Certificate } from "../../src/rtp/contract.ts";
 import { type DtlsConnection, DtlsContext } from "../../src/rtp/io/ffi/dtls_context.ts";
-import {
-  DTLS_CTRL_GET_TIMEOUT,
-  DTLS_CTRL_HANDLE_TIMEOUT,
-  openLibssl,
-} from "../../src/rtp/io/ffi/libssl.ts";
+import { DTLS_CTRL_GET_TIMEOUT, DTLS_CTRL_HANDLE_TIMEOUT } from "../../src/rtp/io/ffi/libssl.ts";
 import { OpensslHandshake } from "../../src/rtp/io/ffi/openssl_handshake.ts";
 import type { HandshakeReport } from "../../src/rtp/io/association.ts";
+import { makeCertificate } from "../../src/rtp/io/dtls_certificate.ts";
+import { hasLibssl } from "../support/libssl.ts";
 
 /** What an association of OpenSSL can still do once the library's part of it has been freed. */
 
@@ -18,24 +15,6 @@ const SUITES = [
   "ECDHE-ECDSA-CHACHA20-POLY1305",
 ];
 const MAX_TURNS = 20;
-
-function hasLibssl(): boolean {
-  try {
-    openLibssl();
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function certificate(): Promise<Certificate> {
-  const made = await RTCDtlsTransport.SetupCertificate();
-  return {
-    certificatePem: made.certPem,
-    keyPem: made.privateKey,
-    fingerprint: made.getFingerprints()[0]!.value.toUpperCase(),
-  };
-}
 
 /** Our side, and a client of the library beside it. */
 class Pair {
@@ -94,7 +73,7 @@ for (const suite of SUITES) {
   const name =
     `DTLS, ${suite}: the client's end is understood without the library, forgeries are not`;
   Deno.test({ name, ignore: !hasLibssl() }, async () => {
-    using pair = new Pair(await certificate(), suite);
+    using pair = new Pair(await makeCertificate(), suite);
     const { client, server } = pair;
     pair.shake();
     for (const datagram of pair.sent()) client.write(datagram);
@@ -118,7 +97,7 @@ Deno.test({
     "DTLS: our last flight was lost; it comes again when the client's does, and for nobody else",
   ignore: !hasLibssl(),
 }, async () => {
-  using pair = new Pair(await certificate(), SUITES[0]!);
+  using pair = new Pair(await makeCertificate(), SUITES[0]!);
   const { client, server } = pair;
   pair.shake();
   pair.sent();
@@ -155,7 +134,7 @@ Deno.test({
   name: "DTLS: a repeated ClientHello is answered with our flight at once, but not each of many",
   ignore: !hasLibssl(),
 }, async () => {
-  using pair = new Pair(await certificate(), SUITES[0]!);
+  using pair = new Pair(await makeCertificate(), SUITES[0]!);
   const { client, server } = pair;
   const { library, ssl } = client;
   library.SSL_do_handshake(ssl);
@@ -187,7 +166,7 @@ Deno.test({
   ignore: !hasLibssl(),
 }, async () => {
   for (const side of ["server", "client"] as const) {
-    const context = new DtlsContext(await certificate(), [1], side);
+    const context = new DtlsContext(await makeCertificate(), [1], side);
     assert.deepEqual(context.versions, [0xfefd, 0xfefd]);
     context.free();
   }

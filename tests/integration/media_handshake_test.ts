@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { SeededEntropy } from "../../src/core/entropy.ts";
-import { CipherContext, DtlsClient, RTCDtlsTransport } from "werift";
+import { CipherContext, DtlsClient } from "werift";
 import type { Certificate } from "../../src/rtp/contract.ts";
 import { DtlsContext } from "../../src/rtp/io/ffi/dtls_context.ts";
-import { openLibssl } from "../../src/rtp/io/ffi/libssl.ts";
+import { makeCertificate } from "../../src/rtp/io/dtls_certificate.ts";
 import { OpensslHandshake } from "../../src/rtp/io/ffi/openssl_handshake.ts";
 import type { HandshakeReport } from "../../src/rtp/io/association.ts";
 import { Handshake } from "../../src/rtp/io/handshake.ts";
+import { hasLibssl } from "../support/libssl.ts";
 
 /** Our side against another implementation's client, with a network in between that can be bad. */
 
@@ -28,15 +29,6 @@ async function identity(): Promise<Identity> {
   return { certPem: made.certPem, keyPem: made.keyPem, fingerprint };
 }
 
-async function ourCertificate(): Promise<Certificate> {
-  const made = await RTCDtlsTransport.SetupCertificate();
-  return {
-    certificatePem: made.certPem,
-    keyPem: made.privateKey,
-    fingerprint: made.getFingerprints()[0]!.value,
-  };
-}
-
 interface Network {
   /** What becomes of a datagram of the client: how many copies arrive, each after so many ms. */
   readonly toServer?: (index: number) => readonly number[];
@@ -46,15 +38,6 @@ type Maker = (
   certificate: Certificate,
   report: (event: HandshakeReport) => void,
 ) => Pick<Handshake, "receive" | "setFingerprints" | "close">;
-
-function hasLibssl(): boolean {
-  try {
-    openLibssl();
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Both implementations of our side. */
 const MAKERS: readonly (readonly [name: string, make: Maker, ignore: boolean])[] = [
@@ -151,7 +134,7 @@ for (const [name, make, ignore] of MAKERS) {
     ...options,
   }, async () => {
     const client = await identity();
-    const connection = new Connection(make, await ourCertificate(), client, client.keyPem);
+    const connection = new Connection(make, await makeCertificate(), client, client.keyPem);
     connection.server.setFingerprints([{ algorithm: "sha-256", value: client.fingerprint }]);
     assert.equal((await connection.outcome()).state, "connected");
     const keys = connection.reports.filter((event) => event.type === "keys");
@@ -166,7 +149,7 @@ for (const [name, make, ignore] of MAKERS) {
     { name: `DTLS by ${name}: no keys before the fingerprint is told`, ignore, ...options },
     async () => {
       const client = await identity();
-      const connection = new Connection(make, await ourCertificate(), client, client.keyPem);
+      const connection = new Connection(make, await makeCertificate(), client, client.keyPem);
       await new Promise<void>((resolve) => connection.client.onConnect.once(() => resolve()));
       assert.ok(!connection.reports.some(({ type }) => type === "keys"));
       connection.server.setFingerprints([{ algorithm: "SHA-256", value: client.fingerprint }]);
@@ -180,7 +163,7 @@ for (const [name, make, ignore] of MAKERS) {
     async () => {
       // Anybody can show a certificate that was seen on the wire; its fingerprint even fits.
       const [victim, thief] = [await identity(), await identity()];
-      const connection = new Connection(make, await ourCertificate(), victim, thief.keyPem);
+      const connection = new Connection(make, await makeCertificate(), victim, thief.keyPem);
       connection.server.setFingerprints([{ algorithm: "sha-256", value: victim.fingerprint }]);
       const { state, text } = await connection.outcome();
       assert.equal(state, "failed");
@@ -200,7 +183,7 @@ for (const [name, make, ignore] of MAKERS) {
       const network = { toServer: (index: number) => [0, 0, (index * 7 + round) % 13] };
       const connection = new Connection(
         make,
-        await ourCertificate(),
+        await makeCertificate(),
         client,
         client.keyPem,
         network,
@@ -223,7 +206,7 @@ for (const [name, make, ignore] of MAKERS) {
     ...options,
   }, async () => {
     const client = await identity();
-    const connection = new Connection(make, await ourCertificate(), client, client.keyPem);
+    const connection = new Connection(make, await makeCertificate(), client, client.keyPem);
     const alert = Uint8Array.of(21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 2, 40);
     const secretAlert = Uint8Array.of(
       21,

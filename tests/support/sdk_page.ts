@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type { Lab } from "./lab.ts";
 
 /** A person with an application on the unmodified Web SDK, in whatever browser. */
@@ -228,4 +229,18 @@ export async function connect(
 /** Waits until both have been told that the call is over. */
 export async function bothFinish(caller: SdkUser, callee: SdkUser): Promise<void> {
   await Promise.all([caller.callIs("FINISH"), callee.callIs("FINISH")]);
+}
+
+/** Packets of sound that come while a page hears anew for sure. */
+const FRESH_PACKETS = 60;
+
+/** What comes to this page from now on has this tone. */
+export async function goesOn(user: SdkUser, hertz: number): Promise<void> {
+  const { audioPackets } = await user.report();
+  const end = performance.now() + 15_000;
+  while ((await user.report()).audioPackets < audioPackets + FRESH_PACKETS) {
+    assert.ok(performance.now() < end, `${user.name} gets no sound any more`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await user.hears(hertz);
 }

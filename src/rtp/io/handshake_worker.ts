@@ -1,6 +1,6 @@
-import { RTCDtlsTransport } from "werift";
 import type { Certificate, HandshakeCommand, HandshakeEvent, SrtpProfile } from "../contract.ts";
 import type { Association, HandshakeReport } from "./association.ts";
+import { makeCertificate } from "./dtls_certificate.ts";
 import { DtlsContext } from "./ffi/dtls_context.ts";
 import { chooseDtls } from "./ffi/dtls_check.ts";
 import type { WithoutFfi } from "./ffi/link.ts";
@@ -21,17 +21,6 @@ let contexts: Map<string, DtlsContext> | null = null;
 let without: string | null = null;
 let certificate: Certificate | null = null;
 let allowCrash = false;
-
-async function makeCertificate(): Promise<Certificate> {
-  const made = await RTCDtlsTransport.SetupCertificate();
-  const fingerprint = made.getFingerprints().find(({ algorithm }) => algorithm === "sha-256");
-  if (fingerprint === undefined) throw new Error("the new certificate has no SHA-256 fingerprint");
-  return {
-    certificatePem: made.certPem,
-    keyPem: made.privateKey,
-    fingerprint: fingerprint.value.toUpperCase(),
-  };
-}
 
 async function start(given: Certificate | null): Promise<void> {
   try {

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { RTCDtlsTransport } from "werift";
 import type { Certificate } from "../../../src/rtp/contract.ts";
+import { makeCertificate } from "../../../src/rtp/io/dtls_certificate.ts";
 import { type Arena, DENO_RUN } from "./arena.ts";
 import type { Bench, Section } from "./bench.ts";
 import { Background } from "./background.ts";
@@ -32,15 +32,6 @@ interface Contender {
   readonly background: Background;
   readonly port: number;
   readonly closes: boolean;
-}
-
-async function makeCertificate(): Promise<Certificate> {
-  const made = await RTCDtlsTransport.SetupCertificate();
-  return {
-    certificatePem: made.certPem,
-    keyPem: made.privateKey,
-    fingerprint: made.getFingerprints()[0]!.value.toUpperCase(),
-  };
 }
 
 async function own(

@@ -42,10 +42,10 @@ function dial(digits: readonly number[], base: number, ssrc = 7): Sent[] {
   );
 }
 
-/** What a receiver takes for digits: each timestamp that it had not heard before is one. */
-function heard(packets: readonly TimedPacket[]): number[] {
+/** Two phones that share no codec, and both say digits as events. */
+function betweenPhones(): Transcoder {
   const telephoneEvent = { payloadType: EVENT, clockRate: 8000 };
-  const made = new Transcoder({
+  return new Transcoder({
     from: side("PCMU", { telephoneEvent }),
     to: side("PCMA", { telephoneEvent }),
     fromCodec: PCMU,
@@ -53,6 +53,11 @@ function heard(packets: readonly TimedPacket[]): number[] {
     minDelayMs: 20,
     maxDelayMs: 300,
   });
+}
+
+/** What a receiver takes for digits: each timestamp that it had not heard before is one. */
+function heard(packets: readonly TimedPacket[]): number[] {
+  const made = betweenPhones();
   const digits = new Map<number, number>();
   const ended = new Set<number>();
   for (const { payloadType, timestamp, payload } of drive(made, packets)) {
@@ -111,15 +116,7 @@ Deno.test("telephone-event: any order within a digit's pause, losses: no digit c
 });
 
 Deno.test("telephone-event: a call that begins with a digit comes to rest, whatever it counts", () => {
-  const telephoneEvent = { payloadType: EVENT, clockRate: 8000 };
-  const made = new Transcoder({
-    from: side("PCMU", { telephoneEvent }),
-    to: side("PCMA", { telephoneEvent }),
-    fromCodec: PCMU,
-    toCodec: PCMA,
-    minDelayMs: 20,
-    maxDelayMs: 300,
-  });
+  const made = betweenPhones();
   const out = drive(made, dial([3], 0xf000_0000), 60_000);
   const digits = out.filter(({ payloadType }) => payloadType === EVENT);
   assert.equal(new Set(digits.map(({ timestamp }) => timestamp)).size, 1);

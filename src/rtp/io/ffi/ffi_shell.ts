@@ -447,6 +447,5 @@ export class FfiShell implements MediaShell {
 
 /** @param rate packets a ms */
 function gatherAt(rate: number): number {
-  for (let i = 0; i < GATHERS.length; i++) if (rate > GATHERS[i]![0]) return GATHERS[i]![1];
-  return 0;
+  return GATHERS.find(([above]) => rate > above)?.[1] ?? 0;
 }
