@@ -83,8 +83,8 @@ export const SHELL_ARENA = SCRATCH_LENGTH + SLOTS * (SLOT + 256) + 64 * 1024;
 
 /**
  * System calls around the media engine: the thread is blocked in `epoll_wait`, or looks by the
- * clock while it is busy, takes and sends datagrams in batches where they lie, and allocates nothing
- * for a packet. Linux only.
+ * clock while it is busy, takes and sends datagrams in batches where they lie, and allocates
+ * nothing for a packet. Linux only.
  */
 export class FfiShell implements MediaShell {
   readonly #parts: FfiShellParts;
